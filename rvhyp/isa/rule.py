@@ -25,6 +25,21 @@ def rule(function: Callable) -> Callable:
     return function
 
 
+class Dispatch:
+    """A rule that calls one of several rules of the same parameters, chosen by its last argument, from 1."""
+
+    def __init__(self, name: str, functions: list[Callable]):
+        self.__name__, self.functions = name, functions
+        RULES[name] = self
+
+    def __call__(self, *arguments):
+        return self.functions[arguments[-1] - 1](*arguments[:-1])
+
+    def number(self, function: Callable | None) -> int:
+        """The number that chooses a function; 0 for None."""
+        return self.functions.index(function) + 1 if function else 0
+
+
 class BitField:
     """A field of a register: `MSTATUS_MPP.get(h.mstatus)`; `put` gives the register's new value."""
 

@@ -1,0 +1,275 @@
+"""Loads, stores and atomics off the fast path: TLB misses, misaligned and straddling accesses, devices, HLV and HSV.
+
+An engine probes the TLB inline and calls these rules when that fails; plain Python always calls them.  After each, h.fault
+says whether the instruction trapped or must leave the engine; nothing has been written then.
+"""
+from rvhyp.hart.memory import is_plain_page, load_sized, ram_host, store_sized, write_ram
+from rvhyp.hart.paging import translate
+from rvhyp.hart.state import FAULT_LEAVE, REASON_MMIO
+from rvhyp.hart.tlb import (
+    LAST_CONTEXT,
+    READ_TLB,
+    WRITE_TLB,
+    context_key,
+    context_slot,
+    effective_mode,
+    flush_tlbs,
+    tlb_fill,
+    tlb_find,
+    update_contexts,
+)
+from rvhyp.hart.pmp import MIXED, pmp_permissions
+from rvhyp.hart.trap import LOAD, STORE, access_fault, illegal, misaligned, virtual
+from rvhyp.isa.cause import U
+from rvhyp.isa.csr import HSTATUS_HU, HSTATUS_SPVP, MISA_H
+from rvhyp.isa.rule import load8, load64, rule
+from rvhyp.isa.word import zext
+
+PLAIN, HLV, HLVX = 0, 1, 2              # how an access was made
+
+
+@rule
+def guest_access(h):
+    """Whether HLV, HLVX and HSV may run now: 0 with the trap set if not."""
+    if MISA_H.get(h.misa) == 0:
+        return illegal(h)
+    if h.v:
+        return virtual(h)
+    if (h.prv == U) & (HSTATUS_HU.get(h.hstatus) == 0):
+        return illegal(h)
+    return 1
+
+
+@rule
+def access_mode(h, flavour):
+    """Effective mode (prv | V << 2): HLV and HSV act as the guest at privilege SPVP, whatever MPRV says."""
+    if flavour == PLAIN:
+        return effective_mode(h)
+    return HSTATUS_SPVP.get(h.hstatus) | 4
+
+
+@rule
+def access_slot(h, flavour):
+    """The context slot of an access."""
+    if flavour == PLAIN:
+        return h.data_slot
+    if h.next_context >= LAST_CONTEXT:
+        flush_tlbs(h)
+        update_contexts(h)
+    return context_slot(h, context_key(h, access_mode(h, flavour), 1))
+
+
+@rule
+def fill_for(h, table, va, pa, host, mode, slot):
+    """Enter the page of a successful access in a TLB, if every later access to it may take the same path."""
+    if (pmp_permissions(h, pa & ~0xFFF, 4096, mode & 3) & MIXED) != 0:
+        return 0
+    if (table == WRITE_TLB) & (is_plain_page(h, pa) == 0):
+        return 0
+    tlb_fill(h, table, va, host, slot)
+    return 0
+
+
+@rule
+def device_access(h, pa, size, is_write, value, va, access, mode):
+    """An access outside RAM.  First it leaves the engine; run again after Python has performed it, it gives the value read."""
+    if h.mmio_done:
+        h.mmio_done = 0
+        return h.mmio_value
+    if (size & (size - 1)) | (pa & (size - 1)):
+        return access_fault(h, va, access, mode >> 2)       # devices take naturally aligned accesses only
+    h.mmio_address = pa
+    h.mmio_size = size
+    h.mmio_is_write = is_write
+    h.mmio_value = value
+    h.reason = REASON_MMIO
+    h.fault = FAULT_LEAVE
+    return 0
+
+
+@rule
+def load_part(host, size):
+    """1 to 8 bytes, zero-extended."""
+    if (size & (size - 1)) == 0:
+        return load_sized(host, size)
+    value = 0
+    index = 0
+    while index < size:
+        value |= load8(host + index) << (index << 3)
+        index += 1
+    return value
+
+
+@rule
+def load_within(h, va, size, flavour):
+    """A load of 1 to 8 bytes that lie in one page."""
+    mode = access_mode(h, flavour)
+    slot = access_slot(h, flavour)
+    host = 0 if flavour == HLVX else tlb_find(h, READ_TLB, va, load64(slot + 8))
+    if host:
+        return load_part(host, size)
+    pa = translate(h, va, size, LOAD, mode, 1 if flavour == HLVX else 0)
+    if h.fault:
+        return 0
+    host = ram_host(h, pa, size)
+    if host == 0:
+        return device_access(h, pa, size, 0, 0, va, LOAD, mode)
+    if flavour != HLVX:
+        fill_for(h, READ_TLB, va, pa, host, mode, slot)
+    return load_part(host, size)
+
+
+@rule
+def refuse_split(h, va, access, flavour):
+    """A part of a straddling access failed: a trap stands, and a device takes no parts."""
+    if h.fault == FAULT_LEAVE:
+        h.fault = 0
+        access_fault(h, va, access, access_mode(h, flavour) >> 2)
+    return 0
+
+
+@rule
+def load(h, va, size, flavour):
+    """`size` bytes at va, zero-extended."""
+    if flavour != PLAIN:
+        if guest_access(h) == 0:
+            return 0
+    first = 4096 - (va & 0xFFF)
+    if first >= size:
+        return load_within(h, va, size, flavour)
+    low = load_within(h, va, first, flavour)
+    if h.fault:
+        return refuse_split(h, va, LOAD, flavour)
+    high = load_within(h, va + first, size - first, flavour)
+    if h.fault:
+        refuse_split(h, va + first, LOAD, flavour)
+        h.trap_offset = first
+        return 0
+    return low | (high << (first << 3))
+
+
+@rule
+def store_target(h, va, size, flavour):
+    """System physical address to which a store of `size` bytes within one page may go; not RAM is fine."""
+    return translate(h, va, size, STORE, access_mode(h, flavour), 0)
+
+
+@rule
+def store_bytes(h, pa, size, value):
+    """Write 1 to 7 bytes to RAM."""
+    index = 0
+    while index < size:
+        write_ram(h, pa + index, ram_host(h, pa + index, 1), 1, (value >> (index << 3)) & 0xFF)
+        index += 1
+
+
+@rule
+def store_misaligned(h, va, size, value, flavour):
+    """Both parts are translated before anything is written."""
+    mode = access_mode(h, flavour)
+    first = 4096 - (va & 0xFFF)
+    if first >= size:
+        first = size
+    pa = store_target(h, va, first, flavour)
+    if h.fault:
+        return 0
+    if ram_host(h, pa, first) == 0:
+        return access_fault(h, va, STORE, mode >> 2)
+    if first == size:
+        store_bytes(h, pa, size, value)
+        return 0
+    rest = store_target(h, va + first, size - first, flavour)
+    if h.fault == 0:
+        if ram_host(h, rest, size - first) == 0:
+            access_fault(h, va + first, STORE, mode >> 2)
+    if h.fault:
+        h.trap_offset = first
+        return 0
+    store_bytes(h, pa, first, value)
+    store_bytes(h, rest, size - first, value >> (first << 3))
+    return 0
+
+
+@rule
+def store(h, va, size, value, flavour):
+    """Store the low `size` bytes of a value."""
+    if flavour != PLAIN:
+        if guest_access(h) == 0:
+            return 0
+    if va & (size - 1):
+        return store_misaligned(h, va, size, value, flavour)
+    slot = access_slot(h, flavour)
+    host = tlb_find(h, WRITE_TLB, va, load64(slot + 8))
+    if host:
+        store_sized(host, size, value)
+        return 0
+    pa = store_target(h, va, size, flavour)
+    if h.fault:
+        return 0
+    host = ram_host(h, pa, size)
+    mode = access_mode(h, flavour)
+    if host == 0:
+        device_access(h, pa, size, 1, zext(value, size << 3), va, STORE, mode)
+        return 0
+    write_ram(h, pa, host, size, value)
+    fill_for(h, WRITE_TLB, va, pa, host, mode, slot)
+    return 0
+
+
+# Atomics: naturally aligned, in main memory, store-type faults (load-type for LR).
+
+@rule
+def atomic_target(h, va, size, access):
+    """Translate an atomic's address; remembers it in amo_spa and amo_host."""
+    mode = effective_mode(h)
+    pa = translate(h, va, 1, access, mode, 0)
+    if h.fault:
+        return 0
+    if va & (size - 1):
+        return misaligned(h, va, access, mode >> 2)
+    host = ram_host(h, pa, size)
+    if host == 0:
+        return access_fault(h, va, access, mode >> 2)
+    h.amo_spa = pa
+    h.amo_host = host
+    return host
+
+
+@rule
+def amo_begin(h, va, size):
+    """The old value; amo_end writes the new one."""
+    host = atomic_target(h, va, size, STORE)
+    if h.fault:
+        return 0
+    fill_for(h, WRITE_TLB, va, h.amo_spa, host, effective_mode(h), h.data_slot)
+    return load_sized(host, size)
+
+
+@rule
+def amo_end(h, size, value):
+    """Write an AMO's result."""
+    write_ram(h, h.amo_spa, h.amo_host, size, value)
+
+
+@rule
+def load_reserved(h, va, size):
+    """LR: load, and reserve."""
+    host = atomic_target(h, va, size, LOAD)
+    if h.fault:
+        return 0
+    h.reservation = h.amo_spa + 1
+    return load_sized(host, size)
+
+
+@rule
+def store_conditional(h, va, size, value):
+    """SC: 0 if it stored, 1 if not.  The address is translated first, so that a failing SC faults like a succeeding one."""
+    atomic_target(h, va, size, STORE)
+    if h.fault:
+        return 0
+    reserved = h.reservation == h.amo_spa + 1
+    h.reservation = 0
+    if reserved:
+        write_ram(h, h.amo_spa, h.amo_host, size, value)
+        return 0
+    return 1

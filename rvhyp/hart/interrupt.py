@@ -1,0 +1,181 @@
+"""Interrupts, the clock, and what a hart does between two instructions (Privileged ISA; hypervisor chapter; Sstc)."""
+from rvhyp.hart.state import REASON_BUDGET, REASON_WFI
+from rvhyp.hart.tlb import update_contexts
+from rvhyp.hart.trap import enter_trap, illegal, virtual
+from rvhyp.isa.cause import M, U
+from rvhyp.isa.csr import ENVCFG_STCE, HSTATUS_VTW, MSTATUS_MIE, MSTATUS_SIE, MSTATUS_TW
+from rvhyp.isa.rule import rule
+
+SSIP, VSSIP, MSIP = 1 << 1, 1 << 2, 1 << 3
+STIP, VSTIP, MTIP = 1 << 5, 1 << 6, 1 << 7
+SEIP, VSEIP, MEIP = 1 << 9, 1 << 10, 1 << 11
+LCOFIP = 1 << 13
+FAR = 1 << 40                   # ticks: an event further away ends no slice
+
+
+@rule
+def ticks(h):
+    """mtime: the clock in ticks of the timebase.  Virtual time: retired instructions, and what WFI skipped."""
+    return (h.slice_end - h.budget + h.skipped_cycles) // h.cycles_per_tick
+
+
+@rule
+def menvcfg_stce(h):
+    """Sstc is on for S-mode."""
+    return ENVCFG_STCE.get(h.menvcfg)
+
+
+@rule
+def vs_stce(h):
+    """Sstc is on for VS-mode; henvcfg.STCE counts only under menvcfg.STCE."""
+    return ENVCFG_STCE.get(h.menvcfg & h.henvcfg)
+
+
+@rule
+def pending_at(h, now):
+    """mip at a time in ticks: wires, software bits and timer comparisons."""
+    mip = h.wires | h.software_interrupts | h.hvip
+    if now >= h.mtimecmp:
+        mip |= MTIP
+    if menvcfg_stce(h):
+        mip &= ~STIP
+        if now >= h.stimecmp:
+            mip |= STIP
+        if vs_stce(h):
+            if now + h.htimedelta >= h.vstimecmp:
+                mip |= VSTIP
+    return mip
+
+
+@rule
+def pending(h):
+    """mip as it reads now."""
+    return pending_at(h, ticks(h))
+
+
+@rule
+def ticks_until(now, event):
+    """Ticks to an event in the future; FAR if it has passed or is out of sight."""
+    if event <= now:
+        return FAR
+    distance = event - now
+    return distance if distance < FAR else FAR
+
+
+@rule
+def next_event(h, now):
+    """Ticks until the next timer interrupt becomes pending; FAR if none will."""
+    soonest = ticks_until(now, h.mtimecmp)
+    if menvcfg_stce(h):
+        other = ticks_until(now, h.stimecmp)
+        soonest = other if other < soonest else soonest
+        if vs_stce(h):
+            other = ticks_until(now + h.htimedelta, h.vstimecmp)
+            soonest = other if other < soonest else soonest
+    return soonest
+
+
+@rule
+def first_of(ready):
+    """The code of the pending interrupt to take: MEI MSI MTI SEI SSI STI SGEI VSEI VSSI VSTI LCOFI."""
+    if ready & MEIP:
+        return 11
+    if ready & MSIP:
+        return 3
+    if ready & MTIP:
+        return 7
+    if ready & SEIP:
+        return 9
+    if ready & SSIP:
+        return 1
+    if ready & STIP:
+        return 5
+    if ready & VSEIP:
+        return 10
+    if ready & VSSIP:
+        return 2
+    if ready & VSTIP:
+        return 6
+    return 13
+
+
+@rule
+def interrupt_to_take(h, enabled):
+    """Of the pending and enabled interrupts, those that may be taken now at the highest level that has one."""
+    to_m = enabled & ~h.mideleg
+    if (to_m != 0) & ((h.prv != M) | (MSTATUS_MIE.get(h.mstatus) != 0)):
+        return to_m
+    if h.prv == M:
+        return 0
+    to_hs = enabled & h.mideleg & ~h.hideleg
+    if (to_hs != 0) & ((h.v != 0) | (h.prv == U) | (MSTATUS_SIE.get(h.mstatus) != 0)):
+        return to_hs
+    to_vs = enabled & h.mideleg & h.hideleg
+    if (to_vs != 0) & (h.v != 0) & ((h.prv == U) | (MSTATUS_SIE.get(h.vsstatus) != 0)):
+        return to_vs
+    return 0
+
+
+@rule
+def reschedule(h):
+    """Between two instructions: take an interrupt if one is due, and start a new slice.  1 if the engine must leave."""
+    instret = h.slice_end - h.budget
+    now = (instret + h.skipped_cycles) // h.cycles_per_tick
+    ready = pending_at(h, now) & h.mie
+    leave = 0
+    if ready:
+        ready = interrupt_to_take(h, ready)
+        if ready:
+            leave = enter_trap(h, first_of(ready) | 1 << 63, 0, 0, 0, 0)
+    if h.quantum_end <= instret:
+        if leave == 0:
+            h.reason = REASON_BUDGET
+        return 1
+    left = h.quantum_end - instret
+    cycles = (now + next_event(h, now)) * h.cycles_per_tick - h.skipped_cycles - instret
+    if cycles < left:
+        left = cycles
+    h.slice_end = instret + left
+    h.budget = left
+    return leave
+
+
+@rule
+def begin(h):
+    """Start running at h.pc: what Python changed since the engine left takes effect.  1 if there is nothing to run."""
+    update_contexts(h)
+    if h.mmio_done:
+        return 0                    # the instruction that made the access must finish before anything else happens
+    return reschedule(h)
+
+
+@rule
+def finish_system(h):
+    """After a SYSTEM or CSR instruction that may have changed anything: on to h.next_pc.  1 if the engine must leave."""
+    h.pc = h.next_pc
+    h.budget -= 1
+    h.resync = 0
+    update_contexts(h)
+    waiting = h.reason == REASON_WFI
+    leave = reschedule(h)
+    if waiting & (leave == 0):
+        if (pending(h) & h.mie) == 0:
+            return 1
+    return leave
+
+
+@rule
+def wfi(h):
+    """Wait for interrupt: leaves the engine unless an enabled interrupt is pending, whatever SIE and delegation say."""
+    tw = MSTATUS_TW.get(h.mstatus)
+    if h.prv != M:
+        if tw | ((h.prv == U) & (h.v == 0)):
+            return illegal(h)
+        if h.v:
+            if (h.prv == U) | (HSTATUS_VTW.get(h.hstatus) != 0):
+                return virtual(h)
+    if (pending(h) & h.mie) == 0:
+        h.reason = REASON_WFI
+    return 0
+
+

@@ -1,0 +1,131 @@
+"""System physical memory as rules see it: RAM regions, the pages with decoded code, the watched range."""
+from rvhyp.hart.state import OFFSET
+from rvhyp.isa.rule import load8, load16, load32, load64, rule, store8, store16, store32, store64
+
+REGION_BASE, REGION_SIZE = OFFSET["region_base"], OFFSET["region_size"]
+
+
+@rule
+def ram_region(h, pa, size):
+    """1 + the number of the RAM region that holds pa..pa+size-1; 0 if none does."""
+    index = 0
+    while index < h.region_count:
+        inside = pa - h.region_base[index]
+        if (inside < h.region_size[index]) & (h.region_size[index] - inside >= size):
+            return index + 1
+        index += 1
+    return 0
+
+
+@rule
+def ram_host(h, pa, size):
+    """Host address of RAM at pa; 0 if pa..pa+size-1 is not RAM."""
+    region = ram_region(h, pa, size)
+    if region == 0:
+        return 0
+    return h.region_host[region - 1] + (pa - h.region_base[region - 1])
+
+
+@rule
+def code_page_entry(h, pa):
+    """Host address of the word that leads from a page of RAM to its decoded code (0: none); 0 outside RAM."""
+    region = ram_region(h, pa, 1)
+    if region == 0:
+        return 0
+    return h.region_pages[region - 1] + (((pa - h.region_base[region - 1]) >> 12) << 3)
+
+
+@rule
+def load_sized(host, size):
+    """1, 2, 4 or 8 bytes, zero-extended."""
+    if size == 8:
+        return load64(host)
+    if size == 4:
+        return load32(host)
+    if size == 2:
+        return load16(host)
+    return load8(host)
+
+
+@rule
+def store_sized(host, size, value):
+    """Store the low 1, 2, 4 or 8 bytes."""
+    if size == 8:
+        store64(host, value)
+    elif size == 4:
+        store32(host, value)
+    elif size == 2:
+        store16(host, value)
+    else:
+        store8(host, value)
+
+
+@rule
+def is_watched(h, pa, size):
+    """Whether pa..pa+size-1 touches the range whose stores the machine wants to see."""
+    return 1 if (pa < h.watch_high) & (pa + size > h.watch_low) else 0
+
+
+@rule
+def is_plain_page(h, pa):
+    """Whether stores to a page need no notice: no decoded code in it, and not watched."""
+    entry = code_page_entry(h, pa)
+    if entry == 0:
+        return 0
+    if load64(entry):
+        return 0
+    return 0 if is_watched(h, pa & ~0xFFF, 4096) else 1
+
+
+@rule
+def write_ram(h, pa, host, size, value):
+    """A store of the hart or of a device to RAM: keeps decoded code and watchers informed."""
+    store_sized(host, size, value)
+    entry = code_page_entry(h, pa)
+    if load64(entry):
+        code_written(h, load64(entry), pa, size)
+    if is_watched(h, pa, size):
+        h.watch_hit = 1
+
+
+# A page of decoded code (laid out by rvhyp.engine.codepages): one uop of 16 bytes for each half-word.
+UOP_BYTES, UOP_LENGTH, SLOTS = 16, 15, 2048
+UOPS_IN_PAGE = SLOTS + 4
+HEADER = UOP_BYTES * UOPS_IN_PAGE + 2 * UOPS_IN_PAGE        # after the uops and the depths
+HEADER_UNDECODED, HEADER_PAGE_END, HEADER_PA, HEADER_HOST, HEADER_CODE = (HEADER + 8 * n for n in range(5))
+PAGE_BYTES = (HEADER + 48 + 63) & ~63
+
+
+@rule
+def code_written(h, page, pa, size):
+    """If a store hit the bytes of a decoded instruction, forget the page's decoded code; it is decoded again when it runs."""
+    undecoded = load64(page + HEADER_UNDECODED)
+    slot = (pa & 0xFFF) >> 1
+    last = ((pa & 0xFFF) + size - 1) >> 1
+    hit = 0
+    if slot > 0:
+        before = page + ((slot - 1) << 4)
+        if (load64(before) != undecoded) & (load8(before + UOP_LENGTH) == 4):
+            hit = 1
+    while slot <= last:
+        if load64(page + (slot << 4)) != undecoded:
+            hit = 1
+        slot += 1
+    if hit:
+        forget_code(h, page)
+
+
+@rule
+def forget_code(h, page):
+    """Mark every slot of a page undecoded, with nothing to count."""
+    undecoded = load64(page + HEADER_UNDECODED)
+    slot = 0
+    while slot < SLOTS:
+        store64(page + (slot << 4), undecoded)
+        store64(page + (slot << 4) + 8, 0)
+        slot += 1
+    slot = 0
+    while slot < SLOTS:
+        store16(page + UOP_BYTES * UOPS_IN_PAGE + (slot << 1), 0)
+        slot += 1
+    h.resync = 1

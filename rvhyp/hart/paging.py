@@ -1,0 +1,237 @@
+"""Address translation: Bare, Sv39, Sv48, Sv57 and their x4 forms, one or two stages (Privileged ISA, chapters
+"Supervisor-Level ISA", "Svnapot", "Svpbmt", "Svadu"; hypervisor chapter, "Two-Stage Address Translation").
+
+`translate` is the whole path of an access: first stage (satp or vsatp), G-stage (hgatp), PMP.  A walk either gives an address or
+leaves the trap in h.fault.
+"""
+from rvhyp.hart.memory import ram_host, write_ram
+from rvhyp.hart.pmp import R, W, X, pmp_permissions
+from rvhyp.hart.trap import FETCH, LOAD, STORE, access_fault, guest_page_fault, page_fault
+from rvhyp.isa.cause import M, S, U
+from rvhyp.isa.csr import ATP_MODE, ATP_PPN, ENVCFG_ADUE, ENVCFG_PBMTE, MSTATUS_MXR, MSTATUS_SUM
+from rvhyp.isa.rule import BitField, load64, rule
+from rvhyp.isa.word import sext
+
+BARE = 0
+PTE_V, PTE_R, PTE_W, PTE_X, PTE_U = 1, 2, 4, 8, 16
+PTE_A, PTE_D = 64, 128
+PTE_LEAF = PTE_R | PTE_X
+PTE_PPN = BitField("PPN", 10, 53)
+PTE_PBMT = BitField("PBMT", 61, 62)
+PTE_N = 1 << 63
+PTE_RESERVED = 0x7F << 54       # bits 60:54
+NAPOT_BITS = 16                 # the one size of Svnapot: 64 KiB
+NOT_AT_POINTERS = PTE_D | PTE_A | PTE_U | PTE_N | PTE_PBMT.mask
+
+EXPLICIT, IMPLICIT_READ, IMPLICIT_WRITE = 0, 1, 2       # what the G-stage translates: the access itself, or one to a VS-stage PTE
+
+
+@rule
+def pte_is_reserved(pte, config):
+    """Whether a PTE is invalid or uses what is reserved; `config` is the xenvcfg that governs its stage."""
+    if (pte & PTE_V) == 0:
+        return 1
+    if (pte & (PTE_R | PTE_W)) == PTE_W:
+        return 1
+    if pte & PTE_RESERVED:
+        return 1
+    pbmt = PTE_PBMT.get(pte)
+    if pbmt == 0:
+        return 0
+    return 1 if (pbmt == 3) | (ENVCFG_PBMTE.get(config) == 0) else 0
+
+
+@rule
+def leaf_page_bits(pte, level):
+    """log2 of the size of the page that a leaf PTE maps; 0 if it is malformed (misaligned superpage, bad NAPOT)."""
+    ppn = PTE_PPN.get(pte)
+    if pte & PTE_N:
+        return NAPOT_BITS if (level == 0) & ((ppn & 15) == 8) else 0
+    bits = 12 + 9 * level
+    return bits if (ppn & ((1 << (bits - 12)) - 1)) == 0 else 0
+
+
+@rule
+def leaf_address(pte, bits, va):
+    """The address that a leaf maps va to."""
+    low = (1 << bits) - 1
+    return ((PTE_PPN.get(pte) << 12) & ~low) | (va & low)
+
+
+@rule
+def pte_host(h, pa, va, access, v, permission):
+    """Host address of the PTE at pa, read or written as S-mode would; an access fault of the original type if PMP or PMA refuse."""
+    host = ram_host(h, pa, 8)
+    if (host == 0) | ((pmp_permissions(h, pa, 8, S) & permission) == 0):
+        return access_fault(h, va, access, v)
+    return host
+
+
+@rule
+def first_stage_allows(h, pte, access, prv, v, hlvx):
+    """U, SUM, R, W, X, MXR of a leaf of satp or vsatp."""
+    status = h.vsstatus if v else h.mstatus
+    if pte & PTE_U:
+        if (prv == S) & ((access == FETCH) | (MSTATUS_SUM.get(status) == 0)):
+            return 0
+    elif prv == U:
+        return 0
+    if (access == FETCH) | (hlvx != 0):
+        return pte & PTE_X
+    if access == STORE:
+        return pte & PTE_W
+    if ((pte & PTE_X) != 0) & ((MSTATUS_MXR.get(h.mstatus) != 0) | ((v != 0) & (MSTATUS_MXR.get(status) != 0))):
+        return 1
+    return pte & PTE_R
+
+
+@rule
+def second_stage_allows(h, pte, access, implicit, hlvx):
+    """U, R, W, X, MXR of a leaf of hgatp.  MXR never helps an implicit access."""
+    if (pte & PTE_U) == 0:
+        return 0
+    if implicit == IMPLICIT_READ:
+        return pte & PTE_R
+    if implicit == IMPLICIT_WRITE:
+        return pte & PTE_W
+    if (access == FETCH) | (hlvx != 0):
+        return pte & PTE_X
+    if access == STORE:
+        return pte & PTE_W
+    if ((pte & PTE_X) != 0) & (MSTATUS_MXR.get(h.mstatus) != 0):
+        return 1
+    return pte & PTE_R
+
+
+@rule
+def second_stage(h, gpa, va, access, implicit, hlvx):
+    """Guest physical to system physical, by hgatp."""
+    mode = ATP_MODE.get(h.hgatp)
+    if mode == BARE:
+        return gpa
+    level = mode - 5
+    if gpa >> (level * 9 + 14):
+        return guest_page_fault(h, va, gpa, access, implicit)
+    table = (ATP_PPN.get(h.hgatp) & ~3) << 12
+    index_mask = 2047                                   # the root is four pages; below it, tables are one
+    while level != 0:
+        level -= 1
+        pa = table + (((gpa >> (12 + 9 * level)) & index_mask) << 3)
+        index_mask = 511
+        host = pte_host(h, pa, va, access, 1, R)
+        if h.fault:
+            return 0
+        pte = load64(host)
+        if pte_is_reserved(pte, h.menvcfg):
+            return guest_page_fault(h, va, gpa, access, implicit)
+        if pte & PTE_LEAF:
+            bits = leaf_page_bits(pte, level)
+            if (bits == 0) | (second_stage_allows(h, pte, access, implicit, hlvx) == 0):
+                return guest_page_fault(h, va, gpa, access, implicit)
+            is_store = (implicit == IMPLICIT_WRITE) | ((implicit == EXPLICIT) & (access == STORE))
+            wanted = PTE_A | PTE_D if is_store else PTE_A
+            if (pte & wanted) != wanted:
+                if ENVCFG_ADUE.get(h.menvcfg) == 0:
+                    return guest_page_fault(h, va, gpa, access, implicit)
+                host = pte_host(h, pa, va, access, 1, W)
+                if h.fault:
+                    return 0
+                write_ram(h, pa, host, 8, pte | wanted)
+            return leaf_address(pte, bits, gpa)
+        if pte & NOT_AT_POINTERS:
+            return guest_page_fault(h, va, gpa, access, implicit)
+        table = PTE_PPN.get(pte) << 12
+    return guest_page_fault(h, va, gpa, access, implicit)
+
+
+@rule
+def vs_pte_address(h, pte_address, va, access, v, implicit):
+    """Where a first-stage PTE lies: with v, its address is a guest physical one."""
+    return second_stage(h, pte_address, va, access, implicit, 0) if v else pte_address
+
+
+@rule
+def set_accessed(h, pte_address, pte, va, access, v, config):
+    """Give a first-stage leaf its A and, for a store, D bit: by hardware under ADUE, else by a page fault."""
+    wanted = PTE_A | PTE_D if access == STORE else PTE_A
+    if (pte & wanted) == wanted:
+        return 0
+    if ENVCFG_ADUE.get(config) == 0:
+        return page_fault(h, va, access, v)
+    pa = vs_pte_address(h, pte_address, va, access, v, IMPLICIT_WRITE)
+    if h.fault:
+        return 0
+    host = pte_host(h, pa, va, access, v, W)
+    if h.fault:
+        return 0
+    write_ram(h, pa, host, 8, pte | wanted)
+    return 0
+
+
+@rule
+def first_stage(h, va, access, prv, v, hlvx):
+    """Virtual to physical by satp, or with v to guest physical by vsatp."""
+    atp = h.vsatp if v else h.satp
+    mode = ATP_MODE.get(atp)
+    if mode == BARE:
+        return va
+    level = mode - 5
+    if sext(va, level * 9 + 12) != va:
+        return page_fault(h, va, access, v)
+    config = h.henvcfg & h.menvcfg if v else h.menvcfg
+    table = ATP_PPN.get(atp) << 12
+    while level != 0:
+        level -= 1
+        pte_address = table + (((va >> (12 + 9 * level)) & 511) << 3)
+        pa = vs_pte_address(h, pte_address, va, access, v, IMPLICIT_READ)
+        if h.fault:
+            return 0
+        host = pte_host(h, pa, va, access, v, R)
+        if h.fault:
+            return 0
+        pte = load64(host)
+        if pte_is_reserved(pte, config):
+            return page_fault(h, va, access, v)
+        if pte & PTE_LEAF:
+            bits = leaf_page_bits(pte, level)
+            if (bits == 0) | (first_stage_allows(h, pte, access, prv, v, hlvx) == 0):
+                return page_fault(h, va, access, v)
+            set_accessed(h, pte_address, pte, va, access, v, config)
+            if h.fault:
+                return 0
+            h.leaf_bits = bits              # fences by address act on first-stage pages: tlb_fill wants their size
+            return leaf_address(pte, bits, va)
+        if pte & NOT_AT_POINTERS:
+            return page_fault(h, va, access, v)
+        table = PTE_PPN.get(pte) << 12
+    return page_fault(h, va, access, v)
+
+
+@rule
+def permission_of(access, hlvx):
+    """The PMP permissions an access needs."""
+    if hlvx:
+        return R | X
+    return X if access == FETCH else (R if access == LOAD else W)
+
+
+@rule
+def translate(h, va, size, access, mode, hlvx):
+    """System physical address of `size` bytes at va, all in one page, for an effective mode (prv | V << 2)."""
+    prv = mode & 3
+    v = mode >> 2
+    h.leaf_bits = 63
+    pa = va
+    if prv != M:
+        pa = first_stage(h, va, access, prv, v, hlvx)
+        if h.fault:
+            return 0
+        if v:
+            pa = second_stage(h, pa, va, access, EXPLICIT, hlvx)
+            if h.fault:
+                return 0
+    need = permission_of(access, hlvx)
+    if (pmp_permissions(h, pa, size, prv) & need) != need:
+        return access_fault(h, va, access, v)
+    return pa
+

@@ -1,0 +1,289 @@
+"""Traps: how a rule reports one, how the hart takes it, and the returns from it (Privileged ISA; hypervisor chapter, "Traps")."""
+from rvhyp.hart.fp import update_fp_gate
+from rvhyp.hart.state import FAULT_TRAP, REASON_HS_TRAP, REASON_TRAP_LOOP
+from rvhyp.hart.tlb import update_contexts
+from rvhyp.isa.cause import (
+    BREAKPOINT,
+    ECALL_M,
+    ECALL_S,
+    ECALL_U,
+    ECALL_VS,
+    ILLEGAL_INSTRUCTION,
+    M,
+    S,
+    U,
+    VIRTUAL_INSTRUCTION,
+)
+from rvhyp.isa.csr import (
+    HSTATUS_GVA,
+    HSTATUS_SPV,
+    HSTATUS_SPVP,
+    HSTATUS_VTSR,
+    MISA_H,
+    MSTATUS_GVA,
+    MSTATUS_MIE,
+    MSTATUS_MPIE,
+    MSTATUS_MPP,
+    MSTATUS_MPRV,
+    MSTATUS_MPV,
+    MSTATUS_SIE,
+    MSTATUS_SPIE,
+    MSTATUS_SPP,
+    MSTATUS_TSR,
+)
+from rvhyp.isa.rule import load32, rule
+
+FETCH, LOAD, STORE = 0, 1, 2
+TRANSFORM = 1                           # stands for "the transformed instruction" in trap_inst until the trap is taken
+PSEUDO_READ, PSEUDO_WRITE = 0x3000, 0x3020
+TRAP_LOOP = 1000                        # traps in a row without a retired instruction: nothing can ever change
+INTERRUPT_BIT = 1 << 63
+
+
+# Reporting: each sets the trap that the running instruction ends in, and returns 0.
+
+@rule
+def raise_trap(h, cause, tval):
+    """A trap whose tval is not a guest virtual address."""
+    h.fault = FAULT_TRAP
+    h.trap_cause = cause
+    h.trap_tval = tval
+    h.trap_gva = 0
+    h.trap_tval2 = 0
+    h.trap_inst = 0
+    h.trap_offset = 0
+    return 0
+
+
+@rule
+def illegal(h):
+    """Illegal-instruction exception; tval becomes the instruction's bits when the trap is taken."""
+    return raise_trap(h, ILLEGAL_INSTRUCTION, 0)
+
+
+@rule
+def virtual(h):
+    """Virtual-instruction exception: the guest may not, its hypervisor could."""
+    return raise_trap(h, VIRTUAL_INSTRUCTION, 0)
+
+
+@rule
+def raise_at(h, cause, va, v, access):
+    """An exception of an access at va, made with effective V `v`."""
+    raise_trap(h, cause, va)
+    h.trap_gva = v
+    h.trap_inst = 0 if access == FETCH else TRANSFORM
+    return 0
+
+
+@rule
+def page_fault(h, va, access, v):
+    """Causes 12, 13, 15."""
+    return raise_at(h, 12 + access + (access >> 1), va, v, access)
+
+
+@rule
+def access_fault(h, va, access, v):
+    """Causes 1, 5, 7."""
+    return raise_at(h, 1 + access * 4 - ((access >> 1) << 1), va, v, access)
+
+
+@rule
+def misaligned(h, va, access, v):
+    """Causes 4 and 6."""
+    return raise_at(h, 2 + access * 2, va, v, access)
+
+
+@rule
+def guest_page_fault(h, va, gpa, access, implicit):
+    """Causes 20, 21, 23: the G-stage refused gpa.  `implicit` is 1 for the read of a VS-stage PTE, 2 for its update."""
+    raise_at(h, 20 + access + (access >> 1), va, 1, access)
+    h.trap_tval2 = gpa >> 2
+    if implicit == 1:
+        h.trap_inst = PSEUDO_READ
+    elif implicit == 2:
+        h.trap_inst = PSEUDO_WRITE
+    return 0
+
+
+@rule
+def transformed_instruction(h):
+    """The instruction in h.insn as htinst and mtinst report it (section "Transformed Instruction or Pseudoinstruction")."""
+    insn = h.insn
+    compressed = (insn & 3) != 3
+    if compressed:
+        insn = load32(h.expansions + ((insn & 0xFFFF) << 2))
+    opcode = insn & 0x7F
+    if (opcode == 0x03) | (opcode == 0x07):
+        insn &= 0x0000_7FFF
+    elif (opcode == 0x23) | (opcode == 0x27):
+        insn &= 0x01F0_707F
+    insn = (insn & ~0x000F_8000) | (h.trap_offset << 15)
+    return insn & ~2 if compressed else insn
+
+
+# Taking.
+
+@rule
+def vector(tvec, cause):
+    """Where a trap with this cause is taken."""
+    base = tvec & ~3
+    if ((tvec & 3) == 1) & ((cause >> 63) != 0):
+        return base + ((cause & 63) << 2)
+    return base
+
+
+@rule
+def trap_to_m(h, cause, tval, gva, tval2, tinst):
+    """Write the M-level trap state."""
+    status = MSTATUS_MPIE.put(h.mstatus, MSTATUS_MIE.get(h.mstatus))
+    status = MSTATUS_MPV.put(MSTATUS_MPP.put(status & ~MSTATUS_MIE.mask, h.prv), h.v)
+    h.mstatus = MSTATUS_GVA.put(status, gva)
+    h.mepc = h.pc
+    h.mcause = cause
+    h.mtval = tval
+    h.mtval2 = tval2
+    h.mtinst = tinst
+    h.prv = M
+    h.v = 0
+    h.pc = vector(h.mtvec, cause)
+
+
+@rule
+def trap_to_hs(h, cause, tval, gva, tval2, tinst):
+    """Write the HS-level trap state; SPVP keeps its value unless the trap comes from V=1."""
+    status = MSTATUS_SPIE.put(h.mstatus, MSTATUS_SIE.get(h.mstatus))
+    h.mstatus = MSTATUS_SPP.put(status & ~MSTATUS_SIE.mask, h.prv)
+    hstatus = HSTATUS_GVA.put(HSTATUS_SPV.put(h.hstatus, h.v), gva)
+    h.hstatus = HSTATUS_SPVP.put(hstatus, h.prv) if h.v else hstatus
+    h.sepc = h.pc
+    h.scause = cause
+    h.stval = tval
+    h.htval = tval2
+    h.htinst = tinst
+    h.prv = S
+    h.v = 0
+    h.pc = vector(h.stvec, cause)
+
+
+@rule
+def trap_to_vs(h, cause, tval):
+    """Write the VS-level trap state; a VS-level interrupt has the number of its S-level counterpart."""
+    code = cause & 63
+    if ((cause >> 63) != 0) & ((code == 2) | (code == 6) | (code == 10)):
+        cause -= 1
+    status = MSTATUS_SPIE.put(h.vsstatus, MSTATUS_SIE.get(h.vsstatus))
+    h.vsstatus = MSTATUS_SPP.put(status & ~MSTATUS_SIE.mask, h.prv)
+    h.vsepc = h.pc
+    h.vscause = cause
+    h.vstval = tval
+    h.prv = S
+    h.pc = vector(h.vstvec, cause)
+
+
+@rule
+def enter_trap(h, cause, tval, gva, tval2, tinst):
+    """Take a trap at h.pc into the mode it is delegated to.  1 if that is HS and a monitor is attached: leave the engine."""
+    code = cause & 63
+    is_interrupt = cause >> 63
+    to_s = ((h.mideleg if is_interrupt else h.medeleg) >> code) & 1
+    to_vs = ((h.hideleg if is_interrupt else h.hedeleg) >> code) & h.v & 1
+    leave = 0
+    h.reservation = 0
+    h.traps += 1
+    if (h.prv == M) | (to_s == 0):
+        trap_to_m(h, cause, tval, gva, tval2, tinst)
+    elif to_vs:
+        trap_to_vs(h, cause, tval)
+    else:
+        trap_to_hs(h, cause, tval, gva, tval2, tinst)
+        leave = h.monitor
+        h.reason = REASON_HS_TRAP
+    update_contexts(h)
+    update_fp_gate(h)
+    return leave
+
+
+@rule
+def deliver(h):
+    """Take the trap that the instruction at h.pc (its bits in h.insn) ended in.  1 if the engine must leave."""
+    h.fault = 0
+    instret = h.slice_end - h.budget
+    if instret != h.trap_instret:
+        h.trap_instret = instret
+        h.trap_repeats = 0
+    h.trap_repeats += 1
+    if h.trap_repeats > TRAP_LOOP:
+        h.trap_repeats = 0
+        h.reason = REASON_TRAP_LOOP
+        return 1
+    cause = h.trap_cause
+    tval = h.insn if (cause == ILLEGAL_INSTRUCTION) | (cause == VIRTUAL_INSTRUCTION) else h.trap_tval
+    tinst = transformed_instruction(h) if h.trap_inst == TRANSFORM else h.trap_inst
+    return enter_trap(h, cause, tval, h.trap_gva, h.trap_tval2, tinst)
+
+
+# Instructions that trap or return.
+
+@rule
+def ecall(h):
+    """Environment call from the current mode."""
+    if h.prv == U:
+        return raise_trap(h, ECALL_U, 0)
+    if h.prv == M:
+        return raise_trap(h, ECALL_M, 0)
+    return raise_trap(h, ECALL_VS if h.v else ECALL_S, 0)
+
+
+@rule
+def ebreak(h):
+    """Breakpoint; tval is the pc, which is a guest virtual address when V=1."""
+    raise_trap(h, BREAKPOINT, h.pc)
+    h.trap_gva = h.v
+    return 0
+
+
+@rule
+def after_return(h, prv, v, pc):
+    """Continue in a mode at a pc, as every xRET does.  Leaving M-mode clears MPRV."""
+    h.prv = prv
+    h.v = v & MISA_H.get(h.misa)
+    h.next_pc = pc
+    h.reservation = 0
+    if prv != M:
+        h.mstatus = h.mstatus & ~MSTATUS_MPRV.mask
+    update_fp_gate(h)
+    h.resync = 1
+    return 0
+
+
+@rule
+def mret(h):
+    """MRET: to MPP and MPV."""
+    if h.prv != M:
+        return illegal(h)
+    prv = MSTATUS_MPP.get(h.mstatus)
+    v = MSTATUS_MPV.get(h.mstatus) if prv != M else 0
+    status = MSTATUS_MIE.put(h.mstatus, MSTATUS_MPIE.get(h.mstatus)) | MSTATUS_MPIE.mask
+    h.mstatus = status & ~(MSTATUS_MPP.mask | MSTATUS_MPV.mask)
+    return after_return(h, prv, v, h.mepc)
+
+
+@rule
+def sret(h):
+    """SRET: with V=0 to SPP and hstatus.SPV, with V=1 to vsstatus.SPP."""
+    if h.v:
+        if (h.prv == U) | (HSTATUS_VTSR.get(h.hstatus) != 0):
+            return virtual(h)
+        status = MSTATUS_SIE.put(h.vsstatus, MSTATUS_SPIE.get(h.vsstatus)) | MSTATUS_SPIE.mask
+        prv = MSTATUS_SPP.get(status)
+        h.vsstatus = status & ~MSTATUS_SPP.mask
+        return after_return(h, prv, 1, h.vsepc)
+    if (h.prv == U) | ((h.prv == S) & (MSTATUS_TSR.get(h.mstatus) != 0)):
+        return illegal(h)
+    status = MSTATUS_SIE.put(h.mstatus, MSTATUS_SPIE.get(h.mstatus)) | MSTATUS_SPIE.mask
+    prv = MSTATUS_SPP.get(status)
+    h.mstatus = status & ~MSTATUS_SPP.mask
+    v = HSTATUS_SPV.get(h.hstatus)
+    h.hstatus = h.hstatus & ~HSTATUS_SPV.mask
+    return after_return(h, prv, v, h.sepc)
