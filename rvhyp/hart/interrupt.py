@@ -1,10 +1,11 @@
 """Interrupts, the clock, and what a hart does between two instructions (Privileged ISA; hypervisor chapter; Sstc)."""
+from rvhyp.hart.fp import LAST_HOST_MODE, update_fp_gate
 from rvhyp.hart.state import REASON_BUDGET, REASON_WFI
 from rvhyp.hart.tlb import update_contexts
-from rvhyp.hart.trap import enter_trap, illegal, virtual
+from rvhyp.hart.trap import enter_trap, illegal, sret, virtual
 from rvhyp.isa.cause import M, U
 from rvhyp.isa.csr import ENVCFG_STCE, HSTATUS_VTW, MSTATUS_MIE, MSTATUS_SIE, MSTATUS_TW
-from rvhyp.isa.rule import rule
+from rvhyp.isa.rule import host_flags, rule, set_host_mode
 
 SSIP, VSSIP, MSIP = 1 << 1, 1 << 2, 1 << 3
 STIP, VSTIP, MTIP = 1 << 5, 1 << 6, 1 << 7
@@ -143,10 +144,33 @@ def reschedule(h):
 @rule
 def begin(h):
     """Start running at h.pc: what Python changed since the engine left takes effect.  1 if there is nothing to run."""
+    set_host_mode(h.frm if h.frm <= LAST_HOST_MODE else 0)
+    h.fault = 0
+    h.resync = 0
+    h.reason = 0
+    h.trap_repeats = 0
+    h.page = h.scratch
     update_contexts(h)
+    update_fp_gate(h)
     if h.mmio_done:
         return 0                    # the instruction that made the access must finish before anything else happens
     return reschedule(h)
+
+
+@rule
+def end(h):
+    """The engine leaves: collect the floating-point flags and give the host its unit back.  Why it left."""
+    h.fflags = h.fflags | host_flags()
+    set_host_mode(0)
+    return h.reason
+
+
+@rule
+def return_to_guest(h):
+    """The monitor's SRET: from HS at h.pc to the mode that SPP and SPV say."""
+    sret(h)
+    h.pc = h.next_pc
+    return 0
 
 
 @rule
@@ -169,7 +193,7 @@ def wfi(h):
     """Wait for interrupt: leaves the engine unless an enabled interrupt is pending, whatever SIE and delegation say."""
     tw = MSTATUS_TW.get(h.mstatus)
     if h.prv != M:
-        if tw | ((h.prv == U) & (h.v == 0)):
+        if (tw != 0) | ((h.prv == U) & (h.v == 0)):
             return illegal(h)
         if h.v:
             if (h.prv == U) | (HSTATUS_VTW.get(h.hstatus) != 0):

@@ -16,6 +16,7 @@ from rvhyp.isa.csr import (
     PMP_ENTRIES,
     HSTATUS_VSXL,
 )
+from rvhyp.isa.rule import RECORDS
 from rvhyp.isa.word import Word, u64
 
 SINK, F0 = 32, 64
@@ -58,8 +59,9 @@ _FIELDS = [
     ("watch_low", 1), ("watch_high", 1), ("watch_hit", 1),
     ("next_hart", 1),
     # Constant tables of the core, and the pool of decoded pages (rvhyp.engine.codepages).
-    ("code_base", 1), ("csr_table", 1), ("decode_buckets", 1), ("decode_rows", 1), ("imm_formats", 1),
-    ("expansions", 1), ("pool", 1), ("scratch", 1), ("worklist", 1),
+    ("code_base", 1), ("handlers", 1), ("handler_flags", 1), ("csr_table", 1), ("decode_buckets", 1), ("decode_rows", 1),
+    ("imm_formats", 1), ("expansions", 1), ("fusions", 1), ("compressed_extension", 1),
+    ("pool", 1), ("scratch", 1), ("worklist", 1), ("work_top", 1), ("work_lines", 1),
 ]
 _STORED = dict.fromkeys(row.storage for row in CSRS.values() if row.storage)
 _FIELDS += [(name, {"pmpcfg": PMP_ENTRIES // 8, "pmpaddr": PMP_ENTRIES}.get(name, 1)) for name in _STORED]
@@ -138,6 +140,8 @@ class Hart:
             if count > 1:
                 start = OFFSET[name] // 8
                 setattr(self, name, Words(self.words[start:start + count]))
+        self.next_hart = self.address
+        RECORDS[self.address] = self
         self.reset(mhartid)
 
     def __add__(self, offset) -> Word:

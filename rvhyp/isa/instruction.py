@@ -9,8 +9,8 @@
 The body says what the instruction computes, as a pure function of words.  Its parameter names say what it wants:
 operand fields (`rs1`, `imm`: their value, registers read; `rs1_field`: the register number itself), `pc`, or what the
 shell of its kind provides: `value` (LOAD: the bytes read, zero-extended), `old` (AMO, CSR: the value
-before), `fp` (FP: the floating-point unit), `hart` (SYSTEM: the rules of `rvhyp.hart`).  Everything that instructions of
-one kind have in common (reading registers, writing rd, x0, traps, the pc) is the shell's, once per engine.
+before), `fp` (FP: the floating-point unit), `hart` (SYSTEM: the rules of `rvhyp.hart`).  Everything that instructions
+of one kind have in common (reading registers, writing rd, x0, traps, the pc) is the shell's, once per engine.
 
 A compressed instruction has no meaning of its own: it expands to another one.
 """
@@ -57,9 +57,11 @@ class Instruction:
 
     @cached_property
     def parameters(self) -> tuple[str, ...]:
-        """Names of the body's parameters."""
-        code = self.body.__code__ if self.body else None
-        return code.co_varnames[:code.co_argcount] if code else ()
+        """Names of the body's parameters, but for those with a default (constants of a family of instructions)."""
+        if self.body is None:
+            return ()
+        code = self.body.__code__
+        return code.co_varnames[:code.co_argcount - len(self.body.__defaults__ or ())]
 
     @property
     def fields(self):
@@ -70,7 +72,7 @@ class Instruction:
         return "rm" in self.fields
 
     def encode(self, **operands: int) -> int:
-        """The instruction word; operands by field name, register fields by number.  `ValueError` if one does not fit."""
+        """The instruction word; operands by field name, registers by number.  `ValueError` if one does not fit."""
         if operands.keys() != self.fields.keys():
             raise ValueError(f"{self.name} wants operands {', '.join(self.fields)}; got {', '.join(operands)}")
         bits = self.encoding.match
@@ -98,12 +100,16 @@ class Compressed:
     def fields(self):
         return self.encoding.fields
 
+    @cached_property
+    def exceptions(self) -> tuple[tuple[int, int], ...]:
+        """(mask, value): words of this encoding that are something else, or nothing."""
+        values = {**dict.fromkeys(self.nonzero, 0), **self.excluded}
+        return tuple((self.fields[name].mask, self.fields[name].put(value)) for name, value in values.items())
+
     def matches(self, bits: int) -> bool:
         if bits & self.encoding.mask != self.encoding.match:
             return False
-        if any(self.fields[name].get(bits) == 0 for name in self.nonzero):
-            return False
-        return all(self.fields[name].get(bits) != value for name, value in self.excluded.items())
+        return all(bits & mask != value for mask, value in self.exceptions)
 
     encode = Instruction.encode
 
@@ -147,6 +153,7 @@ class Extension:
         """Register a 16-bit instruction by its expansion, e.g. "addi rd=rd, rs1=rd, imm=imm"."""
         name, _, operands = syntax.partition(" ")
         record = Compressed(name, operands.strip(), parse_encoding(encoding), expansion, self, nonzero, excluded)
+        _refuse_overlap(record, COMPRESSED.values())
         COMPRESSED[name] = record
 
 
@@ -161,12 +168,19 @@ def _refuse_control_flow(name: str, body: Callable) -> None:
 def _refuse_overlap(record, others) -> None:
     e = record.encoding
     for other in others:
-        o = other.encoding
-        common = e.mask & o.mask
-        if e.match & common == o.match & common and record.name != other.name:
-            raise ValueError(f"the encoding of {record.name} overlaps that of {other.name}")
         if record.name == other.name:
             raise ValueError(f"{record.name} is defined twice")
+        o = other.encoding
+        common = e.mask & o.mask
+        if e.match & common == o.match & common and not _excepted(record, other):
+            raise ValueError(f"the encoding of {record.name} overlaps that of {other.name}")
+
+
+def _excepted(record, other) -> bool:
+    """Does one of the two except every word that both encodings cover?"""
+    fixed, bits = record.encoding.mask | other.encoding.mask, record.encoding.match | other.encoding.match
+    return any(mask & ~fixed == 0 and bits & mask == value
+               for each in (record, other) for mask, value in getattr(each, "exceptions", ()))
 
 
 _OPERAND = re.compile(r"[a-z]+\d?'?")

@@ -9,6 +9,7 @@ unsigned bits (`rvhyp.engine.compile`), as `Word` does here.  Its first paramete
 from __future__ import annotations
 
 import ctypes
+import weakref
 from collections.abc import Callable
 
 from rvhyp.isa.word import Word, u64
@@ -107,6 +108,14 @@ def store64(address, value) -> None:
     _u64.from_address(address).value = value
 
 
+RECORDS = weakref.WeakValueDictionary()         # hart records of this process, by address
+
+
+def record(address):
+    """The hart record at a host address, to pass to rules of another hart."""
+    return RECORDS[int(address)]
+
+
 def host_flags() -> Word:
     """The accrued exception flags of the host's floating-point unit, as fflags.  Plain Python uses no host unit: 0."""
     return u64(0)
@@ -116,4 +125,4 @@ def set_host_mode(rounding) -> None:
     """Clear the host unit's flags and set its rounding mode (an frm of 0 to 3).  Nothing to do in plain Python."""
 
 
-PRIMITIVES = (load8, load16, load32, load64, store8, store16, store32, store64, host_flags, set_host_mode)
+PRIMITIVES = (load8, load16, load32, load64, store8, store16, store32, store64, record, host_flags, set_host_mode)

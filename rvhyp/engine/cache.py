@@ -1,0 +1,123 @@
+"""Files of compiled code on disk.  A cache file is code: it is run only if it is ours, unchanged, and made from these very sources.
+
+A file is the SHA-256 of everything after it, the length of a JSON header, the header, and a payload.  Files live in a folder of
+mode 0700, are written under another name and renamed, and never followed through links.
+"""
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+import platform
+import stat
+import sys
+import tempfile
+from contextlib import contextmanager
+from pathlib import Path
+
+DIGEST = 32
+SOURCES = ("isa", "hart", "engine")             # packages whose every file goes into the key, but for those that only use
+RUNTIME = {"cache.py", "core.py", "interpreter.py", "reference.py"}     # compiled code
+
+
+def folder() -> Path:
+    """Where cache files live: RVHYP_CACHE, or the user's cache folder."""
+    if path := os.environ.get("RVHYP_CACHE"):
+        return Path(path)
+    import platformdirs
+    return Path(platformdirs.user_cache_dir("rvhyp"))
+
+
+def cpu_identity() -> str:
+    """Model and features of the host's processor, which compiled code depends on."""
+    try:
+        with open("/proc/cpuinfo") as file:
+            lines = file.read().split("\n\n")[0].splitlines()
+    except OSError:
+        return platform.processor()
+    wanted = ("model name", "flags", "cpu family", "model\t")
+    return "\n".join(line for line in lines if line.startswith(wanted))
+
+
+def source_key() -> str:
+    """Hash of all that compiled code is made from: our sources, the versions of what compiles them, Python, the processor."""
+    digest = hashlib.sha256()
+    package = Path(__file__).resolve().parent.parent
+    for name in SOURCES:
+        for path in sorted((package / name).rglob("*.py")):
+            if path.name in RUNTIME:
+                continue
+            digest.update(str(path.relative_to(package)).encode() + b"\0" + path.read_bytes() + b"\0")
+    digest.update(toolchain().encode())
+    return digest.hexdigest()[:32]
+
+
+def toolchain() -> str:
+    """Versions of what compiles, and for which processor."""
+    import importlib.metadata
+    versions = [importlib.metadata.version(name) for name in ("numba", "llvmlite")]
+    return "\0".join([*versions, sys.version, platform.machine(), cpu_identity()])
+
+
+def read(path: Path) -> tuple[dict, bytes] | None:
+    """Header and payload of a cache file; None if it is missing, damaged, or not safely ours."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except OSError:
+        return None
+    with open(descriptor, "rb") as file:
+        status = os.fstat(descriptor)
+        if status.st_uid != os.geteuid() or status.st_mode & 0o077 or not stat.S_ISREG(status.st_mode):
+            return None
+        data = file.read()
+    if len(data) < DIGEST + 4 or hashlib.sha256(data[DIGEST:]).digest() != data[:DIGEST]:
+        return None
+    length = int.from_bytes(data[DIGEST:DIGEST + 4], "little")
+    start = DIGEST + 4
+    return json.loads(data[start:start + length]), data[start + length:]
+
+
+def write(path: Path, header: dict, payload: bytes) -> bool:
+    """Write a cache file; False if the folder cannot be written to (everything works, only slower)."""
+    text = json.dumps(header).encode()
+    body = len(text).to_bytes(4, "little") + text + payload
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=path.name)      # mode 0600
+        try:
+            with open(descriptor, "wb") as file:
+                file.write(hashlib.sha256(body).digest() + body)
+            os.replace(name, path)
+        except BaseException:
+            os.unlink(name)
+            raise
+    except OSError:
+        return False
+    return True
+
+
+@contextmanager
+def lock(path: Path):
+    """Hold a lock file, so that of several processes one builds and the others wait; no lock where the folder is read-only."""
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    except OSError:
+        yield
+        return
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def remove_others(path: Path, pattern: str) -> None:
+    """Delete cache files that a new one replaces."""
+    for other in path.parent.glob(pattern):
+        if other != path:
+            try:
+                other.unlink()
+            except OSError:
+                pass

@@ -1,0 +1,82 @@
+"""The compiled core in this process: the image of all handlers and rules, mapped read-only and executable, and its tables.
+
+A cold start builds it (`rvhyp.engine.build`); a warm one maps the cached image and imports neither numba nor llvmlite.
+"""
+from __future__ import annotations
+
+import ctypes
+import mmap
+import platform
+import sys
+from collections.abc import Callable
+from functools import cache as once
+
+from rvhyp.engine import cache
+
+_libc = ctypes.CDLL(None, use_errno=True)
+_libc.mprotect.argtypes = ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int
+TABLE_ALIGNMENT = 64
+
+Progress = Callable[[int, int], None]
+
+
+class HostUnsupported(Exception):
+    """This machine cannot run the compiled core; the message says what it needs."""
+
+
+def check_host() -> None:
+    """The core is made for x86-64 Linux with SSE and FMA."""
+    if platform.machine() not in ("x86_64", "AMD64") or sys.platform != "linux":
+        raise HostUnsupported(f"the compiled core runs on x86-64 Linux, this is {platform.machine()} {sys.platform}; "
+                              "--engine reference runs anywhere, slowly")
+    if " fma " not in cache.cpu_identity().replace("\n", " ") + " ":
+        raise HostUnsupported("the compiled core needs a processor with FMA; --engine reference runs anywhere, slowly")
+
+
+class Core:
+    """`run(hart address) -> reason` and `return_to_guest(hart address) -> reason`, and where the tables are."""
+
+    def __init__(self, image: bytes, symbols: dict[str, int], tables: dict[str, tuple[int, int]]):
+        size = (len(image) + mmap.PAGESIZE - 1) & -mmap.PAGESIZE
+        self._map = mmap.mmap(-1, size)
+        self._map.write(image)
+        self.address = ctypes.addressof(ctypes.c_char.from_buffer(self._map))
+        if _libc.mprotect(self.address, size, mmap.PROT_READ | mmap.PROT_EXEC):
+            raise OSError(ctypes.get_errno(), "cannot make the compiled core executable")
+        self.size = len(image)
+        function = ctypes.PYFUNCTYPE(ctypes.c_uint64, ctypes.c_uint64)
+        self.run = function(self.address + symbols["run"])
+        self.return_to_guest = function(self.address + symbols["return_to_guest"])
+        self.prepare = function(self.address + symbols["prepare"])
+        self.pointers = {name: self.address + at for name, (at, _) in tables.items()}
+        self.pointers["handlers"] = self.pointers["code_base"] = self.address + symbols["handler_table"]
+
+
+def build(progress: Progress) -> tuple[dict, bytes]:
+    """Header and payload of a new core: the code, then each table."""
+    from rvhyp.engine.build import build_object, flatten
+    from rvhyp.engine.tables import constant_tables
+    image, symbols = flatten(build_object(progress))
+    payload, tables = bytearray(image), {}
+    for name, table in constant_tables().items():
+        payload += b"\0" * (-len(payload) % TABLE_ALIGNMENT)
+        tables[name] = len(payload), len(table)
+        payload += table
+    return {"symbols": symbols, "tables": tables}, bytes(payload)
+
+
+@once
+def load_core(progress: Progress | None = None) -> Core:
+    """The core of this process, from the cache if it is there."""
+    check_host()
+    path = cache.folder() / f"core-{cache.source_key()}"
+    stored = cache.read(path)
+    if stored is None:
+        with cache.lock(path.with_name("core.lock")):
+            stored = cache.read(path)           # another process may have built it meanwhile
+            if stored is None:
+                stored = build(progress or (lambda done, total: None))
+                cache.write(path, *stored)
+                cache.remove_others(path, "core-*")
+    header, payload = stored
+    return Core(payload, header["symbols"], header["tables"])

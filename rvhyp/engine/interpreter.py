@@ -1,0 +1,55 @@
+"""The threaded interpreter: runs a hart in compiled code until there is a reason to return."""
+from __future__ import annotations
+
+import ctypes
+import mmap
+
+from rvhyp.engine.core import Core, Progress, load_core
+from rvhyp.hart.memory import PAGE_BYTES
+from rvhyp.hart.state import Hart
+from rvhyp.isa.instruction import EXTENSIONS
+
+POOL_BYTES = 128 << 20                  # bound of decoded code; touched as it is used
+WORK_BYTES = 4 << 13
+HEADER_BYTES = 64
+MAP_NORESERVE = getattr(mmap, "MAP_NORESERVE", 0x4000)      # in Python since 3.13
+
+
+class CodePool:
+    """Memory of decoded pages, shared by the harts of a machine, and the scratch page for single steps."""
+
+    def __init__(self, size: int = POOL_BYTES):
+        self._map = mmap.mmap(-1, HEADER_BYTES + WORK_BYTES + PAGE_BYTES + size,
+                              flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | MAP_NORESERVE)
+        self.address = ctypes.addressof(ctypes.c_char.from_buffer(self._map))
+        self.worklist = self.address + HEADER_BYTES
+        self.scratch = self.worklist + WORK_BYTES
+        first = self.scratch + PAGE_BYTES
+        words = memoryview(self._map)[:HEADER_BYTES].cast("Q")
+        words[0], words[1], words[2] = first, first, first + size // PAGE_BYTES * PAGE_BYTES
+
+
+class Interpreter:
+    """Runs harts on the compiled core."""
+
+    name = "interpreter"
+
+    def __init__(self, pool_bytes: int = POOL_BYTES, progress: Progress | None = None):
+        self.core: Core = load_core(progress)
+        self.pool = CodePool(pool_bytes)
+
+    def attach(self, hart: Hart) -> None:
+        """Give a hart the core's tables and the pool."""
+        for name, address in self.core.pointers.items():
+            setattr(hart, name, address)
+        hart.pool, hart.worklist, hart.scratch = self.pool.address, self.pool.worklist, self.pool.scratch
+        hart.compressed_extension = EXTENSIONS["C"].number
+        self.core.prepare(hart.address)
+
+    def run(self, hart: Hart) -> int:
+        """Run from hart.pc until instret is hart.quantum_end or there is another reason to return; gives the reason."""
+        return self.core.run(hart.address)
+
+    def return_to_guest(self, hart: Hart) -> int:
+        """Execute the monitor's SRET and run on."""
+        return self.core.return_to_guest(hart.address)

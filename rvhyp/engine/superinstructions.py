@@ -1,0 +1,3 @@
+"""Superinstructions: sequences that run in one handler, found by profiling (tools/profile_sequences)."""
+
+SEQUENCES: list[tuple[str, ...]] = []

@@ -1,0 +1,164 @@
+"""Constant tables of the core, derived from the instruction records: handlers and their numbers, decode rows, formats.
+
+The compiled decoder (`rvhyp.engine.codepages`) reads them as bytes; nothing about an instruction is written here.
+"""
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+
+from rvhyp.engine.superinstructions import SEQUENCES
+from rvhyp.isa.decode import expansion_table
+from rvhyp.isa.instruction import COMPRESSED, EXTENSIONS, INSTRUCTIONS, Instruction, Kind
+
+ENDS_LINE, IS_LOCAL, IS_ROUNDED = 1, 2, 4           # flags of rows and handlers
+ENDING_KINDS = {Kind.JAL, Kind.JALR, Kind.SYSTEM}
+LOCAL_KINDS = {Kind.BRANCH, Kind.JAL}               # those whose target may be in the same page
+
+# A decode row: the instruction word, its handlers, what its operand fields are.
+ROW_MASK, ROW_MATCH, ROW_HANDLER, ROW_FORMAT, ROW_RD, ROW_RS1, ROW_RS2, ROW_FLAGS, ROW_EXTENSION = (
+    0, 4, 8, 16, 17, 18, 19, 20, 21)
+ROW_BYTES = 24
+KIND_X, KIND_F = 0, 1
+BUCKET_BYTES = 8
+FORMAT_SIGN, FORMAT_PIECES, FORMAT_BYTES = 1, 2, 16
+FUSION_BUCKETS, FUSION_BYTES = 1024, 32
+
+SPECIAL_DECODE, SPECIAL_PAGE_END, SPECIAL_STRADDLE, SPECIAL_ILLEGAL = 1, 2, 3, 4
+SPECIALS = {SPECIAL_DECODE: "decode", SPECIAL_PAGE_END: "page_end", SPECIAL_STRADDLE: "straddle",
+            SPECIAL_ILLEGAL: "illegal_instruction"}
+DYNAMIC, TRUNCATING, BY_RULE = "dyn", "rtz", "rule"   # variants of a rounded instruction, by its rm field
+
+
+@dataclass(frozen=True)
+class Handler:
+    """One handler of the interpreter: an instruction at a length, or several in a row."""
+
+    name: str
+    parts: tuple[tuple[Instruction, int, str], ...]     # (instruction, length in bytes, variant)
+    flags: int
+
+
+def _compressible() -> set[str]:
+    return {record.expansion.partition(" ")[0] for record in COMPRESSED.values()}
+
+
+def _variants(instruction: Instruction) -> list[str]:
+    if instruction.kind in LOCAL_KINDS:
+        return ["", "local"]                            # numbers follow each other: `localise` adds 1
+    if instruction.has_rounding_mode:
+        return [DYNAMIC, TRUNCATING, BY_RULE] if instruction.name.startswith("fcvt") else [DYNAMIC, BY_RULE]
+    return [""]
+
+
+def row_flags(instruction: Instruction) -> int:
+    """ENDS_LINE, IS_LOCAL, IS_ROUNDED of an instruction."""
+    return (ENDS_LINE * (instruction.kind in ENDING_KINDS) | IS_LOCAL * (instruction.kind in LOCAL_KINDS)
+            | IS_ROUNDED * instruction.has_rounding_mode)
+
+
+def _handlers() -> dict[str, Handler]:
+    handlers = {"none": Handler("none", (), 0)}
+    for name in SPECIALS.values():
+        handlers[name] = Handler(name, (), ENDS_LINE)
+    compressible = _compressible()
+    for instruction in INSTRUCTIONS.values():
+        for length in (2, 4):
+            if length == 2 and instruction.name not in compressible:
+                continue
+            for variant in _variants(instruction):
+                name = ".".join(filter(None, (instruction.name, str(length), variant)))
+                handlers[name] = Handler(name, ((instruction, length, variant),), row_flags(instruction))
+    for sequence in SEQUENCES:
+        parts = tuple(part for name in sequence for part in handlers[name].parts)
+        name = "+".join(sequence)
+        handlers[name] = Handler(name, parts, handlers[sequence[-1]].flags & ENDS_LINE)
+    return handlers
+
+
+HANDLERS = _handlers()
+NUMBER = {name: number for number, name in enumerate(HANDLERS)}
+
+
+def _handler_numbers(instruction: Instruction) -> list[int]:
+    """Four numbers: at length 2 and at length 4; or, for a rounded one: unused, dynamic, truncating, by rule."""
+    def number(length, variant=""):
+        return NUMBER.get(".".join(filter(None, (instruction.name, str(length), variant))), 0)
+    if instruction.has_rounding_mode:
+        rule = number(4, BY_RULE)
+        return [0, number(4, DYNAMIC), number(4, TRUNCATING) or rule, rule]
+    return [number(2), number(4), 0, 0]
+
+
+def _immediate_field(instruction: Instruction):
+    """The field that a uop keeps as its immediate."""
+    fields = [field for name, field in instruction.fields.items() if name in ("imm", "offset", "shamt", "csr")]
+    return fields[0] if fields else None
+
+
+def _formats() -> dict[tuple, int]:
+    numbers: dict[tuple, int] = {(): 0}
+    for instruction in INSTRUCTIONS.values():
+        numbers.setdefault(_layout(instruction), len(numbers))
+    return numbers
+
+
+def _layout(instruction: Instruction) -> tuple:
+    field = _immediate_field(instruction)
+    return (field.width if field.is_signed else 0, field.pieces) if field else ()
+
+
+def format_table() -> bytes:
+    """Immediate formats: how many pieces, the sign bit's position + 1, and (bit in the word, bit in the value, width) of each."""
+    table = bytearray()
+    for layout in _formats():
+        sign, pieces = layout or (0, ())
+        row = bytes([len(pieces), sign]) + b"".join(bytes(piece) for piece in pieces)
+        table += row.ljust(FORMAT_BYTES, b"\0")
+    return bytes(table)
+
+
+def decode_tables() -> tuple[bytes, bytes]:
+    """Buckets by opcode and funct3 (first row, number of rows), and the rows."""
+    formats = _formats()
+    buckets, rows, count = bytearray(), bytearray(), 0
+    for index in range(256):
+        key = (index & 31) << 2 | (index >> 5) << 12 | 3
+        mine = [i for i in INSTRUCTIONS.values()
+                if key & i.encoding.mask & 0x707F == i.encoding.match & 0x707F]
+        buckets += struct.pack("<II", count, len(mine))
+        count += len(mine)
+        for i in mine:
+            def kind(*names, i=i):
+                return KIND_F if any(name in i.fields for name in names) else KIND_X
+            rows += struct.pack("<II4H6Bxx", i.encoding.mask, i.encoding.match, *_handler_numbers(i),
+                                formats[_layout(i)], kind("fd"), kind("fs1"), kind("fs2"), row_flags(i),
+                                i.extension.number)
+    return bytes(buckets), bytes(rows)
+
+
+def fusion_table() -> bytes:
+    """Hash of (handler, following handler) -> superinstruction, four ways."""
+    table = bytearray(FUSION_BUCKETS * FUSION_BYTES)
+    for sequence in SEQUENCES:
+        first = NUMBER["+".join(sequence[:-1])]         # a KeyError here: the shorter sequence is missing
+        key = first << 16 | NUMBER[sequence[-1]]
+        bucket = (key * 0x9E37_79B9_7F4A_7C15 & (1 << 64) - 1) >> 54 & FUSION_BUCKETS - 1
+        for way in range(0, FUSION_BYTES, 8):
+            at = bucket * FUSION_BYTES + way
+            if not any(table[at:at + 8]):
+                struct.pack_into("<IH", table, at, key, NUMBER["+".join(sequence)])
+                break
+    return bytes(table)
+
+
+def constant_tables() -> dict[str, bytes]:
+    """Every table by the field of the hart record that points to it."""
+    from rvhyp.hart.csrs import csr_table
+    buckets, rows = decode_tables()
+    return {"csr_table": csr_table(), "decode_buckets": buckets, "decode_rows": rows, "imm_formats": format_table(),
+            "expansions": expansion_table(), "fusions": fusion_table(),
+            "handler_flags": bytes(handler.flags for handler in HANDLERS.values())}
+
+
+COMPRESSED_EXTENSION = EXTENSIONS["C"].number
