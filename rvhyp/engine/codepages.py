@@ -372,6 +372,8 @@ def lay_out(h, page, pa, host, entry):
 def prepare_scratch(h):
     """Lay out the page in which single instructions run."""
     lay_out(h, h.scratch, 0, 0, 0)
+    write_special(h, h.scratch + UOP_BYTES, SPECIAL_PAGE_END, 0, 2)
+    write_special(h, h.scratch + 2 * UOP_BYTES, SPECIAL_PAGE_END, 0, 2)
     h.page = h.scratch
 
 

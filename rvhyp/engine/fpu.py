@@ -35,6 +35,11 @@ class HostFpu(RuleFpu):
         super().__init__(text, call, rounding)
         self.declarations: set[str] = set()
 
+    def _by_rule(self, name, *operands):
+        """What the host's unit does not do exactly."""
+        rm = self.rm if self.rm == RTZ else self.call("fp_rounding", DYNAMIC)
+        return getattr(RuleFpu(self.text, self.call, rm), name)(*operands)
+
     def _float(self, width, bits) -> str:
         name = bits.truncated(32) if width == 32 else bits.name
         return self.text.value(f"bitcast i{width} {name} to {TYPE[width]}")
@@ -81,7 +86,7 @@ class HostFpu(RuleFpu):
     def to_int(self, width, a, bits, signed):
         """cvtsd2si and its kin give the most negative integer for everything out of range; a NaN and +large want the other end."""
         if not signed:
-            return super().__getattr__("to_int")(width, a, bits, signed)
+            return self._by_rule("to_int", width, a, bits, signed)
         vector = {32: "<4 x float>", 64: "<2 x double>"}[width]
         stem = {32: "sse.cvt{}ss2si", 64: "sse2.cvt{}sd2si"}[width].format("t" if self.rm == RTZ else "")
         symbol = f"llvm.x86.{stem}{'64' if bits == 64 else ''}"
@@ -96,7 +101,7 @@ class HostFpu(RuleFpu):
 
     def from_int(self, width, value, bits, signed):
         if bits == 64 and not signed:
-            return super().__getattr__("from_int")(width, value, bits, signed)
+            return self._by_rule("from_int", width, value, bits, signed)
         source = value.sext(32) if signed and bits == 32 else value.zext(32) if bits == 32 else value
         suffix = {32: "f32", 64: "f64"}[width]
         return self._result(width, self._intrinsic(TYPE[width], f"sitofp.{suffix}.i64", f"i64 {source.name}"))

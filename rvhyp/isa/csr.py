@@ -193,6 +193,8 @@ csr(0xB02, "minstret", ALL, "")
 for _n in range(3, 32):
     csr(0xB00 + _n, f"mhpmcounter{_n}", storage="")
     csr(0x320 + _n, f"mhpmevent{_n}", storage="")
+for _n, _name in enumerate(("tselect", "tdata1", "tdata2", "tdata3")):     # Sdtrig without a trigger: all read 0
+    csr(0x7A0 + _n, _name, storage="")
 PMP_ENTRIES = 16
 for _n in range(0, PMP_ENTRIES // 4, 2):
     csr(0x3A0 + _n, f"pmpcfg{_n}", ALL, "pmpcfg", index=_n // 2)
