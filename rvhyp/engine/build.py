@@ -15,7 +15,7 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 from rvhyp.engine import cache, compile
-from rvhyp.engine.compile import NATIVE_TEXT, Compiler, argument_count, dispatch_text, explicit
+from rvhyp.engine.compile import NATIVE_TEXT, Compiler, dispatch_text, explicit
 from rvhyp.isa.rule import RULES, Dispatch
 
 IMAGE_ALIGNMENT = 64
@@ -43,8 +43,7 @@ def compile_rules(names: list[str]) -> dict[str, str]:
 def fingerprint(name: str) -> str:
     """Hash of all that the IR of a rule is made from."""
     source, used = explicit(RULES[name])
-    signature = sorted((function, argument_count(target) if target in RULES.values() else 0)
-                       for function, target in used.items())
+    signature = sorted((function, len(getattr(target, "parameters", ()))) for function, target in used.items())
     return hashlib.sha256(f"{source}{signature}{_COMPILER}".encode()).hexdigest()
 
 

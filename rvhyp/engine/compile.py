@@ -12,13 +12,11 @@ so none of Numba's rules for mixing integer types can apply, and each function c
 from __future__ import annotations
 
 import ast
-import inspect
 import re
-import textwrap
 from collections.abc import Callable
 
 from rvhyp.hart.state import COUNT, OFFSET
-from rvhyp.isa.rule import PRIMITIVES, RULES, BitField, Dispatch
+from rvhyp.isa.rule import PRIMITIVES, RULES, BitField, Dispatch, Rule
 
 MASK64 = (1 << 64) - 1
 NATIVE = {"host_flags": 0, "set_host_mode": 1}          # primitives that are functions of the core: name -> arguments
@@ -134,16 +132,12 @@ class Explicit(ast.NodeTransformer):
         return ast.Return(self.visit(node.value) if node.value else constant(0))
 
 
-def explicit(function: Callable) -> tuple[str, dict[str, object]]:
+def explicit(rule: Rule) -> tuple[str, dict[str, object]]:
     """Source of a rule made explicit, and the functions it calls by name."""
-    tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
-    definition = tree.body[0]
-    definition.decorator_list = []
-    if isinstance(definition.body[0], ast.Expr) and isinstance(definition.body[0].value, ast.Constant):
-        definition.body = definition.body[1:] or [ast.Return(None)]
-    rewriter = Explicit(function)
+    definition = rule.tree()
+    rewriter = Explicit(rule.function)
     definition.body = [rewriter.visit(statement) for statement in definition.body] + [ast.Return(constant(0))]
-    return ast.unparse(ast.fix_missing_locations(tree)), rewriter.used
+    return ast.unparse(ast.fix_missing_locations(definition)), rewriter.used
 
 
 class Compiler:
@@ -168,10 +162,10 @@ class Compiler:
             self.externals[key] = external(f"rule.{name}", arguments)
         return self.externals[key]
 
-    def compile(self, function: Callable) -> str:
+    def compile(self, rule: Rule) -> str:
         """LLVM IR of one rule, defining @"rule.name" as i64 (i64, ...)."""
         from numba.core import compiler
-        source, used = explicit(function)
+        source, used = explicit(rule)
         scope: dict[str, object] = dict(self.vocabulary)
         for name, target in used.items():
             if target.__name__ in self.vocabulary:
@@ -179,24 +173,17 @@ class Compiler:
             elif target.__name__ in NATIVE:
                 scope[name] = self.external(target.__name__, NATIVE[target.__name__])
             elif RULES.get(target.__name__) is target:
-                scope[name] = self.external(target.__name__, argument_count(target))
+                scope[name] = self.external(target.__name__, len(target.parameters))
             else:
-                raise TypeError(f"{function.__module__}.{function.__name__} calls {name}, which is no rule")
-        exec(compile(source, f"<rule {function.__name__}>", "exec"), scope)
+                raise TypeError(f"{rule.__module__}.{rule.__name__} calls {name}, which is no rule")
+        exec(compile(source, f"<rule {rule.__name__}>", "exec"), scope)
         u64 = self.types.uint64
-        count = argument_count(function)
-        result = compiler.compile_extra(self.typing, self.target, scope[function.__name__], (u64,) * count, u64,
+        count = len(rule.parameters)
+        result = compiler.compile_extra(self.typing, self.target, scope[rule.__name__], (u64,) * count, u64,
                                         self.flags, {})
         text = result.library.get_llvm_str()
         symbol = result.fndesc.llvm_func_name
-        return clean(text, symbol, f"rule.{function.__name__}", count)
-
-
-def argument_count(target) -> int:
-    """Parameters of a rule."""
-    if isinstance(target, Dispatch):
-        return argument_count(target.functions[0]) + 1
-    return target.__code__.co_argcount
+        return clean(text, symbol, f"rule.{rule.__name__}", count)
 
 
 def clean(text: str, symbol: str, name: str, count: int) -> str:
@@ -217,7 +204,7 @@ def clean(text: str, symbol: str, name: str, count: int) -> str:
 
 def dispatch_text(name: str, dispatch: Dispatch) -> str:
     """A switch over the functions of a Dispatch."""
-    count = argument_count(dispatch)
+    count = len(dispatch.parameters)
     arguments = ", ".join(f"i64 %a{n}" for n in range(count))
     passed = ", ".join(f"i64 %a{n}" for n in range(count - 1))
     numbers = range(1, len(dispatch.functions) + 1)

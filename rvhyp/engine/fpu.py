@@ -24,7 +24,7 @@ class RuleFpu:
 
     def __getattr__(self, name):
         rule = getattr(softfloat, f"f_{name}")
-        rounded = rule.__code__.co_varnames[rule.__code__.co_argcount - 1] == "rm"
+        rounded = rule.parameters[-1] == "rm"
         return lambda *operands: self.call(rule.__name__, *operands, *([self.rm] if rounded else []))
 
 

@@ -141,10 +141,8 @@ class HandlerText(Text):
 
     def call(self, name: str, *arguments) -> Symbol:
         """Call a rule; the hart record is its first argument."""
-        code = getattr(RULES[name], "__code__", None)
-        takes_hart = code is None or code.co_varnames[:1] == ("h",)
         words = [operand(a) for a in arguments]
-        if takes_hart:
+        if RULES[name].parameters[:1] == ("h",):
             words.insert(0, self.value("ptrtoint ptr %hart to i64"))
         return self.word(f'call i64 @"rule.{name}"({", ".join(f"i64 {w}" for w in words)})')
 

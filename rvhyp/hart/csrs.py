@@ -52,18 +52,20 @@ CY, IR = 1, 4                           # bits of mcountinhibit
 def reads(*names):
     """Attach a rule `(h, number) -> value` to rows."""
     def attach(function):
+        registered = rule(function)
         for name in names:
-            CSRS[name].read = function
-        return rule(function)
+            CSRS[name].read = registered
+        return registered
     return attach
 
 
 def writes(*names):
     """Attach a rule `(h, number, value)` to rows."""
     def attach(function):
+        registered = rule(function)
         for name in names:
-            CSRS[name].write = function
-        return rule(function)
+            CSRS[name].write = registered
+        return registered
     return attach
 
 

@@ -7,8 +7,7 @@ from rvhyp.isa.word import Word, u64
 
 def operation(rule: Callable) -> Callable:
     """The method that calls a rule on the unit's hart, and at its rounding mode if the rule's last parameter is `rm`."""
-    code = rule.__code__
-    rounds = code.co_varnames[code.co_argcount - 1] == "rm"
+    rounds = rule.parameters[-1] == "rm"
 
     def method(self, *operands: int) -> Word:
         mode = (self.rm,) if rounds else ()

@@ -8,35 +8,80 @@ unsigned bits (`rvhyp.engine.compile`), as `Word` does here.  Its first paramete
 """
 from __future__ import annotations
 
+import ast
 import ctypes
+import inspect
+import textwrap
 import weakref
 from collections.abc import Callable
+from functools import cached_property
 
 from rvhyp.isa.word import Word, u64
 
-RULES: dict[str, Callable] = {}
+RULES: dict[str, Rule | Dispatch] = {}
 
 
-def rule(function: Callable) -> Callable:
+class Rule:
+    """A rule as plain Python: every literal and module constant in it is a word, as it is when compiled."""
+
+    def __init__(self, function: Callable):
+        self.function = function
+        self.__name__, self.__doc__, self.__module__ = function.__name__, function.__doc__, function.__module__
+        self.parameters: tuple[str, ...] = function.__code__.co_varnames[:function.__code__.co_argcount]
+
+    def tree(self) -> ast.FunctionDef:
+        """The syntax tree of the definition, without decorators and docstring."""
+        definition = ast.parse(textwrap.dedent(inspect.getsource(self.function))).body[0]
+        definition.decorator_list = []
+        first = definition.body[0]
+        if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant):
+            definition.body = definition.body[1:] or [ast.Pass()]
+        return definition
+
+    @cached_property
+    def plain(self) -> Callable:
+        """The function over words, made when it is first called."""
+        module = ast.Module([_Literals().visit(self.tree())], [])
+        scope = {name: u64(value) if type(value) is int else value for name, value in self.function.__globals__.items()}
+        scope["u64"] = u64
+        exec(compile(ast.fix_missing_locations(module), inspect.getsourcefile(self.function), "exec"), scope)
+        return scope[self.__name__]
+
+    def __call__(self, *arguments):
+        result = self.plain(*(u64(a) if isinstance(a, int) and type(a) is not Word else a for a in arguments))
+        return result if type(result) is Word else u64(result or 0)
+
+
+class _Literals(ast.NodeTransformer):
+    """Makes every integer literal a word."""
+
+    def visit_Constant(self, node):
+        if type(node.value) is not int:
+            return node
+        return ast.copy_location(ast.Call(ast.Name("u64", ast.Load()), [node], []), node)
+
+
+def rule(function: Callable) -> Rule:
     """Register a rule under its name, which is also its symbol in the compiled core."""
     name = function.__name__
     if name in RULES:
         raise ValueError(f"rule {name} is defined twice, in {RULES[name].__module__} and {function.__module__}")
-    RULES[name] = function
-    return function
+    RULES[name] = Rule(function)
+    return RULES[name]
 
 
 class Dispatch:
     """A rule that calls one of several rules of the same parameters, chosen by its last argument, from 1."""
 
-    def __init__(self, name: str, functions: list[Callable]):
-        self.__name__, self.functions = name, functions
+    def __init__(self, name: str, functions: list[Rule]):
+        self.__name__, self.__module__, self.functions = name, functions[0].__module__, functions
+        self.parameters = (*functions[0].parameters, "choice")
         RULES[name] = self
 
     def __call__(self, *arguments):
         return self.functions[arguments[-1] - 1](*arguments[:-1])
 
-    def number(self, function: Callable | None) -> int:
+    def number(self, function: Rule | None) -> int:
         """The number that chooses a function; 0 for None."""
         return self.functions.index(function) + 1 if function else 0
 
@@ -49,7 +94,7 @@ class BitField:
     def __init__(self, name: str, low: int, high: int | None = None):
         self.name, self.shift = name, low
         self.width = (low if high is None else high) - low + 1
-        self.mask = (1 << self.width) - 1 << low
+        self.mask = u64((1 << self.width) - 1 << low)
 
     def get(self, register):
         """The field's value, shifted down to bit 0."""
