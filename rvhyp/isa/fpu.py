@@ -6,7 +6,7 @@ from rvhyp.isa.word import Word, u64
 
 
 def operation(rule: Callable) -> Callable:
-    """The method that calls a rule: on the unit's hart, and at its rounding mode if `rm` is the rule's last parameter."""
+    """The method that calls a rule on the unit's hart, at the unit's rounding mode if the rule ends in `rm`."""
     code = rule.__code__
     rounds = code.co_varnames[code.co_argcount - 1] == "rm"
 
