@@ -1,0 +1,392 @@
+"""ELF files and Linux Images: what loads, and what every kind of bad file is told."""
+import os
+import random
+import re
+import struct
+import threading
+import time
+import tracemalloc
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rvhyp.machine import source
+from rvhyp.machine.errors import BadInput
+from rvhyp.machine.loader import Program, Segment, load, load_elf, place
+from rvhyp.machine.ram import PAGE, Memory, Ram
+from rvhyp.machine.symbols import Symbols
+
+BASE = 0x8000_0000
+EXEC, DYN = 2, 3
+R, W, X = 4, 2, 1
+CODE = bytes(range(64))
+DATA = b"data"
+LOCAL, GLOBAL = 0x00, 0x10
+
+
+def segment(pa=BASE, data=CODE, va=None, memsz=None, flags=R | X, kind=1, **fields):
+    """A program header with its bytes; fields of the header may be forced."""
+    return {"type": kind, "flags": flags, "vaddr": pa if va is None else va, "paddr": pa, "data": data,
+            "memsz": len(data) if memsz is None else memsz, **fields}
+
+
+def elf(segments=None, symbols=(), entry=BASE, kind=EXEC, **header):
+    """An ELF64 file: header, program headers, segments, symbols (name, value, info, section), section headers.
+
+    Fields of the file header (`machine=62`) may be forced.
+    """
+    if segments is None:
+        segments = [segment(), segment(BASE + 0x1000, DATA, memsz=0x100, flags=R | W)]
+    phnum = len(segments)
+    body, headers = b"", b""
+    for s in segments:
+        s = {"offset": 64 + 56 * phnum + len(body), "filesz": len(s["data"]), **s}
+        body += s["data"]
+        headers += struct.pack("<IIQQQQQQ", s["type"], s["flags"], s["offset"], s["vaddr"], s["paddr"], s["filesz"],
+                               s["memsz"], 4096)
+    strings, table = b"\0", bytes(24)
+    for name, value, info, section in symbols:
+        table += struct.pack("<IBBHQQ", len(strings), info, 0, section, value, 0)
+        strings += name.encode() + b"\0"
+    at = 64 + len(headers) + len(body)
+    sections = bytes(64) + struct.pack("<IIQQQQIIQQ", 1, 2, 0, 0, at, len(table), 2, 1, 8, 24)
+    sections += struct.pack("<IIQQQQIIQQ", 9, 3, 0, 0, at + len(table), len(strings), 0, 0, 1, 0)
+    fields = {"ident": b"\x7fELF\x02\x01\x01" + bytes(9), "type": kind, "machine": 243, "version": 1, "entry": entry,
+              "phoff": 64 if phnum else 0, "shoff": at + len(table) + len(strings), "flags": 1, "ehsize": 64,
+              "phentsize": 56, "phnum": phnum, "shentsize": 64, "shnum": 3, "shstrndx": 2, **header}
+    return struct.pack("<16sHHIQQQIHHHHHH", *fields.values()) + headers + body + table + strings + sections
+
+
+SYMBOLS = [("_start", BASE, GLOBAL, 1), ("loop", BASE + 16, LOCAL, 1), ("$xrv64i2p1", BASE + 16, LOCAL, 1),
+           (".Lhere", BASE + 20, LOCAL, 1), ("again", BASE + 16, GLOBAL | 2, 1), ("start.c", 0, LOCAL | 4, 0xFFF1),
+           ("tohost", BASE + 0x1010, GLOBAL, 2), ("fromhost", BASE + 0x1018, GLOBAL, 2),
+           ("begin_signature", BASE + 0x1020, GLOBAL, 2), ("end_signature", BASE + 0x1040, GLOBAL, 2),
+           ("stack_size", BASE + 8, GLOBAL, 0xFFF1), ("elsewhere", 0, GLOBAL, 0)]
+
+
+@pytest.fixture
+def memory():
+    memory = Memory([Ram(BASE, 4 * PAGE)])
+    yield memory
+    memory.close()
+
+
+def bad(data, memory=None, name="x.elf"):
+    """The message of a file that is refused."""
+    with pytest.raises(BadInput) as refused:
+        program = load_elf(data, name)
+        place(program, memory)
+    assert refused.value.where == name and refused.value.do and "\n" not in str(refused.value)
+    return str(refused.value)
+
+
+def test_a_program_is_placed(memory):
+    memory.write(BASE, b"\xff" * 4 * PAGE)
+    program = load_elf(elf(), "x.elf")
+    place(program, memory)
+    assert program.entry == BASE and program.name == "x.elf"
+    assert memory.read(BASE, 65) == CODE + b"\xff"
+    assert memory.read(BASE + 0x1000, 0x101) == DATA + bytes(0xFC) + b"\xff"
+    assert [tuple(s) for s in program.segments] == [(BASE, BASE, CODE, 64, R | X),
+                                                    (BASE + 0x1000, BASE + 0x1000, DATA, 0x100, R | W)]
+
+
+def test_from_a_file(tmp_path):
+    path = tmp_path / "hello.elf"
+    path.write_bytes(elf(symbols=SYMBOLS))
+    for given_path in (path, str(path)):
+        program = load_elf(given_path)
+        assert program.name == str(path) and program.segments[0].data == CODE and "_start" in program.symbols
+
+
+def test_from_a_pipe(tmp_path):
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+    writer = threading.Thread(target=lambda: path.write_bytes(elf()))
+    writer.start()
+    assert load_elf(path).segments[1].data == DATA
+    writer.join()
+
+
+def test_symbols():
+    program = load_elf(elf(symbols=SYMBOLS))
+    assert program.symbols == {"_start": BASE, "loop": BASE + 16, "again": BASE + 16, "tohost": BASE + 0x1010,
+                               "fromhost": BASE + 0x1018, "begin_signature": BASE + 0x1020,
+                               "end_signature": BASE + 0x1040, "stack_size": BASE + 8}
+    assert (program.tohost, program.fromhost) == (BASE + 0x1010, BASE + 0x1018)
+    assert (program.begin_signature, program.end_signature) == (BASE + 0x1020, BASE + 0x1040)
+
+
+@pytest.mark.parametrize("va, text", [
+    (BASE, "_start"), (BASE + 1, "_start+0x1"), (BASE + 15, "_start+0xf"), (BASE + 16, "again"),
+    (BASE + 63, "again+0x2f"), (BASE + 64, None), (BASE + 0x1000, None), (BASE + 0x1010, "tohost"), (0, None),
+    (BASE + 0x10FF, "end_signature+0xbf"), (BASE + 0x1100, None), ((1 << 64) - 1, None),
+])
+def test_symbol_at(va, text):
+    """A name serves its own segment; a number such as a stack size names no place."""
+    assert load_elf(elf(symbols=SYMBOLS)).symbol_at(va) == text
+
+
+def test_no_symbols():
+    program = load_elf(elf(shoff=0, shnum=0))
+    assert program.symbols == {} and program.symbol_at(BASE) is None and program.tohost is None
+
+
+def test_global_names_before_local_ones():
+    table = [("same", 1, LOCAL, 1), ("same", 2, GLOBAL, 1), ("same", 3, GLOBAL, 1)]
+    assert load_elf(elf(symbols=table)).symbols == {"same": 2}
+
+
+def test_loads_by_physical_address(memory):
+    high = 0xFFFF_FFFF_8000_0000
+    program = load_elf(elf([segment(BASE + 0x1000, va=high)], [("tohost", high + 8, GLOBAL, 1)], entry=high + 4))
+    place(program, memory)
+    assert program.entry == BASE + 0x1004 and memory.read(BASE + 0x1000, 64) == CODE
+    assert program.tohost == BASE + 0x1008 and program.symbol_at(high + 9) == "tohost+0x1"
+    physical = load_elf(elf([segment(BASE + 0x1000, va=high)], entry=BASE + 0x1004))
+    assert physical.entry == BASE + 0x1004
+
+
+def test_position_independent_programs_are_moved_to_ram(memory):
+    program = load_elf(elf([segment(0)], [("tohost", 8, GLOBAL, 1), ("size", 9, GLOBAL, 0xFFF1)], entry=4, kind=DYN))
+    place(program, memory)
+    assert (program.entry, program.tohost, program.symbols["size"]) == (BASE + 4, BASE + 8, 9)
+    assert memory.read(BASE, 64) == CODE
+    linked = load_elf(elf([segment(BASE + 0x1000)], entry=BASE + 0x1000, kind=DYN))
+    assert linked.entry == linked.segments[0].pa == BASE + 0x1000
+
+
+def test_segments_without_bytes_have_no_place_in_the_file(memory):
+    bss = segment(BASE + 0x1000, b"", memsz=64, flags=R | W, offset=1 << 40)
+    empty = segment(BASE, b"", memsz=0, offset=1 << 40)
+    place(load_elf(elf([segment(), bss, empty])), memory)
+
+
+def test_many_sections():
+    """e_shnum 0: the number is in the first section header."""
+    data = bytearray(elf(symbols=SYMBOLS, shnum=0))
+    shoff, = struct.unpack_from("<Q", data, 40)
+    assert load_elf(bytes(data)).symbols == {}
+    struct.pack_into("<Q", data, shoff + 32, 3)
+    assert "_start" in load_elf(bytes(data)).symbols
+
+
+@pytest.mark.parametrize("data, text", [
+    (b"", "is empty"),
+    (b"\x7f", "is not an ELF file"),
+    (b"hello, world", "is not an ELF file; give an ELF64 program"),
+    (b"#!/bin/sh\n", "is a script"),
+    (b"\x1f\x8b" + bytes(100), "gunzip it"),
+    (b"\x7fELF", "is truncated: the ELF header would end at byte 52, the file has 4"),
+    (elf()[:63], "is truncated: the ELF header would end at byte 64"),
+    (elf()[:64], "is truncated: the program header table would end at byte 176, the file has 64"),
+    (elf(shoff=0)[:200], "is truncated: a segment would end at byte 240"),
+    (elf(ident=b"\x7fELF\x01\x01\x01" + bytes(9)), "is a 32-bit program; build it for rv64"),
+    (elf(ident=b"\x7fELF\x02\x02\x01" + bytes(9), machine=243 << 8), "is big-endian"),
+    (elf(ident=b"\x7fELF\x01\x02\x01" + bytes(9), machine=8 << 8), "is a program for MIPS"),
+    (elf(ident=b"\x7fELF\x02\x00\x01" + bytes(9)), "damaged ELF header"),
+    (elf(machine=62), "is a program for x86-64; build it for RISC-V"),
+    (elf(machine=183), "is a program for AArch64"),
+    (elf(machine=999), "is a program for machine number 999"),
+    (elf(kind=1), "object file that was not linked; link it"),
+    (elf(kind=4), "core dump"), (elf(kind=77), "no known ELF type"),
+    (elf([]), "no loadable segment"), (elf([segment(kind=4)]), "no loadable segment"),
+    (elf([segment(data=b"")]), "no loadable segment"),
+    (elf([segment(), segment(0, b"/lib/ld.so\0", kind=3)]), "needs a dynamic linker"),
+    (elf(phentsize=32), "program headers of 32 bytes"),
+    (elf([segment(offset=1 << 63)]), "is truncated: a segment"),
+    (elf([segment(filesz=1 << 62, memsz=1 << 62)]), "repeat the same bytes|truncated"),
+    (elf([segment(memsz=8)]), "the segment at 0x80000000 has more bytes in the file than in memory"),
+    (elf([segment((1 << 64) - 64, memsz=65)]), "64-bit address space"),
+    (elf([segment(), segment(BASE + 63)]), "0x80000000 to 0x8000003f and 0x8000003f to 0x8000007e overlap"),
+    (elf([segment(), segment(BASE + 0x100, memsz=0x1000), segment(BASE + 0x200, DATA)]), "overlap"),
+    (elf(entry=BASE + 64), "entry point 0x80000040 is in no executable segment"),
+    (elf(entry=BASE + 0x1000), "is in no executable segment"), (elf(entry=0), "is in no executable segment"),
+    (elf(entry=BASE + 1), "entry point 0x80000001 is odd"),
+])
+def test_bad_files(data, text):
+    assert re.search(text, bad(data))
+
+
+@pytest.mark.parametrize("segments, text", [
+    ([segment(), segment(BASE + 4 * PAGE, DATA)],
+     "the segment at 0x80004000 to 0x80004003 is outside RAM, which is 0x80000000 to 0x80003fff; give it --memory 32K"),
+    ([segment(memsz=1 << 30)], "give it --memory 1G, or link it lower"),
+    ([segment(memsz=(1 << 30) + 1)], "give it --memory 2G"),
+    ([segment(memsz=1 << 60)], "is outside RAM.*; link it at 0x80000000"),
+    ([segment(), segment(0x1_0000, DATA)], "the segment at 0x10000 to 0x10003 is outside RAM.*; link it at 0x80000000"),
+])
+def test_segments_outside_ram(segments, text, memory):
+    assert re.search(text, bad(elf(segments), memory))
+    assert memory.read(BASE, 4 * PAGE) == bytes(4 * PAGE), "nothing was written"
+
+
+def test_a_segment_may_span_regions():
+    memory = Memory([Ram(BASE, PAGE), Ram(BASE + PAGE, PAGE)])
+    place(load_elf(elf([segment(BASE + PAGE - 32, memsz=PAGE)], entry=BASE + PAGE - 32)), memory)
+    assert memory.read(BASE + PAGE - 32, 64) == CODE
+    assert "0x80000fff and 0x80001000 to" in bad(elf([segment(0x1000)], entry=0x1000), memory)
+    assert "absent" in bad(elf(), Memory())
+
+
+def test_unreadable_files(tmp_path, monkeypatch):
+    for path, text in ((tmp_path, "is a directory"), (tmp_path / "absent", "No such file"),
+                       ("/dev/zero", "is a device"), ("a\0b", "cannot be a path"),
+                       (tmp_path / ("n" * 300), "File name too long")):
+        assert text in bad(path, name="x.elf")
+    monkeypatch.setattr(source, "MAX_SIZE", 1 << 20)
+    sparse = tmp_path / "sparse"
+    with sparse.open("wb") as file:
+        file.truncate((1 << 20) + 1)
+    assert "is larger than 1 MiB" in bad(sparse)
+
+
+def test_forbidden_files(tmp_path):
+    path = tmp_path / "secret.elf"
+    path.write_bytes(elf())
+    path.chmod(0)
+    if os.access(path, os.R_OK):
+        pytest.skip("root may read everything")
+    assert "Permission denied" in bad(path)
+
+
+def test_endless_pipes(tmp_path, monkeypatch):
+    monkeypatch.setattr(source, "MAX_SIZE", 1 << 20)
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+
+    def pour():
+        try:
+            path.write_bytes(bytes(1 << 25))
+        except BrokenPipeError:
+            pass
+
+    writer = threading.Thread(target=pour)
+    writer.start()
+    assert "is larger than" in bad(path)
+    writer.join()
+
+
+def test_a_file_that_shrinks_while_it_is_read(tmp_path):
+    path = tmp_path / "x.elf"
+    path.write_bytes(elf())
+    with source.Source(path) as file:
+        os.truncate(path, 100)
+        with pytest.raises(BadInput, match="truncated"):
+            file.read(90, 20, "a segment")
+
+
+def test_damaged_symbols_never_fail_a_load():
+    """Every field of the section headers and the symbol table, each with nonsense."""
+    good = elf(symbols=SYMBOLS)
+    shoff, = struct.unpack_from("<Q", good, 40)
+    symtab, = struct.unpack_from("<Q", good, shoff + 64 + 24)
+    spots = [(shoff + 64 + at, size) for at, size in ((0, 4), (4, 4), (24, 8), (32, 8), (40, 4))]
+    spots += [(shoff + 128 + 24, 8), (shoff + 128 + 32, 8), (40, 8), (58, 2), (60, 2), (62, 2)]
+    spots += [(symtab + 24 + at, size) for at, size in ((0, 4), (4, 1), (6, 2), (8, 8))]
+    for at, size in spots:
+        for value in (0, 1, 2, 0x7F, 0xFF, len(good), (1 << 8 * size - 1) - 1, (1 << 8 * size) - 1):
+            data = bytearray(good)
+            data[at:at + size] = (value & (1 << 8 * size) - 1).to_bytes(size, "little")
+            program = load_elf(bytes(data))
+            assert program.segments[0].data == CODE
+            assert all(isinstance(program.symbol_at(va), str | None) for va in (0, BASE, BASE + 0x1010))
+
+
+def test_symbol_bombs():
+    """A million names, each the tail of one long string, would be gigabytes."""
+    strings = b"\0" + b"a" * 4000 + b"\0"
+    table = b"".join(struct.pack("<IBBHQQ", 1 + n % 4000, GLOBAL, 0, 1, n, 0) for n in range(200_000))
+    tracemalloc.start()
+    symbols = Symbols(table, strings)
+    names = symbols.by_name
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert 0 < len(names) < 100 and peak < 16 << 20
+    assert symbols.nearest(1) is not None
+
+
+def test_segment_bombs():
+    """Many segments that load the same bytes of the file at different addresses."""
+    segments = [segment()] + [segment(BASE + (n + 1) * 0x1000, b"", memsz=64, filesz=64, offset=0) for n in range(500)]
+    assert load_elf(elf(segments)).segments[-1].data[:4] == b"\x7fELF"
+    huge = [segment(data=bytes(1 << 20))]
+    huge += [segment(BASE + (n << 21), b"", memsz=1 << 20, filesz=1 << 20, offset=64) for n in range(1, 60)]
+    assert "repeat the same bytes" in bad(elf(huge))
+
+
+def image(text_offset=0x20_0000, image_size=0x30_0000, flags=0, size=200):
+    header = struct.pack("<8sQQQIIQQII", b"MZ", text_offset, image_size, flags, 2, 0, 0, 0x5643534952, 0x05435352, 0)
+    return (header + bytes(range(256)))[:size]
+
+
+def test_linux_image():
+    """At 2 MiB-aligned RAM plus text_offset, with as much memory as the header asks for."""
+    program = load(image(), "Image", BASE + 0x1000)
+    assert program.entry == BASE + 0x40_0000
+    assert program.segments == [Segment(program.entry, program.entry, image(), 0x30_0000, R | W | X)]
+    assert load(image(image_size=0)).segments[0].memsz == 200
+    memory = Memory([Ram(BASE, 8 << 20)])
+    place(program, memory)
+    assert memory.read(program.entry, 200) == image()
+    assert load(elf()).segments[0].data == CODE, "an ELF file is loaded as one"
+
+
+@pytest.mark.parametrize("data, text", [(image(size=60), "truncated Linux Image"), (image(flags=1), "big-endian"),
+                                        (image(image_size=1 << 60), "damaged header"), (b"MZ", "not an ELF file"),
+                                        (b"", "is empty")])
+def test_bad_images(data, text):
+    with pytest.raises(BadInput, match=text):
+        load(data)
+
+
+def mutations(good, rng):
+    """Damaged copies of a file: bits, bytes, fields of the headers, cuts, repeats."""
+    interesting = [0, 1, 2, 0x7F, 0x80, 0xFF, 0xFFFF, 0x8000_0000, 1 << 31, 1 << 60, 1 << 63, (1 << 64) - 1, len(good),
+                   len(good) - 1, BASE, BASE + 0x1000]
+    while True:
+        data = bytearray(good)
+        for _ in range(rng.choice((1, 1, 1, 2, 3, 8))):
+            size = rng.choice((1, 2, 4, 8))
+            at = rng.randrange(rng.choice((64, 176, len(data)))) // size * size
+            value = rng.choice(interesting) if rng.random() < 0.7 else rng.getrandbits(64)
+            data[at:at + size] = (value & (1 << 8 * size) - 1).to_bytes(size, "little")
+        if rng.random() < 0.15:
+            del data[rng.randrange(len(data)):]
+        yield bytes(data)
+
+
+def test_three_thousand_damaged_files_load_or_are_refused():
+    """BadInput or success, nothing else; in bounded time and memory."""
+    rng, good, outcomes = random.Random(42), elf(symbols=SYMBOLS), {"loaded": 0}
+    tracemalloc.start()
+    start = slowest = time.perf_counter()
+    slowest = 0.0
+    for _, data in zip(range(3000), mutations(good, rng), strict=False):
+        begin = time.perf_counter()
+        memory = Memory([Ram(BASE, 1 << 20)])
+        try:
+            program = load_elf(data)
+            place(program, memory)
+            assert isinstance(program, Program) and memory.contains(program.entry, 2)
+            assert all(memory.read(s.pa, len(s.data)) == s.data for s in program.segments)
+            assert isinstance(program.symbols, dict) and isinstance(program.symbol_at(BASE + 17), str | None)
+            outcomes["loaded"] += 1
+        except BadInput as refused:
+            kind = refused.what[:20]
+            outcomes[kind] = outcomes.get(kind, 0) + 1
+        memory.close()
+        slowest = max(slowest, time.perf_counter() - begin)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert outcomes["loaded"] > 500 and len(outcomes) > 15, outcomes
+    assert peak < 8 << 20 and slowest < 2 and time.perf_counter() - start < 60
+
+
+@given(st.binary(max_size=300), st.booleans())
+def test_any_bytes_load_or_are_refused(data, is_elf):
+    try:
+        load(b"\x7fELF\x02\x01\x01" + data if is_elf else data)
+    except BadInput as refused:
+        assert str(refused)
