@@ -60,7 +60,10 @@ class Source:
             if self._data is not None:
                 return self._data[offset:offset + size]
             assert self._fd is not None
-            data = _read_at(self._fd, offset, size)
+            try:
+                data = _read_at(self._fd, offset, size)
+            except OSError as error:
+                self._refuse(f"cannot be read ({error.strerror})", "copy it to another disk")
             if len(data) == size:
                 return data
         raise BadInput(f"is truncated: {what} would end at byte {offset + size:,}, the file has {self.size:,}",
