@@ -136,7 +136,7 @@ def read_symbol_tables(source: Source, header: FileHeader) -> tuple[bytes, bytes
     try:
         if not header.shoff or header.shentsize != SECTION_HEADER.size:
             return b"", b""
-        count = header.shnum or _section(source, header, 0).size        # 0: more than fit; the first section says
+        count = header.shnum or _first_section(source, header).size     # 0: more than fit in e_shnum; it says
         if count * SECTION_HEADER.size > MAX_TABLE:
             return b"", b""
         table = source.read(header.shoff, count * SECTION_HEADER.size, "the section header table")
@@ -152,6 +152,6 @@ def read_symbol_tables(source: Source, header: FileHeader) -> tuple[bytes, bytes
     return b"", b""
 
 
-def _section(source: Source, header: FileHeader, index: int) -> SectionHeader:
-    at = header.shoff + index * SECTION_HEADER.size
-    return SectionHeader._make(SECTION_HEADER.unpack(source.read(at, SECTION_HEADER.size, "a section header")))
+def _first_section(source: Source, header: FileHeader) -> SectionHeader:
+    data = source.read(header.shoff, SECTION_HEADER.size, "a section header")
+    return SectionHeader._make(SECTION_HEADER.unpack(data))

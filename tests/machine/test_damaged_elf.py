@@ -24,7 +24,7 @@ def test_damaged_symbols_never_fail_a_load():
     spots += [(shoff + 128 + 24, 8), (shoff + 128 + 32, 8), (40, 8), (58, 2), (60, 2), (62, 2)]
     spots += [(symtab + 24 + at, size) for at, size in ((0, 4), (4, 1), (6, 2), (8, 8))]
     for at, size in spots:
-        for value in (0, 1, 2, 0x7F, 0xFF, len(good), (1 << 8 * size - 1) - 1, (1 << 8 * size) - 1):
+        for value in (0, 1, 2, 3, 0x7F, 0xFF, len(good), (1 << 8 * size - 1) - 1, (1 << 8 * size) - 1):
             data = bytearray(good)
             data[at:at + size] = (value & (1 << 8 * size) - 1).to_bytes(size, "little")
             program = load_elf(bytes(data))

@@ -7,6 +7,7 @@ import threading
 import pytest
 from elf_file import BASE, CODE, DATA, DYN, GLOBAL, LOCAL, SYMBOLS, R, W, X, elf, segment
 
+from rvhyp.machine import elf as elf_format
 from rvhyp.machine import source
 from rvhyp.machine.errors import BadInput
 from rvhyp.machine.loader import Segment, load, load_elf, place
@@ -81,6 +82,16 @@ def test_no_symbols():
     assert program.symbols == {} and program.symbol_at(BASE) is None and program.tohost is None
 
 
+@pytest.mark.parametrize("symbols, size", [(SYMBOLS[:1], 3 * 64), (SYMBOLS, 13 * 24),
+                                           ([("_start", BASE, GLOBAL, 1), ("x" * 400, 0, LOCAL, 1)], 409)])
+def test_huge_symbol_tables_are_not_read(symbols, size, monkeypatch):
+    """The limit is for each of sections, symbols and strings."""
+    monkeypatch.setattr(elf_format, "MAX_TABLE", size)
+    assert "_start" in load_elf(elf(symbols=symbols)).symbols
+    monkeypatch.setattr(elf_format, "MAX_TABLE", size - 1)
+    assert load_elf(elf(symbols=symbols)).symbols == {}
+
+
 def test_global_names_before_local_ones():
     table = [("same", 1, LOCAL, 1), ("same", 2, GLOBAL, 1), ("same", 3, GLOBAL, 1)]
     assert load_elf(elf(symbols=table)).symbols == {"same": 2}
@@ -92,14 +103,16 @@ def test_loads_by_physical_address(memory):
     place(program, memory)
     assert program.entry == BASE + 0x1004 and memory.read(BASE + 0x1000, 64) == CODE
     assert program.tohost == BASE + 0x1008 and program.symbol_at(high + 9) == "tohost+0x1"
-    physical = load_elf(elf([segment(BASE + 0x1000, va=high)], entry=BASE + 0x1004))
-    assert physical.entry == BASE + 0x1004
+    for entry, where in ((high, BASE + 0x1000), (high + 62, BASE + 0x103E), (BASE + 0x1000, BASE + 0x1000),
+                         (BASE + 0x103E, BASE + 0x103E)):
+        assert load_elf(elf([segment(BASE + 0x1000, va=high)], entry=entry)).entry == where
 
 
 def test_position_independent_programs_are_moved_to_ram(memory):
     program = load_elf(elf([segment(0)], [("tohost", 8, GLOBAL, 1), ("size", 9, GLOBAL, 0xFFF1)], entry=4, kind=DYN))
     place(program, memory)
     assert (program.entry, program.tohost, program.symbols["size"]) == (BASE + 4, BASE + 8, 9)
+    assert program.segments[0].pa == program.segments[0].va == BASE and program.symbol_at(BASE + 9) == "tohost+0x1"
     assert memory.read(BASE, 64) == CODE
     linked = load_elf(elf([segment(BASE + 0x1000)], entry=BASE + 0x1000, kind=DYN))
     assert linked.entry == linked.segments[0].pa == BASE + 0x1000
@@ -109,6 +122,11 @@ def test_segments_without_bytes_have_no_place_in_the_file(memory):
     bss = segment(BASE + 0x1000, b"", memsz=64, flags=R | W, offset=1 << 40)
     empty = segment(BASE, b"", memsz=0, offset=1 << 40)
     place(load_elf(elf([segment(), bss, empty])), memory)
+
+
+def test_segments_may_touch():
+    program = load_elf(elf([segment(), segment(BASE + 64), segment((1 << 64) - 64)]))
+    assert [s.pa for s in program.segments] == [BASE, BASE + 64, (1 << 64) - 64]
 
 
 def test_many_sections():

@@ -53,6 +53,14 @@ def test_absurd_regions_are_bad_input(base, size, text):
         Ram(base, size)
 
 
+@pytest.mark.parametrize("base, size", [(0, 1 << 40), ((1 << 56) - PAGE, PAGE)])
+def test_the_largest_regions(base, size):
+    ram = Ram(base, size)
+    ram.write(ram.end - 1, b"x")
+    assert ram.read(ram.end - 1, 1) == b"x"
+    ram.close()
+
+
 @pytest.mark.parametrize("offset", [-1, PAGE])
 def test_guard_pages_stop_the_host(offset):
     """A native access just outside ends in SIGSEGV, not in somebody else's memory."""
@@ -73,6 +81,17 @@ def test_memory_is_committed_only_where_touched():
     ram.zero(BASE, ram.size)
     assert ram.word(BASE) == ram.word(ram.end - 8) == 0
     assert resident() - before < 16 << 20
+    ram.close()
+
+
+@pytest.mark.parametrize("at, size", [(0, 4), (1, 3), (PAGE, PAGE), (2 * PAGE - 1, 2 * PAGE + 1), (PAGE + 1, PAGE),
+                                      (5, 5 * PAGE - 9), (PAGE - 1, 2), (3 * PAGE, 0), (7, 0)])
+def test_zero(at, size):
+    """Whole pages, parts of pages, and nothing beside them."""
+    ram = Ram(BASE, 5 * PAGE)
+    ram.write(BASE, b"\xff" * ram.size)
+    ram.zero(BASE + at, size)
+    assert ram.read(BASE, ram.size) == b"\xff" * at + bytes(size) + b"\xff" * (ram.size - at - size)
     ram.close()
 
 
@@ -116,10 +135,27 @@ def test_find():
     assert Memory().find(0) is None
 
 
+def test_contains():
+    memory = Memory([Ram(BASE, PAGE), Ram(BASE + PAGE, PAGE), Ram(BASE + 3 * PAGE, PAGE)])
+    assert memory.contains(BASE, 2 * PAGE) and memory.contains(BASE + 4 * PAGE - 1, 1) and memory.contains(BASE, 0)
+    assert not memory.contains(BASE, 2 * PAGE + 1) and not memory.contains(BASE - 1, 2)
+    assert not memory.contains(BASE, 1 << 60) and not memory.contains(BASE, -1)
+    with pytest.raises(OutsideMemory):
+        memory.read(BASE, -1)
+
+
+def test_closing_memory_closes_its_regions():
+    memory = Memory([Ram(BASE, PAGE), Ram(BASE + PAGE, PAGE)])
+    memory.close()
+    for pa in (BASE, BASE + PAGE):
+        with pytest.raises(ValueError):
+            memory.read(pa, 1)
+
+
 def test_nothing_is_written_unless_everything_can_be():
     memory = Memory([Ram(BASE, PAGE), Ram(BASE + PAGE, PAGE)])
     start = BASE + PAGE - 4
-    memory.write(start, b"01234567")
+    memory.write(start, b"01234567next")
     with pytest.raises(OutsideMemory, match=f"{start:#x}"):
         memory.write(start, b"x" * (PAGE + 5))
     with pytest.raises(OutsideMemory):
