@@ -1,0 +1,28 @@
+"""The board's physical addresses, in one place.
+
+    0x0010_0000   test finisher: power off, reset
+    0x0200_0000   CLINT: timer, software interrupts
+    0x0C00_0000   PLIC
+    0x1000_0000   UART, PLIC source 10
+    0x8000_0000   RAM
+
+The places are those of the SiFive boards and of QEMU's `virt`, where guests that carry no device tree expect them.
+"""
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Range(NamedTuple):
+    """Bytes `base` to `base + size - 1`."""
+
+    base: int
+    size: int
+
+
+FINISHER = Range(0x0010_0000, 0x1000)
+CLINT = Range(0x0200_0000, 0x1_0000)
+PLIC = Range(0x0C00_0000, 0x400_0000)
+UART = Range(0x1000_0000, 0x100)
+UART_INTERRUPT = 10
+RAM_BASE = 0x8000_0000
