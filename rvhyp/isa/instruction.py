@@ -98,12 +98,16 @@ class Compressed:
     def fields(self):
         return self.encoding.fields
 
+    @cached_property
+    def exceptions(self) -> tuple[tuple[int, int], ...]:
+        """(mask, value): words of this encoding that are something else, or nothing."""
+        zeros = [(self.fields[name].mask, 0) for name in self.nonzero]
+        return *zeros, *((self.fields[name].mask, self.fields[name].put(value)) for name, value in self.excluded.items())
+
     def matches(self, bits: int) -> bool:
         if bits & self.encoding.mask != self.encoding.match:
             return False
-        if any(self.fields[name].get(bits) == 0 for name in self.nonzero):
-            return False
-        return all(self.fields[name].get(bits) != value for name, value in self.excluded.items())
+        return all(bits & mask != value for mask, value in self.exceptions)
 
     encode = Instruction.encode
 
@@ -147,6 +151,7 @@ class Extension:
         """Register a 16-bit instruction by its expansion, e.g. "addi rd=rd, rs1=rd, imm=imm"."""
         name, _, operands = syntax.partition(" ")
         record = Compressed(name, operands.strip(), parse_encoding(encoding), expansion, self, nonzero, excluded)
+        _refuse_overlap(record, COMPRESSED.values())
         COMPRESSED[name] = record
 
 
@@ -161,12 +166,19 @@ def _refuse_control_flow(name: str, body: Callable) -> None:
 def _refuse_overlap(record, others) -> None:
     e = record.encoding
     for other in others:
-        o = other.encoding
-        common = e.mask & o.mask
-        if e.match & common == o.match & common and record.name != other.name:
-            raise ValueError(f"the encoding of {record.name} overlaps that of {other.name}")
         if record.name == other.name:
             raise ValueError(f"{record.name} is defined twice")
+        o = other.encoding
+        common = e.mask & o.mask
+        if e.match & common == o.match & common and not _excepted(record, other):
+            raise ValueError(f"the encoding of {record.name} overlaps that of {other.name}")
+
+
+def _excepted(record, other) -> bool:
+    """Does one of the two except every word that both encodings cover?"""
+    fixed, bits = record.encoding.mask | other.encoding.mask, record.encoding.match | other.encoding.match
+    return any(mask & ~fixed == 0 and bits & mask == value
+               for each in (record, other) for mask, value in getattr(each, "exceptions", ()))
 
 
 _OPERAND = re.compile(r"[a-z]+\d?'?")

@@ -1,0 +1,155 @@
+"""What assembling gives: sections at addresses, symbols, lines, and an ELF file of it all."""
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass, field
+
+from rvhyp.isa.text.source import Line
+
+EM_RISCV = 243
+EF_RISCV_RVC = 1
+PT_LOAD = 1
+PF_X, PF_W, PF_R = 1, 2, 4
+SHT_PROGBITS, SHT_SYMTAB, SHT_STRTAB, SHT_NOBITS = 1, 2, 3, 8
+SHF_WRITE, SHF_ALLOC, SHF_EXECINSTR = 1, 2, 4
+SHN_ABS = 0xFFF1
+STB_LOCAL, STB_GLOBAL, STB_WEAK = 0, 1, 2
+ELF_HEADER, PROGRAM_HEADER, SECTION_HEADER, SYMBOL = "<16sHHIQQQIHHHHHH", "<IIQQQQQQ", "<IIQQQQIIQQ", "<IBBHQQ"
+
+
+@dataclass(slots=True)
+class Section:
+    """A section: its contents, or for one without any (.bss) only its size."""
+
+    name: str
+    flags: str                                      # of "awx", as in `.section`
+    is_nobits: bool = False
+    alignment: int = 1
+    address: int = 0
+    data: bytearray = field(default_factory=bytearray)
+    reserved: int = 0                               # bytes of one without contents
+
+    @property
+    def size(self) -> int:
+        return self.reserved if self.is_nobits else len(self.data)
+
+    @property
+    def rank(self) -> int:
+        """Order in memory: code, constants, data, zeros."""
+        return 0 if "x" in self.flags else 3 if self.is_nobits else 2 if "w" in self.flags else 1
+
+
+@dataclass(frozen=True, slots=True)
+class Symbol:
+    """`section` is None where the value is no address of the program (`.equ`)."""
+
+    name: str
+    value: int
+    section: str | None
+    binding: int = STB_LOCAL
+
+
+@dataclass(frozen=True)
+class Assembly:
+    """A program at its addresses."""
+
+    sections: tuple[Section, ...]                   # those that are in memory, in the order of their addresses
+    table: tuple[Symbol, ...]
+    lines: dict[int, Line]                          # address of an instruction or of data: the statement it came from
+    base: int
+
+    @property
+    def symbols(self) -> dict[str, int]:
+        return {symbol.name: symbol.value for symbol in self.table}
+
+    @property
+    def entry(self) -> int:
+        """Where execution starts: `_start`, or the base."""
+        return self.symbols.get("_start", self.base)
+
+    def section(self, name: str) -> Section:
+        """The section of a name; `KeyError` if there is none."""
+        for section in self.sections:
+            if section.name == name:
+                return section
+        raise KeyError(name)
+
+    @property
+    def code(self) -> bytes:
+        """The contents of .text."""
+        return bytes(self.section(".text").data)
+
+    @property
+    def segments(self) -> list[tuple[int, bytes]]:
+        """(address, contents) of everything that is not zero, for writing to memory without an ELF loader."""
+        return [(section.address, bytes(section.data)) for section in self.sections if section.data]
+
+    def to_elf(self) -> bytes:
+        """An ELF64 executable: a PT_LOAD per section, section headers and the symbol table.  Same program, same bytes."""
+        loaded = [section for section in self.sections if section.size]
+        body = bytearray(struct.calcsize(ELF_HEADER) + len(loaded) * struct.calcsize(PROGRAM_HEADER))
+        segments, headers = [], []                  # headers: (name, type, flags, address, offset, size, link, info, ...)
+        for section in loaded:
+            offset = _pad(body, section.alignment, section.address)
+            body += section.data
+            flags = PF_R | PF_W * ("w" in section.flags) | PF_X * ("x" in section.flags)
+            segments.append(struct.pack(PROGRAM_HEADER, PT_LOAD, flags, offset, section.address, section.address,
+                                        len(section.data), section.size, section.alignment))
+            flags = SHF_ALLOC | SHF_WRITE * ("w" in section.flags) | SHF_EXECINSTR * ("x" in section.flags)
+            headers.append((section.name, SHT_NOBITS if section.is_nobits else SHT_PROGBITS, flags, section.address,
+                            offset, section.size, 0, 0, section.alignment, 0))
+        symtab, strtab, first_global = self._symbol_table([section.name for section in loaded])
+        entry_size = struct.calcsize(SYMBOL)
+        headers.append((".symtab", SHT_SYMTAB, 0, 0, _pad(body, 8), len(symtab), len(headers) + 2, first_global,
+                        8, entry_size))
+        body += symtab
+        headers.append((".strtab", SHT_STRTAB, 0, 0, len(body), len(strtab), 0, 0, 1, 0))
+        body += strtab
+        names = _Strings()
+        offsets = [names.add(header[0]) for header in headers] + [names.add(".shstrtab")]
+        headers.append((".shstrtab", SHT_STRTAB, 0, 0, len(body), len(names.data), 0, 0, 1, 0))
+        body += names.data
+        table = _pad(body, 8)
+        body += bytes(struct.calcsize(SECTION_HEADER))
+        for offset, header in zip(offsets, headers, strict=True):
+            body += struct.pack(SECTION_HEADER, offset, *header[1:])
+        start = struct.calcsize(ELF_HEADER)
+        head = struct.pack(
+            ELF_HEADER, b"\x7fELF\x02\x01\x01", 2, EM_RISCV, 1, self.entry & (1 << 64) - 1, start, table, EF_RISCV_RVC,
+            start, struct.calcsize(PROGRAM_HEADER), len(loaded), struct.calcsize(SECTION_HEADER), len(headers) + 1,
+            len(headers))
+        front = head + b"".join(segments)
+        body[:len(front)] = front
+        return bytes(body)
+
+    def _symbol_table(self, section_names: list[str]) -> tuple[bytes, bytes, int]:
+        """Contents of .symtab and .strtab, and the index of the first symbol that is not local (these come first)."""
+        strings = _Strings()
+        entries = [bytes(struct.calcsize(SYMBOL))]
+        shown = sorted((symbol for symbol in self.table if not symbol.name.startswith(".L")),
+                       key=lambda symbol: symbol.binding != STB_LOCAL)
+        for symbol in shown:
+            index = section_names.index(symbol.section) + 1 if symbol.section in section_names else SHN_ABS
+            entries.append(struct.pack(SYMBOL, strings.add(symbol.name), symbol.binding << 4, 0, index,
+                                       symbol.value & (1 << 64) - 1, 0))
+        first_global = 1 + sum(symbol.binding == STB_LOCAL for symbol in shown)
+        return b"".join(entries), bytes(strings.data), first_global
+
+
+class _Strings:
+    """A string table."""
+
+    def __init__(self):
+        self.data = bytearray(b"\0")
+
+    def add(self, text: str) -> int:
+        """The offset of a string."""
+        offset = len(self.data)
+        self.data += text.encode() + b"\0"
+        return offset
+
+
+def _pad(body: bytearray, alignment: int, like: int = 0) -> int:
+    """Grow the body to the next offset congruent to `like`."""
+    body += bytes((like - len(body)) % alignment)
+    return len(body)
