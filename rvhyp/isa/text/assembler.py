@@ -65,6 +65,7 @@ class Pass:
         self.lines: dict[int, Line] = {}
         self.problem: AssemblyError | None = None
         self.instructions = self.calls = 0
+        self.extensions: set[str] = set()
         self.line = Line("", 0, "")
         self.switch(".text")
 
@@ -166,6 +167,7 @@ class Pass:
             elif self.number > SETTLING:
                 self.settings.wide.add(self.instructions)
         self.instructions += 1
+        self.extensions.add(record.extension.name if size == 4 else "C")
         self.emit(bits, size)
 
     # Sections.
@@ -311,7 +313,8 @@ class Pass:
         names = {section.name for section in sections}
         table = [Symbol(name, self.address(place), place[0], self.bindings.get(name, STB_LOCAL))
                  for name, place in self.symbols.items() if place[0] is None or place[0] in names]
-        return Assembly(tuple(sections), tuple(table), self.lines, self.settings.addresses[".text"])
+        return Assembly(tuple(sections), tuple(table), self.lines, self.settings.addresses[".text"],
+                        frozenset(self.extensions))
 
 
 def _signed(value: int) -> int:

@@ -11,6 +11,7 @@ EF_RISCV_RVC = 1
 PT_LOAD = 1
 PF_X, PF_W, PF_R = 1, 2, 4
 SHT_PROGBITS, SHT_SYMTAB, SHT_STRTAB, SHT_NOBITS = 1, 2, 3, 8
+SHT_RISCV_ATTRIBUTES = 0x7000_0003
 SHF_WRITE, SHF_ALLOC, SHF_EXECINSTR = 1, 2, 4
 SHN_ABS = 0xFFF1
 STB_LOCAL, STB_GLOBAL, STB_WEAK = 0, 1, 2
@@ -57,6 +58,7 @@ class Assembly:
     table: tuple[Symbol, ...]
     lines: dict[int, Line]                          # address of an instruction or of data: the statement it came from
     base: int
+    extensions: frozenset[str] = frozenset()        # of the instructions in it
 
     @property
     def symbols(self) -> dict[str, int]:
@@ -85,10 +87,10 @@ class Assembly:
         return [(section.address, bytes(section.data)) for section in self.sections if section.data]
 
     def to_elf(self) -> bytes:
-        """An ELF64 executable: a PT_LOAD per section, section headers and the symbol table.  Same program, same bytes."""
+        """An ELF64 executable: a PT_LOAD per section, section headers, symbols and the ISA.  Same program, same bytes."""
         loaded = [section for section in self.sections if section.size]
         body = bytearray(struct.calcsize(ELF_HEADER) + len(loaded) * struct.calcsize(PROGRAM_HEADER))
-        segments, headers = [], []                  # headers: (name, type, flags, address, offset, size, link, info, ...)
+        segments, headers = [], []                  # headers as in the file, but with the name itself
         for section in loaded:
             offset = _pad(body, section.alignment, section.address)
             body += section.data
@@ -98,6 +100,9 @@ class Assembly:
             flags = SHF_ALLOC | SHF_WRITE * ("w" in section.flags) | SHF_EXECINSTR * ("x" in section.flags)
             headers.append((section.name, SHT_NOBITS if section.is_nobits else SHT_PROGBITS, flags, section.address,
                             offset, section.size, 0, 0, section.alignment, 0))
+        attributes = _attributes(self.extensions)
+        headers.append((".riscv.attributes", SHT_RISCV_ATTRIBUTES, 0, 0, len(body), len(attributes), 0, 0, 1, 0))
+        body += attributes
         symtab, strtab, first_global = self._symbol_table([section.name for section in loaded])
         entry_size = struct.calcsize(SYMBOL)
         headers.append((".symtab", SHT_SYMTAB, 0, 0, _pad(body, 8), len(symtab), len(headers) + 2, first_global,
@@ -115,9 +120,9 @@ class Assembly:
             body += struct.pack(SECTION_HEADER, offset, *header[1:])
         start = struct.calcsize(ELF_HEADER)
         head = struct.pack(
-            ELF_HEADER, b"\x7fELF\x02\x01\x01", 2, EM_RISCV, 1, self.entry & (1 << 64) - 1, start, table, EF_RISCV_RVC,
-            start, struct.calcsize(PROGRAM_HEADER), len(loaded), struct.calcsize(SECTION_HEADER), len(headers) + 1,
-            len(headers))
+            ELF_HEADER, b"\x7fELF\x02\x01\x01", 2, EM_RISCV, 1, self.entry & (1 << 64) - 1, start, table,
+            EF_RISCV_RVC * ("C" in self.extensions), start, struct.calcsize(PROGRAM_HEADER), len(loaded), struct.calcsize(SECTION_HEADER),
+            len(headers) + 1, len(headers))
         front = head + b"".join(segments)
         body[:len(front)] = front
         return bytes(body)
@@ -147,6 +152,16 @@ class _Strings:
         offset = len(self.data)
         self.data += text.encode() + b"\0"
         return offset
+
+
+def _attributes(extensions: frozenset[str]) -> bytes:
+    """Contents of .riscv.attributes: the ISA string, by which disassemblers know which instructions to expect."""
+    letters = "".join(letter for letter in "imafdqcbvh" if letter.upper() in extensions)
+    names = sorted(name.lower() for name in extensions if len(name) > 1)
+    isa = b"\5" + "_".join([f"rv64i{letters.lstrip('i')}", *names]).encode() + b"\0"        # 5: Tag_RISCV_arch
+    file = b"\1" + struct.pack("<I", len(isa) + 5) + isa                                    # 1: of the whole file
+    vendor = b"riscv\0"
+    return b"A" + struct.pack("<I", 4 + len(vendor) + len(file)) + vendor + file
 
 
 def _pad(body: bytearray, alignment: int, like: int = 0) -> int:

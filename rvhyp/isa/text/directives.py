@@ -186,6 +186,8 @@ def align(p: Pass, alignment: int, rest: tuple[str, ...]) -> None:
     if value or "x" not in p.section.flags:
         repeat(p, count, byte(p, value or "0"))
         return
+    if count // 2 % 2:
+        p.extensions.add("C")
     p.append(bytes(count % 2) + C_NOP.to_bytes(2, "little") * (count // 2 % 2))
     p.append(NOP.to_bytes(4, "little") * (count // 4))
 

@@ -6,9 +6,9 @@ from functools import cache
 from rvhyp.isa.decode import decode, is_compressed
 from rvhyp.isa.text.pseudo import Pseudo, pseudos
 from rvhyp.isa.text.syntax import (
-    DEFAULTS,
     Operand,
     Record,
+    default_of,
     format_value,
     mnemonics,
     parse_syntax,
@@ -42,9 +42,9 @@ def _format(record: Record, values: dict[str, int], pc: int | None, aliases: boo
     if suffix is None or None in texts.values():
         return None
     name = record.name + suffix
-    operands = tuple(Operand(texts.get(operand.field, ""), texts.get(operand.base, operand.base))
+    operands = tuple(Operand(*(texts.get(part, part) for part in operand))
                      for operand in syntax_of(record)
-                     if operand.field not in DEFAULTS or values[operand.field] != DEFAULTS[operand.field])
+                     if operand.field not in values or values[operand.field] != default_of(record, operand.field))
     if aliases:
         name, operands = _alias(name, operands)
     return f"{name} {', '.join(map(str, operands))}".rstrip()
@@ -58,8 +58,7 @@ def _alias(name: str, operands: tuple[Operand, ...]) -> tuple[str, tuple[Operand
         if len(pattern) == len(texts) and all(
                 meaning[part] == text if part in row.variables else part == text
                 for part, text in zip(pattern, texts, strict=True)):
-            return row.name, tuple(Operand(meaning.get(each.field, ""), meaning.get(each.base, ""))
-                                   for each in row.operands)
+            return row.name, tuple(Operand(*(meaning.get(part, "") for part in each)) for each in row.operands)
     return name, operands
 
 
@@ -77,4 +76,4 @@ def _rows() -> dict[str, list[tuple[Pseudo, list[str]]]]:
 
 def _parts(operands: tuple[Operand, ...]) -> list[str]:
     """The operands with an address as its two parts."""
-    return [part for operand in operands for part in (operand.field, operand.base) if part]
+    return [part for operand in operands for part in operand if part]

@@ -13,10 +13,10 @@ from rvhyp.isa.text.expression import Expression, parse_expression
 from rvhyp.isa.text.pseudo import pseudos
 from rvhyp.isa.text.source import split_operands
 from rvhyp.isa.text.syntax import (
-    DEFAULTS,
     X_NUMBERS,
     Operand,
     Record,
+    default_of,
     mnemonics,
     parse_named,
     split_address,
@@ -60,21 +60,22 @@ def parse_instruction(mnemonic: str, text: str) -> tuple[Parsed, ...]:
 def _fits(record: Record, given: list[Operand]) -> bool:
     """Are there as many operands as the record has, and addresses where it has addresses?"""
     wanted = syntax_of(record)
-    if len(given) == len(wanted) - 1 and wanted[-1].field in DEFAULTS:
+    if len(given) == len(wanted) - 1 and default_of(record, wanted[-1].field) is not None:
         wanted = wanted[:-1]
     return len(given) == len(wanted) and all(bool(a.base) == bool(b.base) for a, b in zip(wanted, given, strict=True))
 
 
 def _parse_record(record: Record, suffix: dict[str, int], given: list[Operand]) -> Parsed:
-    known = {name: DEFAULTS.get(name, 0) for name in record.fields} | suffix
+    known = {name: default_of(record, name) or 0 for name in record.fields} | suffix
     expressions = []
     for operand, actual in zip(syntax_of(record), given, strict=False):
         if operand.base in record.fields:
             known[operand.base] = parse_named(record.fields[operand.base], actual.base)
-        elif operand.base and X_NUMBERS[operand.base] != X_NUMBERS[actual.base]:
-            raise ValueError(f"the address of {record.name} is relative to {operand.base}, not {actual.base}")
-        if not operand.field:
-            if actual.field not in ("", "0"):
+        for name, text in zip(operand, actual, strict=True):
+            if name in X_NUMBERS and X_NUMBERS.get(text) != X_NUMBERS[name]:
+                raise ValueError(f"{record.name} takes {name} here, not {text!r}")
+        if operand.field not in record.fields:
+            if not operand.field and actual.field not in ("", "0"):
                 raise ValueError(f"the address of {record.name} is a register without an offset")
             continue
         field = record.fields[operand.field]

@@ -7,8 +7,8 @@ to, and `aq rl fm` are suffixes of the mnemonic.  Fields that the syntax does no
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import cache
+from typing import NamedTuple
 
 from rvhyp.isa.csr import CSR_NUMBERS
 from rvhyp.isa.fields import F_NAMES, X_NAMES, Field
@@ -21,15 +21,14 @@ ROUNDING_MODES = {"rne": 0, "rtz": 1, "rdn": 2, "rup": 3, "rmm": 4, "dyn": 7}
 ROUNDING_NAMES = {mode: name for name, mode in ROUNDING_MODES.items()}
 FENCE_LETTERS = "wroi"                              # bit 0 to bit 3 of pred and succ
 SUFFIXES = {"": {}, ".aq": {"aq": 1}, ".rl": {"rl": 1}, ".aqrl": {"aq": 1, "rl": 1}, ".tso": {"fm": 8}}
-DEFAULTS = {"rm": ROUNDING_MODES["dyn"]}            # operands that need not be written
+EXACT = {"fcvt.d.s", "fcvt.d.w", "fcvt.d.wu"}       # round nothing: assemblers default to rne where others mean dyn
 PAGE = 1 << 12
 
 Record = Instruction | Compressed
 
 
-@dataclass(frozen=True, slots=True)
-class Operand:
-    """One operand between commas: `field`, `field(base)` or `(base)`; a base may be a fixed register, as in `uimm(sp)`."""
+class Operand(NamedTuple):
+    """One operand between commas: `field`, `field(base)` or `(base)`; a fixed register stands for itself: `uimm(sp)`."""
 
     field: str = ""
     base: str = ""
@@ -56,10 +55,15 @@ def split_address(text: str) -> tuple[str, str] | None:
 _ADDRESS = re.compile(r"(.*)\(\s*(\w+)\s*\)$", re.DOTALL)
 
 
-@lru_cache(maxsize=None)
+@cache
 def syntax_of(record: Record) -> tuple[Operand, ...]:
     """The operands of a record, parsed once."""
     return parse_syntax(record.operands)
+
+
+def default_of(record: Record, name: str) -> int | None:
+    """The value of an operand that need not be written; None where it must be."""
+    return ROUNDING_MODES["rne" if record.name in EXACT else "dyn"] if name == "rm" else None
 
 
 def is_upper(field: Field) -> bool:
