@@ -1,7 +1,7 @@
 """Which instruction is it: from the bits of a word to its record and operands.
 
-`decode` serves everything that looks at one instruction at a time (the reference engine, the disassembler, the monitor's
-emulation).  Native engines take the expansion of 16-bit words from `expansion_table`, made from the same records.
+`decode` serves what looks at one instruction at a time: the reference engine, the disassembler, the monitor when it
+emulates.  Native engines take the expansion of 16-bit words from `expansion_table`, made from the same records.
 """
 from __future__ import annotations
 

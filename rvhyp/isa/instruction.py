@@ -9,8 +9,8 @@
 The body says what the instruction computes, as a pure function of words.  Its parameter names say what it wants:
 operand fields (`rs1`, `imm`: their value, registers read; `rs1_field`: the register number itself), `pc`, or what the
 shell of its kind provides: `value` (LOAD: the bytes read, zero-extended), `old` (AMO, CSR: the value
-before), `fp` (FP: the floating-point unit), `hart` (SYSTEM: the rules of `rvhyp.hart`).  Everything that instructions of
-one kind have in common (reading registers, writing rd, x0, traps, the pc) is the shell's, once per engine.
+before), `fp` (FP: the floating-point unit), `hart` (SYSTEM: the rules of `rvhyp.hart`).  Everything that instructions
+of one kind have in common (reading registers, writing rd, x0, traps, the pc) is the shell's, once per engine.
 
 A compressed instruction has no meaning of its own: it expands to another one.
 """
@@ -70,7 +70,7 @@ class Instruction:
         return "rm" in self.fields
 
     def encode(self, **operands: int) -> int:
-        """The instruction word; operands by field name, register fields by number.  `ValueError` if one does not fit."""
+        """The instruction word; operands by field name, registers by number.  `ValueError` if one does not fit."""
         if operands.keys() != self.fields.keys():
             raise ValueError(f"{self.name} wants operands {', '.join(self.fields)}; got {', '.join(operands)}")
         bits = self.encoding.match
@@ -101,8 +101,8 @@ class Compressed:
     @cached_property
     def exceptions(self) -> tuple[tuple[int, int], ...]:
         """(mask, value): words of this encoding that are something else, or nothing."""
-        zeros = [(self.fields[name].mask, 0) for name in self.nonzero]
-        return *zeros, *((self.fields[name].mask, self.fields[name].put(value)) for name, value in self.excluded.items())
+        values = {**dict.fromkeys(self.nonzero, 0), **self.excluded}
+        return tuple((self.fields[name].mask, self.fields[name].put(value)) for name, value in values.items())
 
     def matches(self, bits: int) -> bool:
         if bits & self.encoding.mask != self.encoding.match:

@@ -1,15 +1,16 @@
 """From text to a program.
 
-The source is run through in passes until nothing moves: each pass sees the symbols of the one before, so that what stands
-ahead may be used anywhere, even where the size of the code depends on it.  The last pass is the result.  What depends on
-symbols may be wrong in an early pass: such an error is noted, and raised if the pass turns out to be the last.
+The source is run through in passes until nothing moves: each pass sees the symbols of the one before, so that what
+stands ahead may be used anywhere, even where the size of the code depends on it.  The last pass is the result.  What
+depends on symbols may be wrong in an early pass: such an error is noted, and raised if the pass is the last.
 """
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import NamedTuple
 
 from rvhyp.isa.text.assembly import STB_LOCAL, STB_WEAK, Assembly, Section, Symbol
-from rvhyp.isa.text.blocks import BLOCKS, CONDITIONS, Conditions, Macro, block, substitute
+from rvhyp.isa.text.blocks import BLOCKS, CONDITIONS, Conditions, Macro, block
 from rvhyp.isa.text.directives import DIRECTIVES
 from rvhyp.isa.text.expression import parse_expression
 from rvhyp.isa.text.parse import Parsed, excepted, is_mnemonic, parse_instruction, short_forms, suggestion
@@ -53,7 +54,7 @@ class Pass:
     def __init__(self, settings: Settings, previous: Pass | None, number: int):
         self.settings, self.previous, self.number = settings, previous, number
         self.sections: dict[str, Section] = {}
-        self.placed: dict[str, int] = {}                            # where the sections belong, once their sizes are known
+        self.placed: dict[str, int] = {}                            # where the sections belong, by their sizes
         self.symbols: dict[str, tuple[str | None, int]] = {}        # (section, offset) or (None, value)
         self.labels: dict[str, Line] = {}
         self.locals: dict[int, list[tuple[str, int]]] = {}
@@ -290,8 +291,8 @@ class Pass:
                     self.note(f"{section.name} at {cursor:#x} is not aligned to {section.alignment:#x}, as it asks for")
             self.placed[section.name] = cursor
             cursor += section.size
-        spans = sorted((self.placed[section.name], section.size, section.name) for section in self.in_memory if section.size)
-        for (low, size, name), (high, _, other) in zip(spans, spans[1:], strict=False):
+        spans = sorted((self.placed[each.name], each.size, each.name) for each in self.in_memory if each.size)
+        for (low, size, name), (high, _, other) in pairwise(spans):
             if low + size > high:
                 self.note(f"{name} at {low:#x} reaches to {low + size:#x}, over {other} at {high:#x}")
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from rvhyp.isa.text.source import Line
 
+ET_EXEC = 2
 EM_RISCV = 243
 EF_RISCV_RVC = 1
 PT_LOAD = 1
@@ -15,7 +16,8 @@ SHT_RISCV_ATTRIBUTES = 0x7000_0003
 SHF_WRITE, SHF_ALLOC, SHF_EXECINSTR = 1, 2, 4
 SHN_ABS = 0xFFF1
 STB_LOCAL, STB_GLOBAL, STB_WEAK = 0, 1, 2
-ELF_HEADER, PROGRAM_HEADER, SECTION_HEADER, SYMBOL = "<16sHHIQQQIHHHHHH", "<IIQQQQQQ", "<IIQQQQIIQQ", "<IBBHQQ"
+ELF_HEADER, PROGRAM_HEADER = struct.Struct("<16sHHIQQQIHHHHHH"), struct.Struct("<IIQQQQQQ")
+SECTION_HEADER, SYMBOL = struct.Struct("<IIQQQQIIQQ"), struct.Struct("<IBBHQQ")
 
 
 @dataclass(slots=True)
@@ -87,55 +89,52 @@ class Assembly:
         return [(section.address, bytes(section.data)) for section in self.sections if section.data]
 
     def to_elf(self) -> bytes:
-        """An ELF64 executable: a PT_LOAD per section, section headers, symbols and the ISA.  Same program, same bytes."""
+        """An ELF64 executable: a PT_LOAD per section, section headers, symbols, the ISA.  Same program, same bytes."""
         loaded = [section for section in self.sections if section.size]
-        body = bytearray(struct.calcsize(ELF_HEADER) + len(loaded) * struct.calcsize(PROGRAM_HEADER))
+        body = bytearray(ELF_HEADER.size + len(loaded) * PROGRAM_HEADER.size)
         segments, headers = [], []                  # headers as in the file, but with the name itself
+
+        def add(name, kind, data, alignment=1, link=0, info=0, entry=0):
+            headers.append((name, kind, 0, 0, _pad(body, alignment), len(data), link, info, alignment, entry))
+            body.extend(data)
+
         for section in loaded:
             offset = _pad(body, section.alignment, section.address)
             body += section.data
-            flags = PF_R | PF_W * ("w" in section.flags) | PF_X * ("x" in section.flags)
-            segments.append(struct.pack(PROGRAM_HEADER, PT_LOAD, flags, offset, section.address, section.address,
-                                        len(section.data), section.size, section.alignment))
-            flags = SHF_ALLOC | SHF_WRITE * ("w" in section.flags) | SHF_EXECINSTR * ("x" in section.flags)
-            headers.append((section.name, SHT_NOBITS if section.is_nobits else SHT_PROGBITS, flags, section.address,
-                            offset, section.size, 0, 0, section.alignment, 0))
-        attributes = _attributes(self.extensions)
-        headers.append((".riscv.attributes", SHT_RISCV_ATTRIBUTES, 0, 0, len(body), len(attributes), 0, 0, 1, 0))
-        body += attributes
-        symtab, strtab, first_global = self._symbol_table([section.name for section in loaded])
-        entry_size = struct.calcsize(SYMBOL)
-        headers.append((".symtab", SHT_SYMTAB, 0, 0, _pad(body, 8), len(symtab), len(headers) + 2, first_global,
-                        8, entry_size))
-        body += symtab
-        headers.append((".strtab", SHT_STRTAB, 0, 0, len(body), len(strtab), 0, 0, 1, 0))
-        body += strtab
-        names = _Strings()
-        offsets = [names.add(header[0]) for header in headers] + [names.add(".shstrtab")]
-        headers.append((".shstrtab", SHT_STRTAB, 0, 0, len(body), len(names.data), 0, 0, 1, 0))
-        body += names.data
+            writable, executable = "w" in section.flags, "x" in section.flags
+            segments.append(PROGRAM_HEADER.pack(
+                PT_LOAD, PF_R | PF_W * writable | PF_X * executable, offset, section.address, section.address,
+                len(section.data), section.size, section.alignment))
+            headers.append((section.name, SHT_NOBITS if section.is_nobits else SHT_PROGBITS,
+                            SHF_ALLOC | SHF_WRITE * writable | SHF_EXECINSTR * executable, section.address, offset,
+                            section.size, 0, 0, section.alignment, 0))
+        symbols, names, first_global = self._symbol_table([section.name for section in loaded])
+        add(".riscv.attributes", SHT_RISCV_ATTRIBUTES, _attributes(self.extensions))
+        add(".symtab", SHT_SYMTAB, symbols, 8, len(headers) + 2, first_global, SYMBOL.size)
+        add(".strtab", SHT_STRTAB, names)
+        strings = _Strings()
+        offsets = [strings.add(name) for name in (*(header[0] for header in headers), ".shstrtab")]
+        add(".shstrtab", SHT_STRTAB, strings.data)
         table = _pad(body, 8)
-        body += bytes(struct.calcsize(SECTION_HEADER))
+        body += bytes(SECTION_HEADER.size)
         for offset, header in zip(offsets, headers, strict=True):
-            body += struct.pack(SECTION_HEADER, offset, *header[1:])
-        start = struct.calcsize(ELF_HEADER)
-        head = struct.pack(
-            ELF_HEADER, b"\x7fELF\x02\x01\x01", 2, EM_RISCV, 1, self.entry & (1 << 64) - 1, start, table,
-            EF_RISCV_RVC * ("C" in self.extensions), start, struct.calcsize(PROGRAM_HEADER), len(loaded), struct.calcsize(SECTION_HEADER),
-            len(headers) + 1, len(headers))
-        front = head + b"".join(segments)
-        body[:len(front)] = front
+            body += SECTION_HEADER.pack(offset, *header[1:])
+        start = ELF_HEADER.pack(
+            b"\x7fELF\2\1\1", ET_EXEC, EM_RISCV, 1, self.entry, ELF_HEADER.size, table,
+            EF_RISCV_RVC * ("C" in self.extensions), ELF_HEADER.size, PROGRAM_HEADER.size, len(loaded),
+            SECTION_HEADER.size, len(headers) + 1, len(headers)) + b"".join(segments)
+        body[:len(start)] = start
         return bytes(body)
 
     def _symbol_table(self, section_names: list[str]) -> tuple[bytes, bytes, int]:
         """Contents of .symtab and .strtab, and the index of the first symbol that is not local (these come first)."""
         strings = _Strings()
-        entries = [bytes(struct.calcsize(SYMBOL))]
+        entries = [bytes(SYMBOL.size)]
         shown = sorted((symbol for symbol in self.table if not symbol.name.startswith(".L")),
                        key=lambda symbol: symbol.binding != STB_LOCAL)
         for symbol in shown:
             index = section_names.index(symbol.section) + 1 if symbol.section in section_names else SHN_ABS
-            entries.append(struct.pack(SYMBOL, strings.add(symbol.name), symbol.binding << 4, 0, index,
+            entries.append(SYMBOL.pack(strings.add(symbol.name), symbol.binding << 4, 0, index,
                                        symbol.value & (1 << 64) - 1, 0))
         first_global = 1 + sum(symbol.binding == STB_LOCAL for symbol in shown)
         return b"".join(entries), bytes(strings.data), first_global

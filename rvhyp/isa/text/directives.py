@@ -1,4 +1,4 @@
-"""The directives that place and describe data.  Each is a function of the pass and its operands, registered by its names."""
+"""The directives that place and describe data: functions of the pass and their operands, registered by name."""
 from __future__ import annotations
 
 import struct
@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 DIRECTIVES: dict[str, Callable[[Pass, tuple[str, ...]], None]] = {}
 IGNORED = (".type", ".size", ".file", ".loc", ".ident", ".attribute", ".hidden", ".addrsig", ".cfi_startproc",
            ".cfi_endproc", ".cfi_def_cfa_offset", ".cfi_offset", ".cfi_restore", ".cfi_def_cfa")
-SIZES = {".byte": 1, ".2byte": 2, ".half": 2, ".short": 2, ".hword": 2, ".4byte": 4, ".word": 4, ".long": 4, ".int": 4,
-         ".8byte": 8, ".dword": 8, ".quad": 8}
-LARGEST = 1 << 28                                   # bytes one directive may make: what a slip of the pen should not exceed
+SIZES = {".byte": 1, ".2byte": 2, ".half": 2, ".short": 2, ".hword": 2,
+         ".4byte": 4, ".word": 4, ".long": 4, ".int": 4, ".8byte": 8, ".dword": 8, ".quad": 8}
+LARGEST = 1 << 28                                   # bytes one directive may make: more is a slip of the pen
 NOP, C_NOP = 0x0000_0013, 0x0001
 
 
@@ -26,7 +26,7 @@ def directive(*names: str, least: int = 0, most: int | None = None):
     def register(function):
         def checked(p: Pass, operands: tuple[str, ...]) -> None:
             if len(operands) < least or most is not None and len(operands) > most:
-                wanted = f"{least}" if least == most else f"{least} to {most}" if most is not None else f"{least} or more"
+                wanted = f"{least} or more" if most is None else f"{least}" if least == most else f"{least} to {most}"
                 raise ValueError(f"{names[0]} takes {wanted} operands, not {len(operands)}")
             function(p, operands)
         for name in names:
@@ -177,7 +177,7 @@ def balign(p: Pass, operands: tuple[str, ...]) -> None:
 
 
 def align(p: Pass, alignment: int, rest: tuple[str, ...]) -> None:
-    """Fill up to a multiple of `alignment`: code with nops, unless a byte is given; not at all if it takes more than `most`."""
+    """Fill up to a multiple of `alignment`: code with nops, unless a byte is given; nothing if it takes over `most`."""
     value, most = (*rest, "", "")[:2]
     count = -p.section.size % alignment
     p.section.alignment = max(p.section.alignment, alignment)

@@ -20,8 +20,9 @@ from rvhyp.isa.text.syntax import (
 def disassemble(bits: int, pc: int | None = None, aliases: bool = False) -> str:
     """The text of the instruction in the low bits of `bits`, as `assemble` reads it.
 
-    Targets of jumps are absolute where `pc` is given, else relative to it (`.+8`).  `aliases` prefers pseudo-instructions
-    (`ret` for `jalr zero, 0(ra)`).  What is no instruction, or has no name in assembly, is `.word` or `.half`.
+    Targets of jumps are absolute where `pc` is given, else relative to it (`.+8`).  `aliases` prefers
+    pseudo-instructions (`ret` for `jalr zero, 0(ra)`).  What is no instruction, or has operands that have no name in
+    assembly, is `.word` or `.half`.
     """
     decoded = decode(bits)
     if decoded is not None:
@@ -64,7 +65,7 @@ def _alias(name: str, operands: tuple[Operand, ...]) -> tuple[str, tuple[Operand
 
 @cache
 def _rows() -> dict[str, list[tuple[Pseudo, list[str]]]]:
-    """By mnemonic, the pseudo-instructions that say what one instruction does in fewer operands; with these as texts."""
+    """By mnemonic, the pseudo-instructions that say in fewer operands what one instruction does; and its operands."""
     table = {}
     for row in (row for rows in pseudos().values() for row in rows if len(row.expansion) == 1):
         (name, operands), = row.expansion

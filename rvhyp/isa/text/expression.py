@@ -1,7 +1,7 @@
 """Expressions of the assembler: parsed once, evaluated in every pass.
 
-Precedence is that of the GNU assembler, not of C: `* / % << >>` bind most, then `| & ^`, then `+ -`, then comparisons (true is
--1), then `&&`, then `||`.  Values are integers of any size; what they are written to says what fits.
+Precedence is that of the GNU assembler, not of C: `* / % << >>` bind most, then `| & ^`, then `+ -`, then comparisons
+(true is -1), then `&&`, then `||`.  Values are integers of any size; what they are written to says what fits.
 """
 from __future__ import annotations
 

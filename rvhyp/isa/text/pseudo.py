@@ -1,8 +1,8 @@
-"""Pseudo-instructions: the one table of them, as the manual prints it (Unprivileged ISA, "RISC-V Assembly Programmer's Handbook").
+"""Pseudo-instructions: the one table of them, as the manual prints it ("RISC-V Assembly Programmer's Handbook").
 
 Left what is written, right what it stands for; operands on the left are replaced in the text on the right.  The
-disassembler reads the rows of a single instruction from right to left, the first that fits; more special rows therefore come
-first.  `symbol` is any address; `%pcrel_lo(.-4)` is the rest of the address whose upper part the instruction before made.
+disassembler reads the rows of a single instruction from right to left and takes the first that fits: special rows come
+before general ones.  `symbol` is any address; `%pcrel_lo(.-4)` is the rest of the one whose upper part was made before.
 """
 from __future__ import annotations
 

@@ -26,7 +26,8 @@ class AssemblyError(Exception):
 
 
 _LITERAL = r'"(?:\\.|[^"\\\n])*"|' + r"'(?:\\.|[^\\\n])'?"
-_PIECE = re.compile(rf"(?P<literal>{_LITERAL})|(?P<comment>/\*.*?(?:\*/|\Z)|//[^\n]*|\#[^\n]*)|(?P<end>[;\n])", re.DOTALL)
+_COMMENT = r"/\*.*?(?:\*/|\Z)|//[^\n]*|\#[^\n]*"
+_PIECE = re.compile(rf"(?P<literal>{_LITERAL})|(?P<comment>{_COMMENT})|(?P<end>[;\n])", re.DOTALL)
 _LABEL = re.compile(r"\s*([A-Za-z_.$][\w.$]*|\d+)\s*:(?!:)")
 
 

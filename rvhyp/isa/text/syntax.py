@@ -1,8 +1,8 @@
 """Operands as assembly writes them: what both the assembler and the disassembler know of a record's syntax.
 
 A record says `"rd, imm(rs1)"`; everything else follows from the fields named there.  Three things differ between the
-value in a field and its text: `imm` of an upper immediate counts pages of 4 KiB, `offset` is written as the address it leads
-to, and `aq rl fm` are suffixes of the mnemonic.  Fields that the syntax does not name are 0.
+value in a field and its text: `imm` of an upper immediate counts pages of 4 KiB, `offset` is written as the address it
+leads to, and `aq rl fm` are suffixes of the mnemonic.  Fields that the syntax does not name are 0.
 """
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ Record = Instruction | Compressed
 
 
 class Operand(NamedTuple):
-    """One operand between commas: `field`, `field(base)` or `(base)`; a fixed register stands for itself: `uimm(sp)`."""
+    """What stands between commas: `field`, `field(base)` or `(base)`; a fixed register is itself: `uimm(sp)`."""
 
     field: str = ""
     base: str = ""
