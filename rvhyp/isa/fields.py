@@ -92,7 +92,7 @@ class Field:
         return (-(1 << self.width - 1), (1 << self.width - 1) - self.step) if self.is_signed else (0, top)
 
 
-_TOKEN = re.compile(r"([01]+)|([a-z]+\d?'?)(?:\[([\d:|]+)\])?$")
+_TOKEN = re.compile(r"([01]+)|([a-z]+\d?'?)(?:\[([\d:|]+)\])?")
 
 
 @dataclass(frozen=True)
@@ -110,7 +110,7 @@ def parse_encoding(text: str) -> Encoding:
     """Read an encoding row.  `ValueError` if it is malformed or not 16 or 32 bits wide."""
     parts = []                                          # (width, fixed bits or None, name, [(low, width)])
     for token in text.split():
-        m = _TOKEN.match(token)
+        m = _TOKEN.fullmatch(token)
         if not m:
             raise ValueError(f"encoding {text!r}: bad token {token!r}")
         fixed, name, pieces = m.groups()
