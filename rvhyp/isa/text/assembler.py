@@ -33,10 +33,10 @@ def assemble(source: str, base: int = 0x8000_0000, name: str = "<text>", **addre
     lines = statements(source, name)
     this = None
     for number in range(1, PASSES + 1):
-        previous, this = this, Pass(settings, this, number)
+        this = Pass(settings, this, number)
         this.run(lines)
         this.finish()
-        if previous is not None and this.layout == previous.layout:
+        if this.is_settled:
             return this.result()
     raise this.problem or AssemblyError("sizes and addresses depend on each other in a circle", lines[0])
 
@@ -60,6 +60,7 @@ class Pass:
         self.locals: dict[int, list[tuple[str, int]]] = {}
         self.bindings: dict[str, int] = {}
         self.targets: dict[int, int] = {}                           # what the %pcrel_hi at an address refers to
+        self.borrowed: dict[int, int | None] = {}                   # what a %pcrel_lo before its %pcrel_hi refers to
         self.macros: dict[str, Macro] = {}
         self.conditions = Conditions()
         self.compress = [False]                                     # .option rvc, with .option push
@@ -241,7 +242,9 @@ class Pass:
             place = self.previous.symbols.get(name)
         if place is not None:
             return self.address(place)
-        if self.previous is None or self.bindings.get(name) == STB_WEAK:
+        if self.previous is None:
+            return self.here                        # as good a guess as any: branches begin short
+        if self.bindings.get(name) == STB_WEAK:
             return 0
         raise ValueError(f"{name} is not defined{suggestion(name, self.previous.symbols)}")
 
@@ -252,7 +255,7 @@ class Pass:
                 raise ValueError(f"there is no label {number} before this")
             return self.address(seen[-1])
         if self.previous is None:
-            return 0
+            return self.here
         places = self.previous.locals.get(number, [])
         if len(seen) >= len(places):
             raise ValueError(f"there is no label {number} after this")
@@ -269,6 +272,7 @@ class Pass:
         target = self.targets.get(label)
         if target is None and self.previous is not None:
             target = self.previous.targets.get(label)
+            self.borrowed[label] = target
             if target is None:
                 raise ValueError(f"%pcrel_lo wants the label of an auipc with %pcrel_hi; there is none at {label:#x}")
         return _signed((target or 0) - label)
@@ -302,9 +306,12 @@ class Pass:
         return sorted((each for each in self.sections.values() if "a" in each.flags), key=lambda each: each.rank)
 
     @property
-    def layout(self):
-        """What the next pass may see of this one."""
-        return self.symbols, self.locals, self.targets, self.placed
+    def is_settled(self) -> bool:
+        """Is everything where the pass before had it, so that what was looked up there is right?"""
+        before = self.previous
+        return (before is not None and self.symbols == before.symbols and self.locals == before.locals
+                and self.placed == before.placed
+                and all(self.targets.get(label) == target for label, target in self.borrowed.items()))
 
     def result(self) -> Assembly:
         """The program, if nothing is wrong."""

@@ -59,7 +59,7 @@ def _divide(a: int, b: int) -> int:
 
 
 def _shift(a: int, count: int) -> int:
-    if not -64 < count < 64:
+    if not -128 < count < 128:
         raise ValueError(f"shift by {count}")
     return a << count if count >= 0 else a >> -count
 
@@ -170,7 +170,9 @@ class _Parser:
 
 def _number(text: str) -> int:
     if len(text) > 1 and text[0] == "0" and text[1].isdigit():
-        return int(text, 8)                         # as in C and GNU
+        if set(text) & set("89"):
+            raise ValueError(f"{text} is no octal number, as one that begins with 0 is")
+        return int(text, 8)
     return int(text, 0)
 
 

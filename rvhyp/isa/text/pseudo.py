@@ -162,7 +162,7 @@ def pseudos() -> dict[str, list[Pseudo]]:
             rows.append(_row(f"{record.name} rd, symbol",
                              f"auipc rd, %pcrel_hi(symbol) ; {record.name} rd, %pcrel_lo(.-4)(rd)"))
         elif record.operands.endswith(", imm(rs1)") and record.kind in (Kind.LOAD, Kind.STORE):
-            value = record.operands.partition(",")[0]
+            value = "fs" if "fs2" in record.fields else "fd" if "fd" in record.fields else "rs"
             rows.append(_row(f"{record.name} {value}, symbol, rt",
                              f"auipc rt, %pcrel_hi(symbol) ; {record.name} {value}, %pcrel_lo(.-4)(rt)"))
     table = {}
