@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 from rvhyp.isa.instruction import COMPRESSED, INSTRUCTIONS, Compressed, Instruction
 
@@ -16,8 +16,7 @@ MAJOR = 0x707F          # opcode and funct3: what the buckets are indexed by
 QUADRANT = 0xE003       # the same for 16-bit words: quadrant and funct3
 
 
-@dataclass(frozen=True, slots=True)
-class Decoded:
+class Decoded(NamedTuple):
     """An instruction and its operand values.  Shared by all who decode the same word: not to be changed."""
 
     instruction: Instruction

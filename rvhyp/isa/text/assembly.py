@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from rvhyp.isa.text.source import Line
 
@@ -42,8 +43,7 @@ class Section:
         return 0 if "x" in self.flags else 3 if self.is_nobits else 2 if "w" in self.flags else 1
 
 
-@dataclass(frozen=True, slots=True)
-class Symbol:
+class Symbol(NamedTuple):
     """`section` is None where the value is no address of the program (`.equ`)."""
 
     name: str

@@ -3,8 +3,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from rvhyp.isa.text.source import Line, split_operands, split_statement
 
@@ -31,8 +30,7 @@ def block(lines: list[Line], at: int, opener: str) -> tuple[list[Line], int]:
 
 # Macros and repetition.
 
-@dataclass(frozen=True, slots=True)
-class Macro:
+class Macro(NamedTuple):
     """`.macro name a, b=default, c:req, rest:vararg` and its body."""
 
     name: str
@@ -93,7 +91,7 @@ def substitute(body: list[Line], values: dict[str, str], call: Line) -> list[Lin
 
     def text_of(m):
         return "" if m[1] == "()" else values.get(m[1], m[0])
-    return [replace(line, text=_REFERENCE.sub(text_of, line.text), inside=inside) for line in body]
+    return [line._replace(text=_REFERENCE.sub(text_of, line.text), inside=inside) for line in body]
 
 
 def macro(p: Pass, operands: str, body: list[Line]) -> None:
@@ -131,8 +129,7 @@ CONDITIONS = {
 }
 
 
-@dataclass(slots=True)
-class Condition:
+class Condition(NamedTuple):
     """An open `.if`: is its current branch taken, and may a later one still be?"""
 
     line: Line
@@ -161,6 +158,6 @@ class Conditions:
         if mnemonic == ".endif":
             self.open.pop()
             return
-        inner = self.open[-1]
-        inner.is_true = inner.may_follow and (mnemonic == ".else" or CONDITIONS[mnemonic](p, operands))
-        inner.may_follow = inner.may_follow and not inner.is_true
+        line, _, may_follow = self.open.pop()
+        is_true = may_follow and (mnemonic == ".else" or CONDITIONS[mnemonic](p, operands))
+        self.open.append(Condition(line, is_true, may_follow and not is_true))

@@ -7,8 +7,8 @@ before general ones.  `symbol` is any address; `%pcrel_lo(.-4)` is the rest of t
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from functools import cache
+from typing import NamedTuple
 
 from rvhyp.isa.instruction import INSTRUCTIONS, Kind
 from rvhyp.isa.text.syntax import Operand, parse_syntax, syntax_of
@@ -118,8 +118,7 @@ c.nop                   c.addi zero, 0
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Pseudo:
+class Pseudo(NamedTuple):
     """A row: `name operands` stands for the instructions of `expansion`."""
 
     name: str
