@@ -69,7 +69,9 @@ class Pass:
         self.instructions = self.calls = 0
         self.extensions: set[str] = set()
         self.line = Line("", 0, "")
-        self.switch(".text")
+        self.section_stack: list[str] = []                          # .pushsection
+        self.section = self._section(".text")
+        self.last_section = ".text"                                 # the one before the current, for .previous
 
     # Statements.
 
@@ -175,7 +177,12 @@ class Pass:
     # Sections.
 
     def switch(self, name: str, flags: str | None = None, is_nobits: bool | None = None) -> None:
-        """Go on in a section, which is made if it does not exist; what its name begins with says what it is."""
+        """Go on in a section."""
+        self.last_section = self.section.name
+        self.section = self._section(name, flags, is_nobits)
+
+    def _section(self, name: str, flags: str | None = None, is_nobits: bool | None = None) -> Section:
+        """The section of a name, made if it does not exist; what the name begins with says what it is."""
         if name not in self.sections:
             family = name.split(".")[1] if name.startswith(".") else name
             if flags is None:
@@ -183,7 +190,7 @@ class Pass:
             if is_nobits is None:
                 is_nobits = family in ("bss", "sbss")
             self.sections[name] = Section(name, flags, is_nobits, address=self.address((name, 0)))
-        self.section = self.sections[name]
+        return self.sections[name]
 
     def emit(self, value: int, size: int) -> None:
         """Append the low bytes of an integer."""

@@ -48,6 +48,24 @@ def section(p: Pass, operands: tuple[str, ...]) -> None:
     p.switch(string(name).decode() if name.startswith('"') else name, flags, kind[1:] == "nobits" if kind else None)
 
 
+@directive(".pushsection", least=1, most=4)
+def pushsection(p: Pass, operands: tuple[str, ...]) -> None:
+    p.section_stack.append(p.section.name)
+    section(p, operands)
+
+
+@directive(".popsection", most=0)
+def popsection(p: Pass, operands: tuple[str, ...]) -> None:
+    if not p.section_stack:
+        raise ValueError(".popsection without .pushsection")
+    p.switch(p.section_stack.pop())
+
+
+@directive(".previous", most=0)
+def previous(p: Pass, operands: tuple[str, ...]) -> None:
+    p.switch(p.last_section)
+
+
 @directive(".globl", ".global", least=1)
 def globl(p: Pass, operands: tuple[str, ...]) -> None:
     p.bindings.update(dict.fromkeys(operands, STB_GLOBAL))

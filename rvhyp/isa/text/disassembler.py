@@ -4,7 +4,7 @@ from __future__ import annotations
 from functools import cache
 
 from rvhyp.isa.decode import decode, is_compressed
-from rvhyp.isa.text.pseudo import Pseudo, pseudos
+from rvhyp.isa.text.pseudo import Pseudo, rows
 from rvhyp.isa.text.syntax import (
     Operand,
     Record,
@@ -54,7 +54,7 @@ def _format(record: Record, values: dict[str, int], pc: int | None, aliases: boo
 def _alias(name: str, operands: tuple[Operand, ...]) -> tuple[str, tuple[Operand, ...]]:
     """The first pseudo-instruction that stands for this one, else itself."""
     texts = _parts(operands)
-    for row, pattern in _rows().get(name, ()):
+    for row, pattern in _shorter().get(name, ()):
         meaning = dict(zip(pattern, texts, strict=False))
         if len(pattern) == len(texts) and all(
                 meaning[part] == text if part in row.variables else part == text
@@ -64,13 +64,13 @@ def _alias(name: str, operands: tuple[Operand, ...]) -> tuple[str, tuple[Operand
 
 
 @cache
-def _rows() -> dict[str, list[tuple[Pseudo, list[str]]]]:
+def _shorter() -> dict[str, list[tuple[Pseudo, list[str]]]]:
     """By mnemonic, the pseudo-instructions that say in fewer operands what one instruction does; and its operands."""
     table = {}
-    for row in (row for rows in pseudos().values() for row in rows if len(row.expansion) == 1):
-        (name, operands), = row.expansion
+    for row in rows():
+        name, operands = row.expansion[0]
         record, _ = mnemonics()[name]
-        if len(row.variables) < len(_parts(syntax_of(record))):
+        if len(row.expansion) == 1 and len(row.variables) < len(_parts(syntax_of(record))):
             table.setdefault(name, []).append((row, _parts(parse_syntax(operands))))
     return table
 

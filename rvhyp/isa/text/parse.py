@@ -19,6 +19,7 @@ from rvhyp.isa.text.syntax import (
     default_of,
     mnemonics,
     parse_named,
+    shape_of,
     split_address,
     syntax_of,
 )
@@ -42,27 +43,33 @@ def parse_instruction(mnemonic: str, text: str) -> tuple[Parsed, ...]:
     """The instruction, or what a pseudo-instruction stands for.  `ValueError` says what was expected."""
     given = [Operand(*split_address(operand) or (operand,)) for operand in split_operands(text)]
     record, suffix = mnemonics().get(mnemonic, (None, {}))
-    if record is not None and _fits(record, given):
-        return _parse_record(record, suffix, given),
-    for row in pseudos().get(mnemonic, ()):
-        if row.shape == tuple(bool(operand.base) for operand in given):
-            values = {}
-            for operand, actual in zip(row.operands, given, strict=True):
-                values[operand.field] = actual.field or "0"
-                values[operand.base] = actual.base
-            return tuple(parsed for each in row.expand(values) for parsed in parse_instruction(*each))
+    for is_exact in (True, False):                  # then one of which something is of the wrong kind, to say what
+        if record is not None and _fits(_wanted(record, given), given, is_exact):
+            return _parse_record(record, suffix, given),
+        for row in pseudos().get(mnemonic, ()):
+            if _fits(row.operands, given, is_exact):
+                values = {}
+                for operand, actual in zip(row.operands, given, strict=True):
+                    values[operand.field] = actual.field or "0"
+                    values[operand.base] = actual.base
+                return tuple(parsed for each in row.expand(values) for parsed in parse_instruction(*each))
     forms = [record.operands] if record is not None else []
     forms += [", ".join(map(str, row.operands)) for row in pseudos().get(mnemonic, ())]
     wanted = " or ".join(repr(form) if form else "no operands" for form in forms)
     raise ValueError(f"{mnemonic} takes {wanted}; got {text!r}" if text else f"{mnemonic} takes {wanted}; got none")
 
 
-def _fits(record: Record, given: list[Operand]) -> bool:
-    """Are there as many operands as the record has, and addresses where it has addresses?"""
+def _wanted(record: Record, given: list[Operand]) -> tuple[Operand, ...]:
+    """The operands of a record, without the last if it is left out and may be."""
     wanted = syntax_of(record)
-    if len(given) == len(wanted) - 1 and default_of(record, wanted[-1].field) is not None:
-        wanted = wanted[:-1]
-    return len(given) == len(wanted) and all(bool(a.base) == bool(b.base) for a, b in zip(wanted, given, strict=True))
+    return wanted[:-1] if len(given) < len(wanted) and default_of(record, wanted[-1].field) is not None else wanted
+
+
+def _fits(wanted: tuple[Operand, ...], given: list[Operand], is_exact: bool) -> bool:
+    """Are there as many operands, and of the same kinds?  If not exact: addresses where addresses are wanted."""
+    if is_exact:
+        return shape_of(wanted) == shape_of(given)
+    return [bool(operand.base) for operand in wanted] == [bool(operand.base) for operand in given]
 
 
 def _parse_record(record: Record, suffix: dict[str, int], given: list[Operand]) -> Parsed:

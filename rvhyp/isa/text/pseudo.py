@@ -11,7 +11,7 @@ from functools import cache
 from typing import NamedTuple
 
 from rvhyp.isa.instruction import INSTRUCTIONS, Kind
-from rvhyp.isa.text.syntax import Operand, parse_syntax, syntax_of
+from rvhyp.isa.text.syntax import Operand, parse_syntax, shape_of, syntax_of
 
 TABLE = """
 nop                     addi zero, zero, 0
@@ -76,6 +76,8 @@ hinval.vvma rs          hinval.vvma rs, zero
 hinval.gvma             hinval.gvma zero, zero
 hinval.gvma rs          hinval.gvma rs, zero
 
+scall                   ecall
+sbreak                  ebreak
 unimp                   csrrw zero, cycle, zero
 rdcycle rd              csrrs rd, cycle, zero
 rdtime rd               csrrs rd, time, zero
@@ -85,6 +87,9 @@ frrm rd                 csrrs rd, frm, zero
 frflags rd              csrrs rd, fflags, zero
 fscsr rs                csrrw zero, fcsr, rs
 fscsr rd, rs            csrrw rd, fcsr, rs
+frsr rd                 csrrs rd, fcsr, zero
+fssr rs                 csrrw zero, fcsr, rs
+fssr rd, rs             csrrw rd, fcsr, rs
 fsrm rs                 csrrw zero, frm, rs
 fsrm rd, rs             csrrw rd, frm, rs
 fsrmi imm               csrrwi zero, frm, imm
@@ -100,6 +105,9 @@ csrc csr, rs            csrrc zero, csr, rs
 csrwi csr, imm          csrrwi zero, csr, imm
 csrsi csr, imm          csrrsi zero, csr, imm
 csrci csr, imm          csrrci zero, csr, imm
+csrw csr, imm           csrrwi zero, csr, imm
+csrs csr, imm           csrrsi zero, csr, imm
+csrc csr, imm           csrrci zero, csr, imm
 
 fmv.s fd, fs            fsgnj.s fd, fs, fs
 fmv.d fd, fs            fsgnj.d fd, fs, fs
@@ -130,11 +138,6 @@ class Pseudo(NamedTuple):
         """What stands for something of the caller's: names and, in an address, the register."""
         return tuple(name for operand in self.operands for name in (operand.field, operand.base) if name)
 
-    @property
-    def shape(self) -> tuple[bool, ...]:
-        """Which operands are addresses: `imm(rs1)`."""
-        return tuple(bool(operand.base) for operand in self.operands)
-
     def expand(self, values: dict[str, str]) -> list[tuple[str, str]]:
         """The instructions with the variables replaced by the caller's text."""
         return [(name, _NAME.sub(lambda m: values.get(m[0], m[0]), operands)) for name, operands in self.expansion]
@@ -153,22 +156,36 @@ def _row(left: str, right: str) -> Pseudo:
 
 
 @cache
-def pseudos() -> dict[str, list[Pseudo]]:
-    """The rows by mnemonic, in order; accesses to a symbol are made for every load and store of the registry."""
-    rows = [_row(*re.split(r"\s{2,}", line.strip(), maxsplit=1)) for line in TABLE.splitlines() if line]
+def rows() -> list[Pseudo]:
+    """All rows, in order.
+
+    Two kinds are made from the registry: accesses to a symbol, for every load and store; and an immediate where the
+    mnemonic is that of registers (`add a0, a0, 1`), for every instruction that has such a form.
+    """
+    table = [_row(*re.split(r"\s{2,}", line.strip(), maxsplit=1)) for line in TABLE.splitlines() if line]
     for record in INSTRUCTIONS.values():
+        name, last = record.name, record.operands.rpartition(" ")[2]
+        immediate = INSTRUCTIONS.get(f"{name}i") or INSTRUCTIONS.get(f"{name[:-1]}i{name[-1]}")     # sltu: sltiu
+        if immediate and last in ("rs1", "rs2"):
+            operands = record.operands.replace("rs1, rs2", "rs, imm").replace("csr, rs1", "csr, imm")
+            table.append(_row(f"{name} {operands}", f"{immediate.name} {operands}"))
         if record.operands == "rd, imm(rs1)" and record.kind is Kind.LOAD:
-            rows.append(_row(f"{record.name} rd, symbol",
+            table.append(_row(f"{record.name} rd, symbol",
                              f"auipc rd, %pcrel_hi(symbol) ; {record.name} rd, %pcrel_lo(.-4)(rd)"))
         elif record.operands.endswith(", imm(rs1)") and record.kind in (Kind.LOAD, Kind.STORE):
             value = "fs" if "fs2" in record.fields else "fd" if "fd" in record.fields else "rs"
-            rows.append(_row(f"{record.name} {value}, symbol, rt",
+            table.append(_row(f"{record.name} {value}, symbol, rt",
                              f"auipc rt, %pcrel_hi(symbol) ; {record.name} {value}, %pcrel_lo(.-4)(rt)"))
+    return [row for row in table if row.name not in INSTRUCTIONS
+            or shape_of(row.operands) != shape_of(syntax_of(INSTRUCTIONS[row.name]))]
+
+
+@cache
+def pseudos() -> dict[str, list[Pseudo]]:
+    """The rows by mnemonic."""
     table = {}
-    for row in rows:
-        record = INSTRUCTIONS.get(row.name)
-        if record is None or row.shape != tuple(bool(operand.base) for operand in syntax_of(record)):
-            table.setdefault(row.name, []).append(row)
+    for row in rows():
+        table.setdefault(row.name, []).append(row)
     return table
 
 

@@ -7,11 +7,12 @@ leads to, and `aq rl fm` are suffixes of the mnemonic.  Fields that the syntax d
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from functools import cache
 from typing import NamedTuple
 
 from rvhyp.isa.csr import CSR_NUMBERS
-from rvhyp.isa.fields import F_NAMES, X_NAMES, Field
+from rvhyp.isa.fields import F_NAMES, REGISTERS, X_NAMES, Field
 from rvhyp.isa.instruction import COMPRESSED, INSTRUCTIONS, Compressed, Instruction
 
 CSR_NAMES = {number: name for name, number in CSR_NUMBERS.items()}
@@ -23,6 +24,9 @@ FENCE_LETTERS = "wroi"                              # bit 0 to bit 3 of pred and
 SUFFIXES = {"": {}, ".aq": {"aq": 1}, ".rl": {"rl": 1}, ".aqrl": {"aq": 1, "rl": 1}, ".tso": {"fm": 8}}
 EXACT = {"fcvt.d.s", "fcvt.d.w", "fcvt.d.wu"}       # round nothing: assemblers default to rne where others mean dyn
 PAGE = 1 << 12
+
+# What names a register in a text, a record or a pseudo-instruction.
+REGISTER_WORDS = {*X_NUMBERS, *F_NUMBERS, *REGISTERS, *(name + "'" for name in REGISTERS), "rs", "rt", "fs", "ft"}
 
 Record = Instruction | Compressed
 
@@ -64,6 +68,11 @@ def syntax_of(record: Record) -> tuple[Operand, ...]:
 def default_of(record: Record, name: str) -> int | None:
     """The value of an operand that need not be written; None where it must be."""
     return ROUNDING_MODES["rne" if record.name in EXACT else "dyn"] if name == "rm" else None
+
+
+def shape_of(operands: Iterable[Operand]) -> tuple[str, ...]:
+    """What kind of thing each operand is: an address `8(sp)`, a register, or any other."""
+    return tuple("address" if base else "register" if field in REGISTER_WORDS else "value" for field, base in operands)
 
 
 def is_upper(field: Field) -> bool:
