@@ -1,14 +1,14 @@
 """Which instruction is it: from the bits of a word to its record and operands.
 
-`decode` serves what looks at one instruction at a time: the reference engine, the disassembler, the monitor's emulation.
-Native engines take the expansion of 16-bit words from `expansion_table`, made from the same records.
+`decode` serves what looks at one instruction at a time: the reference engine, the disassembler, the monitor when it
+emulates.  Native engines take the expansion of 16-bit words from `expansion_table`, made from the same records.
 """
 from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 from rvhyp.isa.instruction import COMPRESSED, INSTRUCTIONS, Compressed, Instruction
 
@@ -16,8 +16,7 @@ MAJOR = 0x707F          # opcode and funct3: what the buckets are indexed by
 QUADRANT = 0xE003       # the same for 16-bit words: quadrant and funct3
 
 
-@dataclass(frozen=True, slots=True)
-class Decoded:
+class Decoded(NamedTuple):
     """An instruction and its operand values.  Shared by all who decode the same word: not to be changed."""
 
     instruction: Instruction

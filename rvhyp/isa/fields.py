@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import cached_property
 
 REGISTERS = {"rd", "rs1", "rs2", "rs3", "fd", "fs1", "fs2", "fs3"}
 SIGNED = {"imm", "offset"}
@@ -31,34 +32,34 @@ class Field:
     name: str
     pieces: tuple[tuple[int, int, int], ...]
 
-    @property
+    @cached_property
     def is_register(self) -> bool:
         return self.name.rstrip("'") in REGISTERS
 
-    @property
+    @cached_property
     def is_float(self) -> bool:
         return self.is_register and self.name.startswith("f")
 
-    @property
+    @cached_property
     def is_short(self) -> bool:
         """A three-bit register field: x8..x15."""
         return self.name.endswith("'")
 
-    @property
+    @cached_property
     def width(self) -> int:
         """Bits of the value, counted from bit 0."""
         return max(low + width for _, low, width in self.pieces)
 
-    @property
+    @cached_property
     def step(self) -> int:
         """Values are multiples of this."""
         return 1 << min(low for _, low, _ in self.pieces)
 
-    @property
+    @cached_property
     def is_signed(self) -> bool:
         return self.name in SIGNED
 
-    @property
+    @cached_property
     def mask(self) -> int:
         return sum((1 << width) - 1 << at for at, _, width in self.pieces)
 
@@ -83,7 +84,7 @@ class Field:
             raise ValueError(f"{self.name} {value} does not fit: {low} to {high}{what}")
         return bits
 
-    @property
+    @cached_property
     def bounds(self) -> tuple[int, int]:
         """Smallest and largest value."""
         if self.is_short:
@@ -92,7 +93,7 @@ class Field:
         return (-(1 << self.width - 1), (1 << self.width - 1) - self.step) if self.is_signed else (0, top)
 
 
-_TOKEN = re.compile(r"([01]+)|([a-z]+\d?'?)(?:\[([\d:|]+)\])?$")
+_TOKEN = re.compile(r"([01]+)|([a-z]+\d?'?)(?:\[([\d:|]+)\])?")
 
 
 @dataclass(frozen=True)
@@ -110,7 +111,7 @@ def parse_encoding(text: str) -> Encoding:
     """Read an encoding row.  `ValueError` if it is malformed or not 16 or 32 bits wide."""
     parts = []                                          # (width, fixed bits or None, name, [(low, width)])
     for token in text.split():
-        m = _TOKEN.match(token)
+        m = _TOKEN.fullmatch(token)
         if not m:
             raise ValueError(f"encoding {text!r}: bad token {token!r}")
         fixed, name, pieces = m.groups()

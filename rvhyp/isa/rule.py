@@ -3,8 +3,8 @@
 A rule's arguments and result are words; what has no result returns 0 or nothing.  It may use `if`, `while`, integer
 literals, module constants, `BitField`s, the word vocabulary, the memory primitives below and other rules: nothing
 else, so that compiled and plain meaning agree.  Literals need no type: the compiler gives every one of them 64
-unsigned bits (`rvhyp.engine.compile`), as `Word` does here.  Its first parameter, `h`, is the hart record: `h.mstatus` and
-`h.x[3]` are words in it, read and written in place.
+unsigned bits (`rvhyp.engine.compile`), as `Word` does here.  Its first parameter, `h`, is the hart record: `h.mstatus`
+and `h.x[3]` are words in it, read and written in place.
 """
 from __future__ import annotations
 

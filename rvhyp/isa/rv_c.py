@@ -7,7 +7,8 @@ from rvhyp.isa.instruction import Extension
 compressed = Extension("C", "compressed instructions").compressed
 
 # Quadrant 0.
-compressed("c.addi4spn rd', uimm", "000 uimm[5:4|9:6|2|3] rd' 00", "addi rd=rd', rs1=2, imm=uimm", nonzero=("uimm",))
+compressed("c.addi4spn rd', sp, uimm", "000 uimm[5:4|9:6|2|3] rd' 00", "addi rd=rd', rs1=2, imm=uimm",
+           nonzero=("uimm",))
 compressed("c.fld fd', uimm(rs1')", "001 uimm[5:3] rs1' uimm[7:6] fd' 00", "fld fd=fd', rs1=rs1', imm=uimm")
 compressed("c.lw rd', uimm(rs1')", "010 uimm[5:3] rs1' uimm[2|6] rd' 00", "lw rd=rd', rs1=rs1', imm=uimm")
 compressed("c.ld rd', uimm(rs1')", "011 uimm[5:3] rs1' uimm[7:6] rd' 00", "ld rd=rd', rs1=rs1', imm=uimm")
@@ -19,7 +20,7 @@ compressed("c.sd rs2', uimm(rs1')", "111 uimm[5:3] rs1' uimm[7:6] rs2' 00", "sd 
 compressed("c.addi rd, imm", "000 imm[5] rd imm[4:0] 01", "addi rd=rd, rs1=rd, imm=imm")
 compressed("c.addiw rd, imm", "001 imm[5] rd imm[4:0] 01", "addiw rd=rd, rs1=rd, imm=imm", nonzero=("rd",))
 compressed("c.li rd, imm", "010 imm[5] rd imm[4:0] 01", "addi rd=rd, rs1=0, imm=imm")
-compressed("c.addi16sp imm", "011 imm[9] 00010 imm[4|6|8:7|5] 01", "addi rd=2, rs1=2, imm=imm", nonzero=("imm",))
+compressed("c.addi16sp sp, imm", "011 imm[9] 00010 imm[4|6|8:7|5] 01", "addi rd=2, rs1=2, imm=imm", nonzero=("imm",))
 compressed("c.lui rd, imm", "011 imm[17] rd imm[16:12] 01", "lui rd=rd, imm=imm", nonzero=("imm",), rd=2)
 compressed("c.srli rd', shamt", "100 shamt[5] 00 rd' shamt[4:0] 01", "srli rd=rd', rs1=rd', shamt=shamt")
 compressed("c.srai rd', shamt", "100 shamt[5] 01 rd' shamt[4:0] 01", "srai rd=rd', rs1=rd', shamt=shamt")

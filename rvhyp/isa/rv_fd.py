@@ -1,8 +1,8 @@
 """F and D: single- and double-precision floating point (Unprivileged ISA, chapters 21 and 22).
 
 The two extensions differ only in the format, so one definition makes both forms.  Registers hold 64 bits: a
-single-precision value is NaN-boxed.  `fp` is the floating-point unit at the rounding mode in effect; it takes and
-gives bit patterns of a format (32 or 64 bits wide), accrues fflags, and returns the canonical NaN where the result is one.
+single-precision value is NaN-boxed.  `fp` is the floating-point unit at the rounding mode in effect; it takes and gives
+bit patterns of a format (32 or 64 bits wide), accrues fflags, and returns the canonical NaN where the result is one.
 """
 from rvhyp.isa.instruction import Extension, Kind
 from rvhyp.isa.word import select, sext32, u64, zext32

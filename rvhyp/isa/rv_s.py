@@ -1,4 +1,4 @@
-"""Privileged instructions: trap return, wait for interrupt, supervisor fences (Privileged ISA, chapters 3 and 12) and Svinval.
+"""Privileged instructions (Privileged ISA, chapters 3 and 12): trap return, wait for interrupt, fences, Svinval.
 
 `rs1_field` and `rs2_field` are register numbers: x0 means "all", whatever a register holds.
 """

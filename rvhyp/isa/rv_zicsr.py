@@ -1,7 +1,8 @@
 """Zicsr: control and status register instructions (Unprivileged ISA, chapter 6).
 
 A body that takes `old` is a read-modify-write: it always reads, and writes only if its source field is not 0 (the
-register number or the immediate, not the register's value).  One without `old` always writes, and reads only if rd is not x0.
+register number or the immediate, not the register's value).  One without `old` always writes, and reads only if rd is
+not x0.
 """
 from rvhyp.isa.instruction import Extension, Kind
 

@@ -1,0 +1,126 @@
+"""From the text of one instruction to records with operands that are values or expressions."""
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import cache, lru_cache
+from typing import NamedTuple
+
+from rvhyp.isa.csr import CSR_NUMBERS
+from rvhyp.isa.decode import expansion_table
+from rvhyp.isa.fields import Field
+from rvhyp.isa.instruction import Compressed
+from rvhyp.isa.text.expression import Expression, parse_expression
+from rvhyp.isa.text.pseudo import pseudos
+from rvhyp.isa.text.source import split_operands
+from rvhyp.isa.text.syntax import (
+    X_NUMBERS,
+    Operand,
+    Record,
+    default_of,
+    mnemonics,
+    parse_named,
+    shape_of,
+    split_address,
+    syntax_of,
+)
+
+
+class Parsed(NamedTuple):
+    """An instruction: fields whose values the text gives, and fields that wait for a place to be evaluated in."""
+
+    record: Record
+    known: dict[str, int]
+    expressions: tuple[tuple[Field, Expression], ...]
+
+
+def is_mnemonic(name: str) -> bool:
+    """Is it an instruction or pseudo-instruction?"""
+    return name in mnemonics() or name in pseudos()
+
+
+@lru_cache(maxsize=1 << 14)
+def parse_instruction(mnemonic: str, text: str) -> tuple[Parsed, ...]:
+    """The instruction, or what a pseudo-instruction stands for.  `ValueError` says what was expected."""
+    given = [Operand(*split_address(operand) or (operand,)) for operand in split_operands(text)]
+    record, suffix = mnemonics().get(mnemonic, (None, {}))
+    for is_exact in (True, False):                  # then one of which something is of the wrong kind, to say what
+        if record is not None and _fits(_wanted(record, given), given, is_exact):
+            return _parse_record(record, suffix, given),
+        for row in pseudos().get(mnemonic, ()):
+            if _fits(row.operands, given, is_exact):
+                values = {}
+                for operand, actual in zip(row.operands, given, strict=True):
+                    values[operand.field] = actual.field or "0"
+                    values[operand.base] = actual.base
+                return tuple(parsed for each in row.expand(values) for parsed in parse_instruction(*each))
+    forms = [record.operands] if record is not None else []
+    forms += [", ".join(map(str, row.operands)) for row in pseudos().get(mnemonic, ())]
+    wanted = " or ".join(repr(form) if form else "no operands" for form in forms)
+    raise ValueError(f"{mnemonic} takes {wanted}; got {text!r}" if text else f"{mnemonic} takes {wanted}; got none")
+
+
+def _wanted(record: Record, given: list[Operand]) -> tuple[Operand, ...]:
+    """The operands of a record, without the last if it is left out and may be."""
+    wanted = syntax_of(record)
+    return wanted[:-1] if len(given) < len(wanted) and default_of(record, wanted[-1].field) is not None else wanted
+
+
+def _fits(wanted: tuple[Operand, ...], given: list[Operand], is_exact: bool) -> bool:
+    """Are there as many operands, and of the same kinds?  If not exact: addresses where addresses are wanted."""
+    if is_exact:
+        return shape_of(wanted) == shape_of(given)
+    return [bool(operand.base) for operand in wanted] == [bool(operand.base) for operand in given]
+
+
+def _parse_record(record: Record, suffix: dict[str, int], given: list[Operand]) -> Parsed:
+    known = {name: default_of(record, name) or 0 for name in record.fields} | suffix
+    expressions = []
+    for operand, actual in zip(syntax_of(record), given, strict=False):
+        if operand.base in record.fields:
+            known[operand.base] = parse_named(record.fields[operand.base], actual.base)
+        for name, text in zip(operand, actual, strict=True):
+            if name in X_NUMBERS and X_NUMBERS.get(text) != X_NUMBERS[name]:
+                raise ValueError(f"{record.name} takes {name} here, not {text!r}")
+        if operand.field not in record.fields:
+            if not operand.field and actual.field not in ("", "0"):
+                raise ValueError(f"the address of {record.name} is a register without an offset")
+            continue
+        field = record.fields[operand.field]
+        value = parse_named(field, actual.field)
+        if value is None:
+            expression = parse_expression(actual.field or "0" * bool(operand.base))
+            expressions.append((field, _csr(actual.field, expression) if field.name == "csr" else expression))
+            del known[field.name]
+        else:
+            known[field.name] = value
+    return Parsed(record, known, tuple(expressions))
+
+
+def _csr(text: str, expression: Expression) -> Expression:
+    """A CSR by its number: if that is not defined, it is probably a misspelt name."""
+    def number(place):
+        try:
+            return expression(place)
+        except ValueError as error:
+            raise ValueError(f"{error}, and no CSR{suggestion(text, CSR_NUMBERS)}") from None
+    return number
+
+
+def excepted(record: Compressed, bits: int) -> str:
+    """Which operand makes this something else than the record."""
+    forbidden = {**dict.fromkeys(record.nonzero, 0), **record.excluded}
+    return " or ".join(f"{name} {value}" for name, value in forbidden.items() if record.fields[name].get(bits) == value)
+
+
+@cache
+def short_forms() -> dict[int, int]:
+    """Instruction words that have a 16-bit form, and that form."""
+    words = memoryview(expansion_table()).cast("I")
+    return {word: half for half, word in enumerate(words) if word}
+
+
+def suggestion(name: str, known: Iterable[str]) -> str:
+    """A question that names what may have been meant, if anything is close."""
+    from difflib import get_close_matches
+    close = get_close_matches(name, list(known), n=2, cutoff=0.7)
+    return f"; did you mean {' or '.join(close)}?" if close else ""
