@@ -399,7 +399,7 @@ def write_vsip(h, number, value):
 def valid_mode(atp):
     """Bare, 39, 48 or 57 bits."""
     mode = ATP_MODE.get(atp)
-    return (mode == 0) | ((mode >= 8) & (mode <= 10))
+    return 1 if (mode == 0) | ((mode >= 8) & (mode <= 10)) else 0
 
 
 @rule

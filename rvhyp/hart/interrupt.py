@@ -6,6 +6,7 @@ from rvhyp.hart.trap import enter_trap, illegal, sret, virtual
 from rvhyp.isa.cause import M, U
 from rvhyp.isa.csr import ENVCFG_STCE, HSTATUS_VTW, MSTATUS_MIE, MSTATUS_SIE, MSTATUS_TW
 from rvhyp.isa.rule import host_flags, rule, set_host_mode
+from rvhyp.isa.word import div_u
 
 SSIP, VSSIP, MSIP = 1 << 1, 1 << 2, 1 << 3
 STIP, VSTIP, MTIP = 1 << 5, 1 << 6, 1 << 7
@@ -17,7 +18,7 @@ FAR = 1 << 40                   # ticks: an event further away ends no slice
 @rule
 def ticks(h):
     """mtime: the clock in ticks of the timebase.  Virtual time: retired instructions, and what WFI skipped."""
-    return (h.slice_end - h.budget + h.skipped_cycles) // h.cycles_per_tick
+    return div_u(h.slice_end - h.budget + h.skipped_cycles, h.cycles_per_tick)
 
 
 @rule
@@ -121,7 +122,7 @@ def interrupt_to_take(h, enabled):
 def reschedule(h):
     """Between two instructions: take an interrupt if one is due, and start a new slice.  1 if the engine must leave."""
     instret = h.slice_end - h.budget
-    now = (instret + h.skipped_cycles) // h.cycles_per_tick
+    now = div_u(instret + h.skipped_cycles, h.cycles_per_tick)
     ready = pending_at(h, now) & h.mie
     leave = 0
     if ready:
