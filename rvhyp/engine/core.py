@@ -34,9 +34,12 @@ def check_host() -> None:
 
 
 class Core:
-    """`run(hart address) -> reason` and `return_to_guest(hart address) -> reason`, and where the tables are."""
+    """The engine's entry points `run(address of a hart) -> reason` and `return_to_guest`, the exported rules by name (words in,
+    a word out), and where the tables are.
+    """
 
-    def __init__(self, image: bytes, symbols: dict[str, int], tables: dict[str, tuple[int, int]]):
+    def __init__(self, image: bytes, symbols: dict[str, int], exports: dict[str, tuple[int, int]],
+                 tables: dict[str, tuple[int, int]]):
         size = (len(image) + mmap.PAGESIZE - 1) & -mmap.PAGESIZE
         self._map = mmap.mmap(-1, size)
         self._map.write(image)
@@ -47,7 +50,8 @@ class Core:
         function = ctypes.PYFUNCTYPE(ctypes.c_uint64, ctypes.c_uint64)
         self.run = function(self.address + symbols["run"])
         self.return_to_guest = function(self.address + symbols["return_to_guest"])
-        self.prepare = function(self.address + symbols["prepare"])
+        for name, (offset, count) in exports.items():
+            setattr(self, name, ctypes.PYFUNCTYPE(ctypes.c_uint64, *[ctypes.c_uint64] * count)(self.address + offset))
         self.pointers = {name: self.address + at for name, (at, _) in tables.items()}
         self.pointers["handlers"] = self.pointers["code_base"] = self.address + symbols["handler_table"]
 
@@ -55,14 +59,17 @@ class Core:
 def build(progress: Progress) -> tuple[dict, bytes]:
     """Header and payload of a new core: the code, then each table."""
     from rvhyp.engine.build import build_object, flatten
+    from rvhyp.engine.shells import EXPORTS
     from rvhyp.engine.tables import constant_tables
+    from rvhyp.isa.rule import RULES
     image, symbols = flatten(build_object(progress))
     payload, tables = bytearray(image), {}
     for name, table in constant_tables().items():
         payload += b"\0" * (-len(payload) % TABLE_ALIGNMENT)
         tables[name] = len(payload), len(table)
         payload += table
-    return {"symbols": symbols, "tables": tables}, bytes(payload)
+    exports = {name: (symbols[f"export.{name}"], len(RULES[name].parameters)) for name in EXPORTS}
+    return {"symbols": symbols, "exports": exports, "tables": tables}, bytes(payload)
 
 
 @once
@@ -79,4 +86,4 @@ def load_core(progress: Progress | None = None) -> Core:
                 cache.write(path, *stored)
                 cache.remove_others(path, "core-*")
     header, payload = stored
-    return Core(payload, header["symbols"], header["tables"])
+    return Core(payload, header["symbols"], header["exports"], header["tables"])

@@ -36,6 +36,7 @@ class Interpreter:
 
     def __init__(self, pool_bytes: int = POOL_BYTES, progress: Progress | None = None):
         self.core: Core = load_core(progress)
+        self.rules = self.core          # exported rules: the hart's address, then words
         self.pool = CodePool(pool_bytes)
 
     def attach(self, hart: Hart) -> None:
@@ -44,7 +45,7 @@ class Interpreter:
             setattr(hart, name, address)
         hart.pool, hart.worklist, hart.scratch = self.pool.address, self.pool.worklist, self.pool.scratch
         hart.compressed_extension = EXTENSIONS["C"].number
-        self.core.prepare(hart.address)
+        self.core.prepare_scratch(hart.address)
 
     def run(self, hart: Hart) -> int:
         """Run from hart.pc until instret is hart.quantum_end or there is another reason to return; gives the reason."""

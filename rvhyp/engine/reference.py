@@ -14,7 +14,7 @@ from rvhyp.hart.state import FAULT_LEAVE, FP_OFF, REASON_WATCH, SINK, Hart
 from rvhyp.isa.decode import Decoded, decode
 from rvhyp.isa.fpu import Fpu
 from rvhyp.isa.instruction import EXTENSIONS, Instruction, Kind
-from rvhyp.isa.rule import RULES
+from rvhyp.isa.rule import RECORDS, RULES
 from rvhyp.isa.word import Word, sext, u64
 
 FLAVOUR = {"": access.PLAIN, "hlv": access.HLV, "hlvx": access.HLVX}
@@ -31,12 +31,21 @@ class RuleCalls:
         return lambda *arguments: RULES[name](self._hart, *arguments)
 
 
+class PlainRules:
+    """Rules by name, called with a hart's address as the compiled ones are."""
+
+    def __getattr__(self, name):
+        rule = RULES[name]
+        return lambda address, *words: int(rule(RECORDS[address], *words))
+
+
 class Reference:
     """Runs harts in plain Python, with the interface of the compiled engines."""
 
     name = "reference"
 
     def __init__(self):
+        self.rules = PlainRules()
         self._tables = {name: ctypes.create_string_buffer(data, len(data)) for name, data in constant_tables().items()}
 
     def attach(self, hart: Hart) -> None:

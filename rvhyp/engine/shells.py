@@ -676,12 +676,6 @@ done:
   %end = call i64 @"rule.end"(i64 %h)
   ret i64 %end
 }}
-define i64 @prepare(ptr %hart) #0 {{
-entry:
-  %h = ptrtoint ptr %hart to i64
-  %x = call i64 @"rule.prepare_scratch"(i64 %h)
-  ret i64 %x
-}}
 define i64 @return_to_guest(ptr %hart) #0 {{
 entry:
   %h = ptrtoint ptr %hart to i64
@@ -692,6 +686,18 @@ entry:
 """
 
 
+# Rules that Python calls in compiled form, as symbols export.NAME.
+EXPORTS = ("prepare_scratch", "notice_write", "csr_read", "csr_write", "load", "store", "inject", "ticks", "next_event",
+           "hfence_gvma", "update_contexts")
+
+
+def export_text(name: str) -> str:
+    """A global function that calls a rule."""
+    count = len(RULES[name].parameters)
+    words = ", ".join(f"i64 %a{n}" for n in range(count))
+    return (f'define i64 @"export.{name}"({words}) #0 {{\n  %r = call i64 @"rule.{name}"({words})\n  ret i64 %r\n}}\n')
+
+
 def interpreter_text() -> str:
     """LLVM assembly of all handlers, without the rules they call."""
     functions = write_special()
@@ -699,5 +705,6 @@ def interpreter_text() -> str:
         if handler.parts:
             functions += write_handler(handler)
     declarations = sorted(set().union(*(f.declarations for f in functions)))
-    return "\n".join([*declarations, *(f.definition() for f in functions), ENTRY_POINTS, METADATA,
+    return "\n".join([*declarations, *(f.definition() for f in functions), ENTRY_POINTS,
+                      *map(export_text, EXPORTS), METADATA,
                       "attributes #0 = { nounwind strictfp \"no-builtins\" }"])

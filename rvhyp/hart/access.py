@@ -5,7 +5,7 @@ says whether the instruction trapped or must leave the engine; nothing has been 
 """
 from rvhyp.hart.memory import is_plain_page, load_sized, ram_host, store_sized, write_ram
 from rvhyp.hart.paging import translate
-from rvhyp.hart.state import FAULT_LEAVE, REASON_MMIO
+from rvhyp.hart.state import FAULT_LEAVE, MMIO_OK, REASON_MMIO
 from rvhyp.hart.tlb import (
     LAST_CONTEXT,
     READ_TLB,
@@ -74,8 +74,9 @@ def fill_for(h, table, va, pa, host, mode, slot):
 def device_access(h, pa, size, is_write, value, va, access, mode):
     """An access outside RAM.  First it leaves the engine; run again after Python has performed it, it gives the value read."""
     if h.mmio_done:
+        done = h.mmio_done
         h.mmio_done = 0
-        return h.mmio_value
+        return h.mmio_value if done == MMIO_OK else access_fault(h, va, access, mode >> 2)
     if (size & (size - 1)) | (pa & (size - 1)):
         return access_fault(h, va, access, mode >> 2)       # devices take naturally aligned accesses only
     h.mmio_address = pa

@@ -88,6 +88,21 @@ def write_ram(h, pa, host, size, value):
         h.watch_hit = 1
 
 
+@rule
+def notice_write(h, pa, size):
+    """The host has written RAM at pa: decoded code of these bytes is forgotten."""
+    while size != 0:
+        part = 4096 - (pa & 0xFFF)
+        if part > size:
+            part = size
+        entry = code_page_entry(h, pa)
+        if entry:
+            if load64(entry):
+                code_written(h, load64(entry), pa, part)
+        pa += part
+        size -= part
+
+
 # A page of decoded code (laid out by rvhyp.engine.codepages): one uop of 16 bytes for each half-word.
 UOP_BYTES, UOP_LENGTH, SLOTS = 16, 15, 2048
 UOPS_IN_PAGE = SLOTS + 4

@@ -82,6 +82,9 @@ SIZE = _at
 FAULT_TRAP = 1                  # the instruction traps: trap_* say how
 FAULT_LEAVE = 2                 # the instruction cannot go on in the engine: reason says why; run it again
 
+# h.mmio_done: what became of the device access that the engine left for
+MMIO_OK, MMIO_REFUSED = 1, 2
+
 # h.fp_gate
 FP_OFF = 1                      # FS is Off (in sstatus, or with V=1 in vsstatus): illegal instruction
 FP_CLEAN = 2                    # FS is not Dirty in both: an instruction that changes state must set it first

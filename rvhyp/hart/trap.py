@@ -223,6 +223,21 @@ def deliver(h):
     return enter_trap(h, cause, tval, h.trap_gva, h.trap_tval2, tinst)
 
 
+@rule
+def inject(h, cause, tval):
+    """For a monitor in HS: give the guest that trapped to it a trap of its own, as if delegated to VS at sepc.
+
+    SRET then continues at the guest's vector; what the guest sees is what trap_to_vs writes.
+    """
+    handler = h.pc
+    h.pc = h.sepc
+    h.prv = MSTATUS_SPP.get(h.mstatus)
+    trap_to_vs(h, cause, tval)
+    h.sepc = h.pc
+    h.mstatus = h.mstatus | MSTATUS_SPP.mask
+    h.pc = handler
+
+
 # Instructions that trap or return.
 
 @rule

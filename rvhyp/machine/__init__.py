@@ -1,0 +1,1 @@
+"""The board: what harts are plugged into."""

@@ -154,11 +154,12 @@ def _physical_entry(name: str, entry: int, segments: list[Segment]) -> int:
     """The entry point is a virtual address; some linker scripts give the physical one."""
     if entry % 2:
         raise BadInput(f"the entry point {entry:#x} is odd", name, "link it with a symbol of code as its entry")
-    for s in segments:
-        if s.flags & elf.PF_X and s.va <= entry < s.va + len(s.data):
+    executable = [s for s in segments if s.flags & elf.PF_X or not s.flags]    # old linkers leave flags out
+    for s in executable:
+        if s.va <= entry < s.va + len(s.data):
             return s.pa + entry - s.va
-    for s in segments:
-        if s.flags & elf.PF_X and s.pa <= entry < s.pa + len(s.data):
+    for s in executable:
+        if s.pa <= entry < s.pa + len(s.data):
             return entry
     raise BadInput(f"the entry point {entry:#x} is in no executable segment", name,
                    "link it with a symbol of code as its entry (ENTRY in the linker script, or ld -e)")

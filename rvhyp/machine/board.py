@@ -1,0 +1,105 @@
+"""The bare board: a machine with the usual devices, on which M-mode programs run."""
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from rvhyp.isa import config
+from rvhyp.isa.cause import MEI, MSI, SEI
+from rvhyp.machine import memory_map
+from rvhyp.machine.console import Input
+from rvhyp.machine.devices.clint import Clint
+from rvhyp.machine.devices.finisher import Finisher
+from rvhyp.machine.devices.htif import Htif
+from rvhyp.machine.devices.plic import Context, Plic
+from rvhyp.machine.devices.uart import Uart
+from rvhyp.machine.loader import Program, place
+from rvhyp.machine.machine import TIMEBASE, Machine, Outcome
+from rvhyp.machine.ram import Ram
+
+DEFAULT_MEMORY = 128 << 20
+ROM_BASE, ROM_SIZE = 0x1000, 0xF000             # holds the device tree
+
+
+class Comparators:
+    """mtimecmp of the harts, as the CLINT sees them."""
+
+    def __init__(self, machine: Machine):
+        self._hart = machine.hart
+
+    def __getitem__(self, hart: int) -> int:
+        return int(self._hart.mtimecmp)
+
+    def __setitem__(self, hart: int, ticks: int) -> None:
+        self._hart.mtimecmp = ticks
+
+
+class Board:
+    """One hart in M-mode with RAM at 0x8000_0000, CLINT, PLIC, UART, test finisher and HTIF.
+
+    `output(bytes)` is the console, `input` where typed bytes come from.
+    """
+
+    def __init__(self, memory: int = DEFAULT_MEMORY, isa: str = config.DEFAULT, engine="auto",
+                 output: Callable[[bytes], object] = lambda data: None, input: Input | None = None):
+        self.machine = Machine([Ram(ROM_BASE, ROM_SIZE), Ram(memory_map.RAM_BASE, memory)], isa, engine)
+        machine, bus = self.machine, self.machine.bus
+        self.output, self._input = output, input or Input(None)
+        self.plic = Plic([Context(0, MEI, machine.wire(MEI)), Context(0, SEI, machine.wire(SEI))])
+        self.uart = Uart(output, self.plic.line(memory_map.UART_INTERRUPT))
+        clint = Clint(1, machine.now, machine.set_now, Comparators(machine), lambda hart, level: software(level))
+        software = machine.wire(MSI)
+        bus.attach(*memory_map.FINISHER, Finisher(machine.stop, lambda: machine.stop(0)), "test finisher")
+        bus.attach(*memory_map.CLINT, clint, "CLINT")
+        bus.attach(*memory_map.PLIC, self.plic, "PLIC")
+        bus.attach(*memory_map.UART, self.uart, "UART", memory_map.UART_INTERRUPT)
+        machine.before_access = self._take_input
+        machine.wait = self._wait_for_input
+        self.htif: Htif | None = None
+        self.program: Program | None = None
+
+    def load(self, program: Program) -> None:
+        """Place a program and point the hart at its entry: a0 = hart id, a1 = device tree.  BadInput if it does not fit."""
+        machine, hart = self.machine, self.machine.hart
+        place(program, machine.memory)
+        self.program = program
+        hart.pc = program.entry
+        if program.tohost is not None:
+            self.htif = Htif(machine.memory, program.tohost, program.fromhost, self.output, machine.stop)
+            hart.watch_low, hart.watch_high = program.tohost, program.tohost + 8
+            machine.on_watch = self._tohost
+
+    def give_device_tree(self) -> None:
+        """Write the device tree to ROM, and its address to a1, as firmware expects it."""
+        self.machine.memory.write(ROM_BASE, self.device_tree())
+        self.machine.hart.x[11] = ROM_BASE
+
+    def device_tree(self) -> bytes:
+        """The board as a flattened device tree."""
+        from rvhyp.machine.fdt import Cpu, device_tree
+        ram = self.machine.memory.regions[-1]
+        mapped = memory_map.UART.base
+        return device_tree([(ram.base, ram.size)], [Cpu(0, self.machine.isa, "sv57")], TIMEBASE, self.machine.bus.nodes(),
+                           stdout_path=f"/soc/serial@{mapped:x}")
+
+    def run(self, max_instructions: int | None = None, seconds: float | None = None) -> Outcome:
+        """Run until the program ends; see `Machine.run`."""
+        return self.machine.run(max_instructions, seconds)
+
+    def _tohost(self) -> None:
+        self.htif.handle(self.machine.memory.word(self.program.tohost))
+        if data := self._input.read():
+            self.htif.receive(data)
+
+    def _take_input(self) -> None:
+        """A guest that looks at its devices may be asking for input."""
+        if not self.uart.waiting and self._input.is_open:
+            if data := self._input.read():
+                self.uart.receive(data)
+
+    def _wait_for_input(self, seconds: float) -> bool:
+        """Wait for typed bytes; False if none can ever come."""
+        if not self._input.is_open:
+            return False
+        if data := self._input.read(seconds):
+            self.uart.receive(data)
+        return True

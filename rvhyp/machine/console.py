@@ -1,0 +1,91 @@
+"""The host's side of a console: where a guest's output goes and its input comes from."""
+from __future__ import annotations
+
+import os
+import select
+import sys
+from collections.abc import Callable
+
+CHUNK = 4096
+
+
+class Output:
+    """Bytes to a file descriptor, in order; output to a closed pipe is dropped."""
+
+    def __init__(self, descriptor: int = 1):
+        self._descriptor = descriptor
+        self._open = True
+
+    def __call__(self, data: bytes) -> None:
+        while data and self._open:
+            try:
+                data = data[os.write(self._descriptor, data):]
+            except BlockingIOError:
+                select.select([], [self._descriptor], [], 1)
+            except BrokenPipeError:
+                self._open = False
+
+
+class Prefixed:
+    """Lines of one of several guests: each gets a prefix, and only whole lines are passed on."""
+
+    def __init__(self, prefix: str, write: Callable[[bytes], object]):
+        self._prefix, self._write, self._line = prefix.encode(), write, b""
+
+    def __call__(self, data: bytes) -> None:
+        *lines, self._line = (self._line + data.replace(b"\r", b"")).split(b"\n")
+        for line in lines:
+            self._write(self._prefix + line + b"\n")
+
+    def flush(self) -> None:
+        """Pass on a last line without its end."""
+        if self._line:
+            self(b"\n")
+
+
+class Input:
+    """Bytes from a file descriptor, taken when the guest asks for them, without waiting unless told to."""
+
+    def __init__(self, descriptor: int | None = 0):
+        self._descriptor = descriptor
+
+    @property
+    def is_open(self) -> bool:
+        return self._descriptor is not None
+
+    def read(self, timeout: float = 0) -> bytes:
+        """What is there now, or comes within `timeout` seconds; b"" if nothing, or at the end."""
+        if self._descriptor is None:
+            return b""
+        try:
+            if not select.select([self._descriptor], [], [], timeout)[0]:
+                return b""
+            data = os.read(self._descriptor, CHUNK)
+        except (OSError, ValueError):
+            data = b""
+        if not data:
+            self._descriptor = None
+        return data
+
+
+class Terminal:
+    """While used as a context, a terminal gives keys as they are typed and does not echo; Ctrl-C still interrupts."""
+
+    def __init__(self, descriptor: int = 0):
+        self._descriptor, self._saved = descriptor, None
+
+    def __enter__(self):
+        if os.isatty(self._descriptor):
+            import termios
+            self._saved = termios.tcgetattr(self._descriptor)
+            mode = termios.tcgetattr(self._descriptor)
+            mode[0] &= ~termios.ICRNL
+            mode[3] &= ~(termios.ICANON | termios.ECHO)
+            termios.tcsetattr(self._descriptor, termios.TCSADRAIN, mode)
+        return self
+
+    def __exit__(self, *exception):
+        if self._saved is not None:
+            import termios
+            termios.tcsetattr(self._descriptor, termios.TCSADRAIN, self._saved)
+            sys.stdout.flush()

@@ -1,0 +1,197 @@
+"""A machine: a hart on an engine, RAM, a bus with devices; and the loop that serves the engine's reasons to return."""
+from __future__ import annotations
+
+import ctypes
+import mmap
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+
+from rvhyp.engine import make_engine
+from rvhyp.hart.state import (
+    MMIO_OK,
+    MMIO_REFUSED,
+    RAM_REGIONS,
+    REASON_BUDGET,
+    REASON_HS_TRAP,
+    REASON_MMIO,
+    REASON_TRAP_LOOP,
+    REASON_WATCH,
+    REASON_WFI,
+    Hart,
+)
+from rvhyp.isa import config
+from rvhyp.machine.bus import Bus, BusError
+from rvhyp.machine.errors import BadInput
+from rvhyp.machine.fdt import isa_extensions
+from rvhyp.machine.ram import MAP_NORESERVE, PAGE, Memory, Ram
+
+TIMEBASE = 10_000_000           # Hz: mtime ticks of virtual time, 100 retired instructions each
+QUANTUM = 2_000_000             # instructions between two looks at the host: some milliseconds
+FAR = 1 << 40                   # ticks: what the rule next_event gives when no timer is set
+NEVER = (1 << 63) - 1
+
+
+class Ended(Enum):
+    """Why a run ended."""
+
+    EXIT = "exit"                       # the program ended itself, with a status
+    INSTRUCTIONS = "instruction limit"
+    SECONDS = "time limit"
+    WAITING = "waits for an interrupt that nothing can raise"
+    TRAP_LOOP = "trap loop"
+
+
+@dataclass
+class Outcome:
+    """How a run ended; `status` is the program's own for EXIT."""
+
+    ended: Ended
+    status: int = 0
+    detail: str = ""
+
+
+class Watch:
+    """A limit of a run in host seconds, and when to look at it."""
+
+    def __init__(self, seconds: float | None):
+        self._end = None if seconds is None else time.monotonic() + seconds
+
+    @property
+    def is_over(self) -> bool:
+        return self._end is not None and time.monotonic() >= self._end
+
+
+class Machine:
+    """A hart, RAM and a bus.
+
+    `isa` is an ISA string (BadInput if it names what is not implemented), `engine` a name or an engine.  Devices are attached to
+    `bus` before `run`; what they need of the machine is `wire`, `now`, `set_now` and `stop`.
+    """
+
+    def __init__(self, regions: list[Ram], isa: str = config.DEFAULT, engine="auto", hart: int = 0):
+        if len(regions) > RAM_REGIONS:
+            raise BadInput(f"{len(regions)} regions of RAM", do=f"give at most {RAM_REGIONS}")
+        self.memory = Memory(regions)
+        self.bus = Bus([(ram.base, ram.size, "RAM") for ram in regions])
+        self.isa = isa
+        self.engine = make_engine(engine) if isinstance(engine, str) else engine
+        self.hart = Hart(hart)
+        self._configure(isa)
+        self._code_maps = [self._map_region(number, ram) for number, ram in enumerate(self.memory.regions)]
+        self.engine.attach(self.hart)
+        self.memory.on_written(self._written)
+        self.outcome: Outcome | None = None
+        self.before_access: Callable[[], object] = lambda: None     # called before each device access
+        self.on_watch: Callable[[], object] = lambda: None          # the watched range of RAM was stored to
+        self.on_hs_trap: Callable[[], int] | None = None            # a monitor: handles the trap and runs on
+        self.wait: Callable[[float], bool] = lambda seconds: False  # host input may come: wait for it
+
+    def _configure(self, isa: str) -> None:
+        base, names = isa_extensions(isa)
+        if base != "rv64i":
+            raise BadInput(f"ISA {isa!r} is not a 64-bit one", do=f"give one like {config.DEFAULT}")
+        try:
+            self.hart.extensions = config.extension_mask(names)
+        except ValueError as error:
+            raise BadInput(f"ISA {isa!r}: {error}") from error
+        letters = config.misa_letters(names)
+        self.hart.misa = 2 << 62 | sum(1 << ord(letter) - ord("A") for letter in letters)
+
+    def _map_region(self, number: int, ram: Ram) -> mmap.mmap:
+        """Tell the hart about a region, with a word for each of its pages that leads to decoded code."""
+        pages = mmap.mmap(-1, max(PAGE, ram.size // PAGE * 8), flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | MAP_NORESERVE)
+        hart = self.hart
+        hart.region_base[number], hart.region_size[number] = ram.base, ram.size
+        hart.region_host[number] = ram.address
+        hart.region_pages[number] = ctypes.addressof(ctypes.c_char.from_buffer(pages))
+        hart.region_count = number + 1
+        return pages
+
+    def _written(self, pa: int, size: int) -> None:
+        self.engine.rules.notice_write(self.hart.address, pa, size)
+
+    # What devices are given.
+
+    @property
+    def instret(self) -> int:
+        """Retired instructions since reset."""
+        return int(self.hart.slice_end) - int(self.hart.budget)
+
+    def now(self) -> int:
+        """mtime, in ticks."""
+        return self.engine.rules.ticks(self.hart.address)
+
+    def set_now(self, ticks: int) -> None:
+        """Write mtime."""
+        hart = self.hart
+        hart.skipped_cycles = (ticks * int(hart.cycles_per_tick) - self.instret) % (1 << 64)
+
+    def wire(self, bit: int) -> Callable[[bool], None]:
+        """A callable that drives an interrupt bit of mip."""
+        def drive(level: bool) -> None:
+            wires = int(self.hart.wires)
+            self.hart.wires = wires | 1 << bit if level else wires & ~(1 << bit)
+        return drive
+
+    def stop(self, status: int) -> None:
+        """End the run with the program's status."""
+        self.outcome = Outcome(Ended.EXIT, status)
+
+    # Running.
+
+    def run(self, max_instructions: int | None = None, seconds: float | None = None) -> Outcome:
+        """Run until the program ends, a limit is reached, or nothing more can happen."""
+        watch = Watch(seconds)
+        end = NEVER if max_instructions is None else self.instret + max_instructions
+        while self.outcome is None:
+            if self.instret >= end:
+                return Outcome(Ended.INSTRUCTIONS)
+            if watch.is_over:
+                return Outcome(Ended.SECONDS)
+            self.hart.quantum_end = min(self.instret + QUANTUM, end)
+            self.serve(self.engine.run(self.hart))
+        return self.outcome
+
+    def serve(self, reason: int) -> None:
+        """Deal with one return of the engine."""
+        while reason == REASON_HS_TRAP and self.on_hs_trap:
+            reason = self.on_hs_trap()
+        if reason == REASON_MMIO:
+            self._device_access()
+        elif reason == REASON_WATCH:
+            self.on_watch()
+        elif reason == REASON_WFI:
+            self._wait_for_interrupt()
+        elif reason == REASON_TRAP_LOOP:
+            self.outcome = Outcome(Ended.TRAP_LOOP)
+        elif reason != REASON_BUDGET:
+            raise AssertionError(f"the engine returned for reason {reason}")
+
+    def _device_access(self) -> None:
+        hart = self.hart
+        pa, size = int(hart.mmio_address), int(hart.mmio_size)
+        self.before_access()
+        try:
+            if hart.mmio_is_write:
+                self.bus.write(pa, size, int(hart.mmio_value))
+            else:
+                hart.mmio_value = self.bus.read(pa, size)
+            hart.mmio_done = MMIO_OK
+        except BusError:
+            hart.mmio_done = MMIO_REFUSED
+
+    def _wait_for_interrupt(self) -> None:
+        """Virtual time jumps to the next timer event; without one only the host can wake the hart."""
+        if not self.skip_to_next_event() and not self.wait(0.05):
+            self.outcome = Outcome(Ended.WAITING)
+
+    def skip_to_next_event(self) -> bool:
+        """Advance the clock to the next timer event; False if there is none."""
+        now = self.now()
+        ticks = self.engine.rules.next_event(self.hart.address, now)
+        if ticks >= FAR:
+            return False
+        self.set_now(now + ticks)
+        return True
