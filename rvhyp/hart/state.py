@@ -23,7 +23,7 @@ SINK, F0 = 32, 64
 TLB_BITS = 10
 TLB_ENTRIES = 1 << TLB_BITS
 CONTEXTS = 256                  # slots of the context table, a hash of the key
-RAM_REGIONS = 8
+RAM_REGIONS = 32
 
 # (name, words).  What a rule may not touch through a CSR is here; CSRs with storage follow below.
 _FIELDS = [

@@ -1,0 +1,142 @@
+"""Exits: what a trap into HS means, one type for each cause.
+
+The hart has taken the trap architecturally (scause, sepc, stval, htval, htinst, hstatus).  An exit is a view of these
+CSRs; there is one object of each type, refilled each time, so that an exit costs no allocation.
+"""
+from __future__ import annotations
+
+from rvhyp.hart.state import OFFSET, Hart
+from rvhyp.isa import cause as causes
+
+SCAUSE, SEPC, STVAL = (OFFSET[name] // 8 for name in ("scause", "sepc", "stval"))
+HTVAL, HTINST, HSTATUS = (OFFSET[name] // 8 for name in ("htval", "htinst", "hstatus"))
+A0 = 10
+
+
+class Exit:
+    """A trap into HS.  `name` is the manual's name of the cause."""
+
+    __slots__ = ("cause", "name", "words")
+
+    def fill(self, hart: Hart, cause: int) -> Exit:
+        """View the trap that `hart` has just taken."""
+        self.words, self.cause = hart.words, cause
+        self.name = causes.cause_name(cause)
+        return self
+
+    @property
+    def pc(self) -> int:
+        """Guest virtual address of the instruction, sepc."""
+        return self.words[SEPC]
+
+    @property
+    def tval(self) -> int:
+        """stval."""
+        return self.words[STVAL]
+
+
+class VsEcall(Exit):
+    """Environment call from VS-mode: an SBI call."""
+
+    __slots__ = ()
+
+    @property
+    def eid(self) -> int:
+        """Extension id, a7."""
+        return self.words[17]
+
+    @property
+    def fid(self) -> int:
+        """Function id, a6."""
+        return self.words[16]
+
+    @property
+    def arguments(self) -> list[int]:
+        """a0 to a5."""
+        return self.words[A0:A0 + 6].tolist()
+
+
+class GuestPageFault(Exit):
+    """The G-stage refused a guest physical address."""
+
+    __slots__ = ()
+
+    @property
+    def gva(self) -> int:
+        """Guest virtual address of the access."""
+        return self.words[STVAL]
+
+    @property
+    def gpa(self) -> int:
+        """Guest physical address: htval, with the low bits of the virtual one unless a PTE was being read."""
+        low = 0 if self.is_implicit else self.words[STVAL] & 3
+        return self.words[HTVAL] << 2 | low
+
+    @property
+    def htinst(self) -> int:
+        """The transformed instruction, a pseudoinstruction, or 0."""
+        return self.words[HTINST]
+
+    @property
+    def is_implicit(self) -> bool:
+        """Whether it was an access to a VS-stage page table."""
+        return self.words[HTINST] in (0x3000, 0x3020)
+
+    @property
+    def access(self) -> str:
+        """"fetch", "load" or "store"."""
+        return {causes.INSTRUCTION_GUEST_PAGE_FAULT: "fetch", causes.LOAD_GUEST_PAGE_FAULT: "load"}.get(self.cause, "store")
+
+
+class VirtualInstruction(Exit):
+    """The guest executed what only its hypervisor may allow."""
+
+    __slots__ = ()
+
+    @property
+    def insn(self) -> int:
+        """The instruction's bits, stval."""
+        return self.words[STVAL]
+
+
+class HsInterrupt(Exit):
+    """An interrupt for HS-level."""
+
+    __slots__ = ()
+
+    @property
+    def code(self) -> int:
+        """Interrupt number."""
+        return self.cause & ~causes.INTERRUPT
+
+
+class GuestException(Exit):
+    """An exception that was not delegated: it belongs to the guest."""
+
+    __slots__ = ()
+
+
+_TYPES: dict[int, type[Exit]] = {
+    causes.ECALL_VS: VsEcall,
+    causes.INSTRUCTION_GUEST_PAGE_FAULT: GuestPageFault,
+    causes.LOAD_GUEST_PAGE_FAULT: GuestPageFault,
+    causes.STORE_GUEST_PAGE_FAULT: GuestPageFault,
+    causes.VIRTUAL_INSTRUCTION: VirtualInstruction,
+}
+
+
+class Exits:
+    """The exit views of one hart."""
+
+    def __init__(self, hart: Hart):
+        self._hart = hart
+        self._views: dict[int, Exit] = {}
+
+    def current(self) -> Exit:
+        """The exit that scause says."""
+        cause = self._hart.words[SCAUSE]
+        view = self._views.get(cause)
+        if view is None:
+            kind = HsInterrupt if cause & causes.INTERRUPT else _TYPES.get(cause, GuestException)
+            view = self._views[cause] = kind().fill(self._hart, cause)
+        return view

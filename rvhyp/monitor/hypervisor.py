@@ -1,0 +1,266 @@
+"""The monitor: HS-mode software in Python that runs guests in VS-mode on one hart and handles their exits.
+
+The hart takes every trap into HS architecturally and returns here; the monitor reads the CSRs, decides, and executes SRET.
+"""
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from rvhyp.hart.state import OFFSET, REASON_BUDGET, REASON_HS_TRAP, REASON_TRAP_LOOP
+from rvhyp.isa import config
+from rvhyp.isa.cause import ILLEGAL_INSTRUCTION, STI
+from rvhyp.isa.csr import (
+    CSR_NUMBERS,
+    HEDELEG_WRITABLE,
+    HSTATUS_SPV,
+    MEDELEG_WRITABLE,
+    MSTATUS_SPP,
+    S_INTERRUPTS,
+    VS_INTERRUPTS,
+)
+from rvhyp.machine.bus import BusError
+from rvhyp.machine.errors import BadInput
+from rvhyp.machine.machine import NEVER, QUANTUM, Ended, Machine, Outcome, Watch
+from rvhyp.machine.ram import Ram
+from rvhyp.monitor import emulate, sbi
+from rvhyp.monitor.exits import Exit, Exits, GuestException, GuestPageFault, HsInterrupt, VirtualInstruction, VsEcall
+from rvhyp.monitor.gstage import GStage, PageTables
+from rvhyp.monitor.report import report
+from rvhyp.monitor.scheduler import SLICE, RoundRobin, next_wake
+from rvhyp.monitor.vcpu import State, Vcpu
+from rvhyp.monitor.vm import MINIMUM_MEMORY, Vm, VmConfig
+
+TABLES_BASE, TABLES_SIZE = 0x8000_0000, 64 << 20
+FIRST_GUEST = 0x1_0000_0000
+GIB = 1 << 30
+MAX_VMS = 31
+STOPPED_BY_MONITOR = 3                  # exit status of a guest that the monitor stopped
+S_MODE = 1
+V, PC, SEPC, MSTATUS, STIMECMP = (OFFSET[name] // 8 for name in ("v", "pc", "sepc", "mstatus", "stimecmp"))
+QUANTUM_END, SLICE_END, BUDGET = (OFFSET[name] // 8 for name in ("quantum_end", "slice_end", "budget"))
+NO_TIMER = (1 << 64) - 1
+WFI = 0x1050_0073
+
+Hook = Callable[[Vcpu, Exit], bool]
+
+
+class Hypervisor:
+    """Guests under a Python monitor.
+
+        hypervisor = Hypervisor([VmConfig("a", load("a.elf"))])
+        outcome = hypervisor.run()
+
+    `hooks` are called before every exit is handled, with the vcpu and the exit; one that returns True has handled it.
+    """
+
+    def __init__(self, configs: list[VmConfig], engine="auto"):
+        if not 1 <= len(configs) <= MAX_VMS:
+            raise BadInput(f"{len(configs)} guests", do=f"give 1 to {MAX_VMS}")
+        for each in configs:
+            if each.memory < MINIMUM_MEMORY:
+                raise BadInput(f"guest {each.name} has {each.memory} bytes of memory", "--memory", "give at least 1M")
+        tables = Ram(TABLES_BASE, TABLES_SIZE)
+        regions, at = [tables], FIRST_GUEST
+        for each in configs:
+            regions.append(Ram(at, each.memory))
+            at = -(-(at + each.memory) // GIB) * GIB
+        self.machine = Machine(regions, config.DEFAULT, engine)
+        self.rules, self.hart = self.machine.engine.rules, self.machine.hart
+        self._prepare_hart()
+        allocator = PageTables(tables)
+        self.vms = [Vm(each, vmid, ram, self.machine.memory, GStage(allocator, self.machine.memory, vmid), self.machine.now())
+                    for vmid, (each, ram) in enumerate(zip(configs, regions[1:], strict=True), 1)]
+        self.vcpus = [vcpu for vm in self.vms for vcpu in vm.vcpus]
+        self.hooks: list[Hook] = []
+        self._exits = Exits(self.hart)
+        self._scheduler = RoundRobin()
+        for vm in self.vms:
+            vm.boot()
+
+    def _prepare_hart(self) -> None:
+        """What M-mode firmware leaves to an HS-mode hypervisor: everything delegated, all memory open, timers for S."""
+        hart = self.hart
+        hart.medeleg, hart.hedeleg = MEDELEG_WRITABLE, HEDELEG_WRITABLE
+        hart.mideleg = S_INTERRUPTS | VS_INTERRUPTS
+        hart.hideleg = VS_INTERRUPTS
+        for name, value in (("menvcfg", NO_TIMER), ("mcounteren", 0b111), ("hcounteren", 0b111), ("pmpaddr0", NO_TIMER),
+                            ("pmpcfg0", 0x1F)):
+            self.rules.csr_write(hart.address, CSR_NUMBERS[name], value)
+        hart.monitor, hart.prv, hart.v = 1, S_MODE, 0
+
+    # Running.
+
+    def run(self, max_instructions: int | None = None, seconds: float | None = None) -> Outcome:
+        """Run all guests until every one has ended, or a limit is reached.
+
+        EXIT has the first non-zero status in the order of the guests; each Vm has its own `status` and `report`.
+        """
+        watch = Watch(seconds)
+        end = NEVER if max_instructions is None else self.machine.instret + max_instructions
+        while not all(vm.is_over for vm in self.vms):
+            vcpu = self._scheduler.next(self.vcpus, self.machine.now())
+            if vcpu is None:
+                self._idle()
+            else:
+                ended = self._run_vcpu(vcpu, end, watch)
+                if ended:
+                    return Outcome(ended)
+            if watch.is_over:
+                return Outcome(Ended.SECONDS)
+        return Outcome(Ended.EXIT, next((vm.status for vm in self.vms if vm.status), 0))
+
+    def _run_vcpu(self, vcpu: Vcpu, end: int, watch: Watch) -> Ended | None:
+        """Run one vcpu until its slice is over, it waits, or it stops.  Why the whole run must end, if it must."""
+        hart, machine, engine = self.hart, self.machine, self.machine.engine
+        words = hart.words
+        vcpu.load(hart)
+        words[STIMECMP] = machine.now() + SLICE if self._has_others(vcpu) else NO_TIMER
+        try:
+            words[QUANTUM_END] = min(machine.instret + QUANTUM, end)
+            reason = engine.return_to_guest(hart)
+            while True:
+                if reason == REASON_HS_TRAP:
+                    if not self._handle(vcpu):
+                        return None
+                    words[QUANTUM_END] = min(words[SLICE_END] - words[BUDGET] + QUANTUM, end)
+                    reason = engine.return_to_guest(hart)
+                    continue
+                if reason == REASON_TRAP_LOOP:
+                    self._to_hs()
+                    self._stop(vcpu, "trap loop: it takes the same traps for ever without executing an instruction", words[PC])
+                    return None
+                assert reason == REASON_BUDGET, reason
+                if machine.instret >= end or watch.is_over:
+                    self._to_hs()
+                    return Ended.INSTRUCTIONS if machine.instret >= end else Ended.SECONDS
+                words[QUANTUM_END] = min(machine.instret + QUANTUM, end)
+                reason = engine.run(hart)
+        except BaseException:
+            if words[V]:
+                self._to_hs()
+            raise
+        finally:
+            vcpu.save()
+
+    def _has_others(self, vcpu: Vcpu) -> bool:
+        return any(other is not vcpu and other.state is not State.STOPPED for other in self.vcpus)
+
+    def _to_hs(self) -> None:
+        """The host interrupts a guest between two instructions: as a trap would, but without a cause."""
+        hart = self.hart
+        if hart.v:
+            hart.mstatus = MSTATUS_SPP.put(hart.mstatus, hart.prv)
+            hart.hstatus = hart.hstatus | HSTATUS_SPV.mask
+            hart.sepc = hart.pc
+            hart.prv, hart.v = S_MODE, 0
+
+    def _idle(self) -> None:
+        """Nobody can run: virtual time jumps to the next timer, or the host may have input; else the guests wait for ever."""
+        wake = next_wake(self.vcpus)
+        if wake is not None:
+            self.machine.set_now(max(wake, self.machine.now()))
+            return
+        alive = [vm for vm in self.vms if not vm.is_over]
+        for vm in alive:
+            if vm.config.input.is_open and not vm.uart.waiting:
+                vm.take_input(0.05)
+                return
+        for vm in alive:
+            waiting = [vcpu for vcpu in vm.vcpus if vcpu.state in (State.WAITING, State.SUSPENDED)]
+            if waiting:
+                self._stop(waiting[0], "waits for an interrupt that nothing can raise")
+            else:
+                vm.stop(STOPPED_BY_MONITOR, "all its harts have stopped")
+
+    # Exits.
+
+    def _handle(self, vcpu: Vcpu) -> bool:
+        """Deal with the exit the hart has just taken.  True if the vcpu goes on at once."""
+        leaving = self._exits.current()
+        vcpu.vm.exits[leaving.name] += 1
+        for hook in self.hooks:
+            if hook(vcpu, leaving):
+                return vcpu.state is State.STARTED
+        match leaving:
+            case VsEcall():
+                self._ecall(vcpu, leaving)
+            case GuestPageFault():
+                self._guest_page_fault(vcpu, leaving)
+            case VirtualInstruction():
+                self._virtual_instruction(vcpu, leaving)
+            case HsInterrupt():
+                return self._interrupt(leaving)
+            case GuestException():
+                self.rules.inject(self.hart.address, leaving.cause, leaving.tval)
+        return vcpu.state is State.STARTED
+
+    def _ecall(self, vcpu: Vcpu, leaving: VsEcall) -> None:
+        words = self.hart.words
+        eid, fid, arguments = words[17], words[16], words[10:16].tolist()
+        words[SEPC] += 4
+        error, value = sbi.call(self, vcpu, eid, fid, arguments)
+        words[10] = error & NO_TIMER
+        if value is not None:
+            words[11] = value & NO_TIMER
+
+    def _guest_page_fault(self, vcpu: Vcpu, leaving: GuestPageFault) -> None:
+        gpa, vm = leaving.gpa, vcpu.vm
+        if leaving.access != "fetch" and not leaving.is_implicit and vm.bus.find(gpa):
+            self._device_access(vcpu, leaving, gpa)
+            return
+        what = "a page table" if leaving.is_implicit else {"fetch": "an instruction"}.get(leaving.access, "data")
+        verb = "stored" if leaving.access == "store" and not leaving.is_implicit else "looked for"
+        self._stop(vcpu, f"{leaving.name}: it {verb} {what} at guest physical {gpa:#x}, where it has neither RAM nor a device",
+                   leaving.gva, gpa)
+
+    def _device_access(self, vcpu: Vcpu, leaving: GuestPageFault, gpa: int) -> None:
+        if not vcpu.vm.uart.waiting and vcpu.vm.config.input.is_open:
+            vcpu.vm.take_input()
+        try:
+            if emulate.device_access(self.hart, self.rules, vcpu.vm.bus, gpa):
+                return
+        except emulate.CannotFetch:
+            return
+        except BusError:
+            pass
+        fault = 5 if leaving.access == "load" else 7
+        self.rules.inject(self.hart.address, fault, leaving.gva)
+
+    def _virtual_instruction(self, vcpu: Vcpu, leaving: VirtualInstruction) -> None:
+        """WFI waits; everything else is an instruction that the guest's hart does not have."""
+        words = self.hart.words
+        if leaving.insn == WFI and words[MSTATUS] & MSTATUS_SPP.mask:
+            emulate.step_over(self.hart, 4)
+            if not vcpu.is_interrupted(self.machine.now()):
+                vcpu.state = State.WAITING
+            return
+        self.rules.inject(self.hart.address, ILLEGAL_INSTRUCTION, leaving.insn)
+
+    def _interrupt(self, leaving: HsInterrupt) -> bool:
+        """The monitor's own timer: the slice is over."""
+        assert leaving.code == STI, leaving.name
+        self.hart.words[STIMECMP] = NO_TIMER
+        return False
+
+    # What exits, SBI calls and policies use.
+
+    def _stop(self, vcpu: Vcpu, what: str, gva: int | None = None, gpa: int | None = None) -> None:
+        """End a guest that cannot go on, with a report."""
+        vcpu.vm.report = report(vcpu, what, gva, gpa)
+        vcpu.vm.stop(STOPPED_BY_MONITOR, what)
+
+    def reset(self, vm: Vm, is_shutdown: bool, has_failed: bool) -> None:
+        """SBI system reset: the guest ends (a reboot ends it too: there is nothing to boot again from)."""
+        vm.stop(1 if has_failed else 0, "shutdown" if is_shutdown else "reboot")
+
+    def fence_guest(self, vm: Vm) -> None:
+        """Forget all translations of a guest."""
+        self.rules.hfence_gvma(self.hart.address, 0, 0, 1, vm.vmid)
+
+    def console_read(self, vm: Vm, size: int) -> bytes:
+        """Up to `size` bytes of console input, without waiting."""
+        if not vm.typed:
+            vm.typed += vm.config.input.read()
+        data = bytes(vm.typed[:size])
+        del vm.typed[:size]
+        return data

@@ -1,0 +1,60 @@
+"""HSM: starting, stopping and suspending harts (SBI specification, chapter "Hart State Management Extension")."""
+from rvhyp.monitor.sbi import (
+    ALREADY_AVAILABLE,
+    FAILED,
+    INVALID_ADDRESS,
+    INVALID_PARAM,
+    NOT_SUPPORTED,
+    SUCCESS,
+    function,
+)
+from rvhyp.monitor.vcpu import State
+
+EID = 0x48_534D
+STOPPED, STARTED, SUSPENDED = 1, 0, 4
+RETENTIVE, NON_RETENTIVE = 0x0000_0000, 0x8000_0000
+STATUS = {State.STARTED: STARTED, State.WAITING: STARTED, State.STOPPED: STOPPED, State.SUSPENDED: SUSPENDED}
+
+
+def find(call, number):
+    """The vcpu with a hart id, or None."""
+    return call.vm.vcpus[number] if number < len(call.vm.vcpus) else None
+
+
+@function(EID, 0)
+def hart_start(call):
+    number, start, opaque = call.arguments[:3]
+    vcpu = find(call, number)
+    if vcpu is None:
+        return INVALID_PARAM
+    if vcpu.state is not State.STOPPED:
+        return ALREADY_AVAILABLE
+    if start % 2 or not call.vm.memory.contains(start, 2):
+        return INVALID_ADDRESS
+    vcpu.start(start, number, opaque)
+    return SUCCESS
+
+
+@function(EID, 1)
+def hart_stop(call):
+    call.vcpu.state = State.STOPPED
+    return FAILED                       # seen only if the hart could not be stopped; a new start clears it
+
+
+@function(EID, 2)
+def hart_get_status(call):
+    vcpu = find(call, call.arguments[0])
+    return INVALID_PARAM if vcpu is None else (SUCCESS, STATUS[vcpu.state])
+
+
+@function(EID, 3)
+def hart_suspend(call):
+    """Retentive suspend is a WFI that returns; the non-retentive one resumes as a fresh start."""
+    kind, resume, opaque = call.arguments[:3]
+    kind &= 0xFFFF_FFFF
+    if kind == RETENTIVE:
+        call.vcpu.state = State.SUSPENDED
+        return SUCCESS
+    if kind == NON_RETENTIVE:
+        return NOT_SUPPORTED
+    return INVALID_PARAM if not 0x1000_0000 <= kind < 0x8000_0000 and kind < 0x9000_0000 else NOT_SUPPORTED

@@ -1,0 +1,17 @@
+"""TIME: the timer (SBI specification, chapter "Timer Extension"), on vstimecmp."""
+from rvhyp.monitor.sbi import SUCCESS, function
+from rvhyp.monitor.vcpu import VSTIP
+
+EID = 0x5449_4D45
+
+
+def set_timer_of(vcpu, ticks: int) -> None:
+    """Interrupt the guest at `ticks` of its own time; a pending timer interrupt goes away until then."""
+    vcpu["vstimecmp"] = ticks
+    vcpu.set_pending(VSTIP, False)
+
+
+@function(EID, 0)
+def set_timer(call):
+    set_timer_of(call.vcpu, call.arguments[0])
+    return SUCCESS

@@ -1,0 +1,163 @@
+"""A virtual machine: guest-physical memory, devices, vcpus; what its guest may see and touch."""
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from rvhyp.machine import memory_map
+from rvhyp.machine.bus import Bus
+from rvhyp.machine.console import Input
+from rvhyp.machine.devices.finisher import Finisher
+from rvhyp.machine.devices.plic import Context, Plic
+from rvhyp.machine.devices.uart import Uart
+from rvhyp.machine.errors import BadInput
+from rvhyp.machine.fdt import Cpu, device_tree
+from rvhyp.machine.loader import Program
+from rvhyp.machine.machine import TIMEBASE
+from rvhyp.machine.ram import Memory, OutsideMemory, Ram, size_text
+from rvhyp.monitor.gstage import GStage
+from rvhyp.monitor.vcpu import VSEIP, State, Vcpu
+
+GUEST_ISA = "rv64imafdc_zicsr_zifencei_zicntr_sstc_svadu_svinval_svnapot_svpbmt"
+DTB_ALIGN = 1 << 21
+SUPERVISOR_EXTERNAL = 9
+MINIMUM_MEMORY = 1 << 20
+
+
+@dataclass
+class VmConfig:
+    """What a guest is given: `program` to boot, RAM in bytes, the number of harts, where its console goes and comes from."""
+
+    name: str
+    program: Program
+    memory: int = 128 << 20
+    cpus: int = 1
+    output: Callable[[bytes], object] = field(default=lambda data: None)
+    input: Input = field(default_factory=lambda: Input(None))
+    bootargs: str = ""
+
+
+class GuestMemory:
+    """A guest's RAM by guest-physical address, for devices and SBI calls; `OutsideMemory` for everything else."""
+
+    def __init__(self, memory: Memory, gpa: int, spa: int, size: int):
+        self._memory, self.base, self.size = memory, gpa, size
+        self._shift = spa - gpa
+
+    def contains(self, gpa: int, size: int) -> bool:
+        """Whether `size` bytes at gpa are this guest's RAM."""
+        return self.base <= gpa and size >= 0 and gpa + size <= self.base + self.size
+
+    def _spa(self, gpa: int, size: int) -> int:
+        if not self.contains(gpa, size):
+            raise OutsideMemory(gpa, size)
+        return gpa + self._shift
+
+    def read(self, gpa: int, size: int) -> bytes:
+        return self._memory.read(self._spa(gpa, size), size)
+
+    def write(self, gpa: int, data: bytes) -> None:
+        self._memory.write(self._spa(gpa, len(data)), data)
+
+    def zero(self, gpa: int, size: int) -> None:
+        self._memory.zero(self._spa(gpa, size), size)
+
+    def word(self, gpa: int) -> int:
+        return self._memory.word(self._spa(gpa, 8))
+
+    @property
+    def regions(self) -> list[GuestMemory]:
+        """Itself, as the loader's messages want to name it."""
+        return [self]
+
+
+class Vm:
+    """A guest under the monitor.  `exits` counts its traps into HS by name; `status` is set when it has ended."""
+
+    def __init__(self, config: VmConfig, vmid: int, ram: Ram, memory: Memory, gstage: GStage, now: int):
+        self.config, self.name, self.vmid = config, config.name, vmid
+        self.gstage = gstage
+        self.htimedelta = -now % (1 << 64)
+        gstage.map(memory_map.RAM_BASE, ram.base, ram.size)
+        self.memory = GuestMemory(memory, memory_map.RAM_BASE, ram.base, ram.size)
+        self.vcpus = [Vcpu(self, number) for number in range(config.cpus)]
+        self.exits: Counter[str] = Counter()
+        self.status: int | None = None
+        self.report = ""
+        self.why = ""
+        self.typed = bytearray()                # input taken for SBI calls and not read yet
+        self.bus = Bus([(memory_map.RAM_BASE, ram.size, "RAM")])
+        self.plic = Plic([Context(vcpu.number, cause, self._external(vcpu, cause))
+                          for vcpu in self.vcpus for cause in (11, SUPERVISOR_EXTERNAL)])
+        self.uart = Uart(config.output, self.plic.line(memory_map.UART_INTERRUPT))
+        self.bus.attach(*memory_map.FINISHER, Finisher(self.stop, lambda: self.stop(0)), "test finisher")
+        self.bus.attach(*memory_map.PLIC, self.plic, "PLIC")
+        self.bus.attach(*memory_map.UART, self.uart, "UART", memory_map.UART_INTERRUPT)
+
+    @staticmethod
+    def _external(vcpu: Vcpu, cause: int) -> Callable[[bool], None]:
+        """The line from the PLIC to a vcpu.  A guest has no M-mode: its context exists, and leads nowhere."""
+        if cause != SUPERVISOR_EXTERNAL:
+            return lambda level: None
+        return lambda level: vcpu.set_pending(VSEIP, level)
+
+    def stop(self, status: int, why: str = "") -> None:
+        """The guest has ended, with its own status."""
+        if self.status is None:
+            self.status, self.why = status, why
+        for vcpu in self.vcpus:
+            vcpu.state = State.STOPPED
+
+    @property
+    def is_over(self) -> bool:
+        return self.status is not None
+
+    def boot(self) -> None:
+        """Place the program and the device tree, and start hart 0.  `BadInput` if they do not fit."""
+        program, memory = self.config.program, self.memory
+        for segment in program.segments:
+            if not memory.contains(segment.pa, segment.memsz):
+                raise BadInput(f"the segment at {segment.pa:#x} to {segment.pa + segment.memsz - 1:#x} is outside the guest's "
+                               f"RAM, which is {memory.base:#x} to {memory.base + memory.size - 1:#x}", program.name,
+                               self._remedy(segment))
+        for segment in program.segments:
+            memory.write(segment.pa, segment.data)
+            memory.zero(segment.pa + len(segment.data), segment.memsz - len(segment.data))
+        tree = self.device_tree()
+        self.vcpus[0].start(program.entry, 0, self.place_device_tree(tree))
+
+    def _remedy(self, segment) -> str:
+        memory = self.memory
+        if segment.pa < memory.base:
+            return f"link it at {memory.base + 0x20_0000:#x}"
+        needed = 1 << (segment.pa + segment.memsz - memory.base - 1).bit_length()
+        return f"give it --memory {size_text(needed)}, or link it lower" if needed <= 1 << 40 else f"link it at {memory.base + 0x20_0000:#x}"
+
+    def place_device_tree(self, tree: bytes) -> int:
+        """Write the tree as high in RAM as alignment allows, clear of the program.  Its guest-physical address."""
+        memory, segments = self.memory, self.config.program.segments
+        top = memory.base + memory.size
+        for align in (DTB_ALIGN, 4096):
+            at = (top - len(tree)) // align * align
+            if at >= memory.base and all(at + len(tree) <= s.pa or s.pa + s.memsz <= at for s in segments):
+                memory.write(at, tree)
+                return at
+        raise BadInput("no room for the device tree above the program", self.config.program.name,
+                       f"give it more than --memory {size_text(memory.size)}")
+
+    def device_tree(self) -> bytes:
+        """The guest's machine as a flattened device tree."""
+        cpus = [Cpu(vcpu.number, GUEST_ISA, "sv57") for vcpu in self.vcpus]
+        return device_tree([(self.memory.base, self.memory.size)], cpus, TIMEBASE, self.bus.nodes(),
+                           bootargs=self.config.bootargs, stdout_path=f"/soc/serial@{memory_map.UART.base:x}")
+
+    def take_input(self, seconds: float = 0) -> bool:
+        """Give the UART what the host has typed, if the guest has read all that came before."""
+        source = self.config.input
+        if self.uart.waiting or not source.is_open:
+            return False
+        data = source.read(seconds)
+        if data:
+            self.uart.receive(data)
+        return bool(data)
