@@ -37,7 +37,7 @@ MAX_VMS = 31
 STOPPED_BY_MONITOR = 3                  # exit status of a guest that the monitor stopped
 S_MODE = 1
 V, PC, SEPC, MSTATUS, STIMECMP = (OFFSET[name] // 8 for name in ("v", "pc", "sepc", "mstatus", "stimecmp"))
-QUANTUM_END, SLICE_END, BUDGET = (OFFSET[name] // 8 for name in ("quantum_end", "slice_end", "budget"))
+QUANTUM_END = OFFSET["quantum_end"] // 8
 NO_TIMER = (1 << 64) - 1
 WFI = 0x1050_0073
 
@@ -122,7 +122,6 @@ class Hypervisor:
                 if reason == REASON_HS_TRAP:
                     if not self._handle(vcpu):
                         return None
-                    words[QUANTUM_END] = min(words[SLICE_END] - words[BUDGET] + QUANTUM, end)
                     reason = engine.return_to_guest(hart)
                     continue
                 if reason == REASON_TRAP_LOOP:
