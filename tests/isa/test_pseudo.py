@@ -61,6 +61,12 @@ def test_li_takes_what_is_computed():
     assert texts("li t0, start\n start:")[0] == "addi t0, zero, 1"       # 0x8000_0008 in two steps
 
 
+def test_la_of_a_number_is_li():
+    """An address that is a number may be out of reach of auipc; so is 0, that of a weak symbol that is missing."""
+    assert texts("uart = 0x10000000\n la a0, uart\n lla a1, 5\n la a2, hook\n .weak hook\n") == [
+        "lui a0, 0x10000", "addi a1, zero, 5", "addi a2, zero, 0"]
+
+
 # One instruction or two, by what they do.
 
 @pytest.mark.parametrize("source, meaning", [
@@ -121,6 +127,7 @@ def test_addresses_are_reached(distance):
     pc = 0x1_0000_0000
     symbol = pc + distance
     for source, check in (
+        (f"la a0, . + {distance}", lambda after: after["x10"] == symbol),
         (f"la a0, {symbol}", lambda after: after["x10"] == symbol),
         (f"lla a0, {symbol}", lambda after: after["x10"] == symbol),
         (f"call {symbol}", lambda after: after["pc"] == symbol & ~1 and after["x1"] == pc + 8),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from rvhyp.isa.text.assembly import STB_GLOBAL, STB_LOCAL, STB_WEAK
 from rvhyp.isa.text.expression import unescape
+from rvhyp.isa.word import MASK64
 
 if TYPE_CHECKING:
     from rvhyp.isa.text.assembler import Pass
@@ -122,16 +123,16 @@ for _name, _size in SIZES.items():
     directive(_name)(partial(integers, _size))
 
 
-@directive(".float", ".single", least=1)
-def single(p: Pass, operands: tuple[str, ...]) -> None:
+def floats(layout: str, p: Pass, operands: tuple[str, ...]) -> None:
     for operand in operands:
-        p.append(struct.pack("<f", float(operand)))
+        value = float(operand)
+        size = struct.calcsize(layout)
+        nan = (1 << 8 * size - 1) - 1               # as GNU writes it
+        p.append(struct.pack(layout, value) if value == value else nan.to_bytes(size, "little"))
 
 
-@directive(".double", least=1)
-def double(p: Pass, operands: tuple[str, ...]) -> None:
-    for operand in operands:
-        p.append(struct.pack("<d", float(operand)))
+directive(".float", ".single", least=1)(partial(floats, "<f"))
+directive(".double", least=1)(partial(floats, "<d"))
 
 
 def string(text: str) -> bytes:
@@ -213,7 +214,7 @@ def align(p: Pass, alignment: int, rest: tuple[str, ...]) -> None:
 @directive(".org", least=1, most=2)
 def org(p: Pass, operands: tuple[str, ...]) -> None:
     """Go on at an address, or at an offset from the start of the section."""
-    target = p.evaluate(operands[0])
+    target = p.evaluate(operands[0]) & MASK64
     offset = target - p.section.address if target >= p.section.address else target
     if p.section.size <= offset <= p.section.size + LARGEST:
         repeat(p, offset - p.section.size, byte(p, operands[1]) if len(operands) > 1 else b"\0")

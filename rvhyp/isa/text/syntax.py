@@ -14,6 +14,7 @@ from typing import NamedTuple
 from rvhyp.isa.csr import CSR_NUMBERS
 from rvhyp.isa.fields import F_NAMES, REGISTERS, X_NAMES, Field
 from rvhyp.isa.instruction import COMPRESSED, INSTRUCTIONS, Compressed, Instruction
+from rvhyp.isa.word import MASK64
 
 CSR_NAMES = {number: name for name, number in CSR_NUMBERS.items()}
 X_NUMBERS = {name: n for n, name in enumerate(X_NAMES)} | {f"x{n}": n for n in range(32)} | {"fp": 8}
@@ -75,6 +76,11 @@ def shape_of(operands: Iterable[Operand]) -> tuple[str, ...]:
     return tuple("address" if base else "register" if field in REGISTER_WORDS else "value" for field, base in operands)
 
 
+def signed(value: int, width: int = 64) -> int:
+    """The low bits of a value as a two's-complement number."""
+    return (value + (1 << width - 1)) % (1 << width) - (1 << width - 1)
+
+
 def is_upper(field: Field) -> bool:
     """An immediate in pages, as that of lui."""
     return field.step == PAGE
@@ -98,7 +104,7 @@ def format_value(field: Field, value: int, pc: int | None) -> str | None:
     if field.is_register:
         return (F_NAMES if field.is_float else X_NAMES)[value]
     if field.name == "offset":
-        return hex(pc + value & (1 << 64) - 1) if pc is not None else f".{value:+d}"
+        return hex(pc + value & MASK64) if pc is not None else f".{value:+d}"
     if field.name == "csr":
         return CSR_NAMES.get(value) or hex(value)
     if field.name == "rm":
@@ -157,12 +163,12 @@ def stored_value(record: Record, field: Field, value: int, pc: int) -> int:
     """The field's value for what an expression written in its place amounts to; `ValueError` if it does not fit."""
     low, high = field.bounds
     if field.name == "offset":
-        offset = (value - pc + (1 << 63)) % (1 << 64) - (1 << 63)
+        offset, target = signed(value - pc), hex(value & MASK64)
         if offset % field.step:
-            raise ValueError(f"target {value:#x} is not a multiple of {field.step} bytes away ({offset})")
+            raise ValueError(f"target {target} is not a multiple of {field.step} bytes away ({offset})")
         excess = max(low - offset, offset - high)
         if excess > 0:
-            raise ValueError(f"target {value:#x} is {offset:+d} bytes away, {excess} beyond the reach of {record.name} "
+            raise ValueError(f"target {target} is {offset:+d} bytes away, {excess} beyond the reach of {record.name} "
                              f"({low} to {high})")
         return offset
     if is_upper(field):
