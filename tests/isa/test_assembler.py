@@ -187,6 +187,12 @@ def test_nothing_is_compressed_unless_asked_for():
     """) == ["addi a0, a0, 1", "c.addi a0, 1", "addi a0, a0, 1", "c.addi a0, 1"]
 
 
+def test_parts_of_addresses_keep_their_size():
+    """As with GNU, whose linker fills them in."""
+    assert texts(".option rvc\n la a0, . + 5\n lw a0, %lo(4)(a0)\n lw a0, 4(a0)") == [
+        "auipc a0, 0x0", "addi a0, a0, 5", "lw a0, 4(a0)", "c.lw a0, 4(a0)"]
+
+
 @settings(max_examples=100)
 @given(st.lists(st.sampled_from([record for record in RECORDS if record.encoding.width == 32]).flatmap(words_of)))
 def test_compressed_code_says_the_same(program):

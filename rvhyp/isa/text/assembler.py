@@ -156,7 +156,7 @@ class Pass:
 
     def instruction(self, parsed: Parsed) -> None:
         """Encode an instruction and append it."""
-        record, known, expressions = parsed
+        record, known, expressions, is_part = parsed
         size = record.encoding.width // 8
         bits = 0
         try:
@@ -167,7 +167,7 @@ class Pass:
                 raise ValueError(f"{record.name} may not have {excepted(record, bits)}")
         except ValueError as error:
             self.note(str(error))
-        if self.compress[-1] and size == 4:
+        if self.compress[-1] and size == 4 and not is_part:
             short = short_forms().get(bits)
             if short is not None and self.instructions not in self.settings.wide:
                 bits, size = short, 2

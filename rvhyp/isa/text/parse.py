@@ -31,6 +31,7 @@ class Parsed(NamedTuple):
     record: Record
     known: dict[str, int]
     expressions: tuple[tuple[Field, Expression], ...]
+    is_part: bool                       # of an address that another instruction completes: keeps its size
 
 
 def is_mnemonic(name: str) -> bool:
@@ -93,7 +94,8 @@ def _parse_record(record: Record, suffix: dict[str, int], given: list[Operand]) 
             del known[field.name]
         else:
             known[field.name] = value
-    return Parsed(record, known, tuple(expressions))
+    is_part = any(operand.field.startswith("%") for operand in given)
+    return Parsed(record, known, tuple(expressions), is_part)
 
 
 def _csr(text: str, expression: Expression) -> Expression:
