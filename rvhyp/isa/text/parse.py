@@ -1,6 +1,7 @@
 """From the text of one instruction to records with operands that are values or expressions."""
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterable
 from functools import cache, lru_cache
 from typing import NamedTuple
@@ -8,7 +9,7 @@ from typing import NamedTuple
 from rvhyp.isa.csr import CSR_NUMBERS
 from rvhyp.isa.decode import expansion_table
 from rvhyp.isa.fields import Field
-from rvhyp.isa.instruction import Compressed
+from rvhyp.isa.instruction import COMPRESSED, INSTRUCTIONS, Compressed
 from rvhyp.isa.text.expression import Expression, parse_expression
 from rvhyp.isa.text.pseudo import pseudos
 from rvhyp.isa.text.source import split_operands
@@ -116,9 +117,18 @@ def excepted(record: Compressed, bits: int) -> str:
 
 @cache
 def short_forms() -> dict[int, int]:
-    """Instruction words that have a 16-bit form, and that form."""
-    words = memoryview(expansion_table()).cast("I")
-    return {word: half for half, word in enumerate(words) if word}
+    """Instruction words that have a 16-bit form, and the first such form: c.nop, not the HINT c.li zero, 0.
+
+    `mv` is an addi whose short form is not its own but that of an add, as the manual suggests.
+    """
+    forms = {}
+    for half, (word,) in enumerate(struct.iter_unpack("<I", expansion_table())):
+        if word:
+            forms.setdefault(word, half)
+    addi, move = INSTRUCTIONS["addi"], COMPRESSED["c.mv"]
+    forms |= {addi.encode(rd=rd, rs1=rs, imm=0): move.encode(rd=rd, rs2=rs)
+              for rd in range(1, 32) for rs in range(1, 32)}
+    return forms
 
 
 def suggestion(name: str, known: Iterable[str]) -> str:
