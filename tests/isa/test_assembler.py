@@ -9,7 +9,11 @@ from hypothesis import strategies as st
 
 from rvhyp.isa.decode import decode
 from rvhyp.isa.text import AssemblyError, assemble, disassemble
+from rvhyp.isa.text.blocks import BLOCKS, CONDITIONS
+from rvhyp.isa.text.directives import DIRECTIVES
 from rvhyp.isa.text.expression import parse_expression
+from rvhyp.isa.text.pseudo import pseudos
+from rvhyp.isa.text.syntax import mnemonics
 from tests.isa.strategies import BY_NAME, RECORDS, words, words_of
 
 BASE = 0x8000_0000
@@ -278,7 +282,10 @@ def test_malformed_expressions(text, message):
     ("ecall a0", 1, "ecall takes no operands; got 'a0'"),
     ("ld a0", 1, r"ld takes 'rd, imm(rs1)' or 'rd, symbol'; got 'a0'"),
     ("li a0", 1, "li takes 'rd, imm'; got 'a0'"),
-    ("mv a0, 5", 1, "rs1 must be an integer register, not '5'"),
+    ("mv a0, 5", 1, "rs must be an integer register, not '5'"),
+    ("jr x", 1, "rs must be an integer register, not 'x'"),
+    ("jr fa0", 1, "rs must be an integer register, not 'fa0'"),
+    ("beqz a0, a1", 1, "offset must be an expression, not 'a1'"),
     ("add a0, a1, fa2", 1, "rs2 must be an integer register, not 'fa2' (that is one of the other kind)"),
     ("fadd.s fa0, fa1, a2", 1, "fs2 must be a floating-point register, not 'a2' (that is one of the other kind)"),
     ("addi a0, a1, a2", 1, "a2 is a register; an expression is expected"),
@@ -316,6 +323,7 @@ def test_malformed_expressions(text, message):
     ("li a0, 0x1_0000_0000_0000_0000", 1, "0x1_0000_0000_0000_0000 has more than 64 bits"),
     ("li a0, 1 / 0", 1, "division by zero"),
     ("addi a0, a0, (1", 1, "')' is missing"),
+    (".word " + "(" * 5000, 1, "this is nested too deeply"),
 ])
 def test_errors(source, number, message):
     with pytest.raises(AssemblyError) as caught:
@@ -329,6 +337,19 @@ def test_errors(source, number, message):
 def test_the_first_of_several_errors_is_reported():
     with pytest.raises(AssemblyError, match="^<text>:1: nowhere"):
         assemble("j nowhere\n j elsewhere")
+
+
+TOKENS = [*mnemonics(), *pseudos(), *DIRECTIVES, *BLOCKS, *CONDITIONS, ".endm", ".endr", *"a0 fa0 sp 0 -1 x 1f 1b (a0)"
+          " 4(a0) %lo(x) %hi( \" 's' , , , ( ) + ~ << \\a \\@ mstatus rne iorw . x: 1: = ; /* */ 09 nan".split(), "\n"]
+
+
+@settings(max_examples=300)
+@given(st.one_of(st.text(), st.lists(st.sampled_from(TOKENS)).map(" ".join)))
+def test_any_text_is_a_program_or_an_error(source):
+    try:
+        assemble(source).to_elf()
+    except AssemblyError as error:
+        assert error.line.number >= 1
 
 
 # Cost.

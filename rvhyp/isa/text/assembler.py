@@ -87,6 +87,8 @@ class Pass:
                 at = self.statement(lines, at)
             except ValueError as error:
                 raise AssemblyError(str(error), lines[at]) from None
+            except RecursionError:
+                raise AssemblyError("this is nested too deeply", lines[at]) from None
 
     def statement(self, lines: list[Line], at: int) -> int:
         """Do one statement; the index of the next one."""

@@ -45,18 +45,27 @@ def parse_instruction(mnemonic: str, text: str) -> tuple[Parsed, ...]:
     """The instruction, or what a pseudo-instruction stands for.  `ValueError` says what was expected."""
     given = [Operand(*split_address(operand) or (operand,)) for operand in split_operands(text)]
     record, suffix = mnemonics().get(mnemonic, (None, {}))
-    for is_exact in (True, False):                  # then one of which something is of the wrong kind, to say what
-        if record is not None and _fits(_wanted(record, given), given, is_exact):
-            return _parse_record(record, suffix, given),
-        for row in pseudos().get(mnemonic, ()):
-            if _fits(row.operands, given, is_exact):
-                values = {}
-                for operand, actual in zip(row.operands, given, strict=True):
-                    values[operand.field] = actual.field or "0"
-                    values[operand.base] = actual.base
-                return tuple(parsed for each in row.expand(values) for parsed in parse_instruction(*each))
+    rows, shape = pseudos().get(mnemonic, []), shape_of(given)
+    if record is not None and shape_of(_wanted(record, given)) == shape:
+        return _parse_record(record, suffix, given),
+    for row in rows:
+        if shape_of(row.operands) == shape:
+            values = {}
+            for operand, actual in zip(row.operands, given, strict=True):
+                values[operand.field] = actual.field or "0"
+                values[operand.base] = actual.base
+            return tuple(parsed for each in row.expand(values) for parsed in parse_instruction(*each))
+
+    # Nothing fits.  If one form has as many operands, say what is wrong with them.
+    if record is not None and _is_near(_wanted(record, given), given):
+        return _parse_record(record, suffix, given),
+    for row in rows:
+        if _is_near(row.operands, given):
+            raise ValueError(next(f"{wanted} must be {kind}, not {str(actual)!r}" for wanted, kind, other, actual
+                                  in zip(row.operands, shape_of(row.operands), shape, given, strict=True)
+                                  if kind != other))
     forms = [record.operands] if record is not None else []
-    forms += [", ".join(map(str, row.operands)) for row in pseudos().get(mnemonic, ())]
+    forms += [", ".join(map(str, row.operands)) for row in rows]
     wanted = " or ".join(repr(form) if form else "no operands" for form in forms)
     raise ValueError(f"{mnemonic} takes {wanted}; got {text!r}" if text else f"{mnemonic} takes {wanted}; got none")
 
@@ -67,10 +76,8 @@ def _wanted(record: Record, given: list[Operand]) -> tuple[Operand, ...]:
     return wanted[:-1] if len(given) < len(wanted) and default_of(record, wanted[-1].field) is not None else wanted
 
 
-def _fits(wanted: tuple[Operand, ...], given: list[Operand], is_exact: bool) -> bool:
-    """Are there as many operands, and of the same kinds?  If not exact: addresses where addresses are wanted."""
-    if is_exact:
-        return shape_of(wanted) == shape_of(given)
+def _is_near(wanted: tuple[Operand, ...], given: list[Operand]) -> bool:
+    """Are there as many operands, and addresses where addresses are wanted?"""
     return [bool(operand.base) for operand in wanted] == [bool(operand.base) for operand in given]
 
 

@@ -26,8 +26,11 @@ SUFFIXES = {"": {}, ".aq": {"aq": 1}, ".rl": {"rl": 1}, ".aqrl": {"aq": 1, "rl":
 EXACT = {"fcvt.d.s", "fcvt.d.w", "fcvt.d.wu"}       # round nothing: assemblers default to rne where others mean dyn
 PAGE = 1 << 12
 
-# What names a register in a text, a record or a pseudo-instruction.
-REGISTER_WORDS = {*X_NUMBERS, *F_NUMBERS, *REGISTERS, *(name + "'" for name in REGISTERS), "rs", "rt", "fs", "ft"}
+# What names a register in a text, a record or a pseudo-instruction, and of which kind.
+INTEGER, FLOAT, EXPRESSION, ADDRESS = "an integer register", "a floating-point register", "an expression", "an address"
+KINDS = {**dict.fromkeys(X_NUMBERS, INTEGER), **dict.fromkeys(F_NUMBERS, FLOAT)}
+KINDS |= {name: FLOAT if name[0] == "f" else INTEGER
+          for field in (*REGISTERS, "rs", "rt", "fs", "ft") for name in (field, field + "'")}
 
 Record = Instruction | Compressed
 
@@ -72,8 +75,8 @@ def default_of(record: Record, name: str) -> int | None:
 
 
 def shape_of(operands: Iterable[Operand]) -> tuple[str, ...]:
-    """What kind of thing each operand is: an address `8(sp)`, a register, or any other."""
-    return tuple("address" if base else "register" if field in REGISTER_WORDS else "value" for field, base in operands)
+    """What kind of thing each operand is."""
+    return tuple(ADDRESS if base else KINDS.get(field, EXPRESSION) for field, base in operands)
 
 
 def signed(value: int, width: int = 64) -> int:
@@ -128,8 +131,7 @@ def suffix_of(record: Record, values: dict[str, int]) -> str | None:
 
 def parse_register(field: Field, text: str) -> int:
     """The number of a register of the field's kind."""
-    wanted, other = (F_NUMBERS, X_NUMBERS) if field.is_float else (X_NUMBERS, F_NUMBERS)
-    kind = "a floating-point register" if field.is_float else "an integer register"
+    kind, wanted, other = (FLOAT, F_NUMBERS, X_NUMBERS) if field.is_float else (INTEGER, X_NUMBERS, F_NUMBERS)
     number = wanted.get(text)
     if number is None:
         hint = " (that is one of the other kind)" if text in other else ""
