@@ -173,6 +173,26 @@ def test_conditions():
     """) == bytes([1, 3, 7, 9, 11, 12])
 
 
+def test_labels_before_conditions():
+    program = assemble("a: .if 1\n nop\n b: .else\n c: nop\n d: .endif\n e: .if 0\n nop\n .endif")
+    assert {name: value - BASE for name, value in program.symbols.items()} == {"a": 0, "b": 4, "e": 4}
+
+
+def test_only_the_last_pass_counts():
+    """What stands ahead is guessed at first: a guess may not be an error."""
+    assert data("""
+        .if last - first != 4
+        .error "a guess"
+        .endif
+        first: .word end - first
+        last:
+        .balign last - first
+        .balign (later - 4) * 3
+        later = 12 / 3
+        end:
+    """) == b"\4\0\0\0"
+
+
 def test_an_error_in_a_macro_names_the_call():
     source = ".macro inner r\n addi \\r, \\r, 5000\n.endm\n.macro outer\n inner a0\n.endm\n nop\n outer"
     with pytest.raises(AssemblyError) as caught:

@@ -93,6 +93,9 @@ class Pass:
     def statement(self, lines: list[Line], at: int) -> int:
         """Do one statement; the index of the next one."""
         labels, mnemonic, operands = split_statement(lines[at].text)
+        if self.conditions.are_true:
+            for label in labels:
+                self.label(label)
         if mnemonic in CONDITIONS:
             self.conditions.do(mnemonic, operands, self)
             return at + 1
@@ -101,8 +104,6 @@ class Pass:
             body, end = block(lines, at + 1, mnemonic)
         if not self.conditions.are_true:
             return end
-        for label in labels:
-            self.label(label)
         if mnemonic in BLOCKS:
             BLOCKS[mnemonic](self, operands, body)
         elif mnemonic in self.macros:

@@ -109,7 +109,7 @@ def option(p: Pass, operands: tuple[str, ...]) -> None:
 
 @directive(".error", most=1)
 def error(p: Pass, operands: tuple[str, ...]) -> None:
-    raise ValueError(string(operands[0]).decode() if operands else ".error")
+    p.note(string(operands[0]).decode() if operands else ".error")
 
 
 # Data.
@@ -191,7 +191,8 @@ def p2align(p: Pass, operands: tuple[str, ...]) -> None:
 def balign(p: Pass, operands: tuple[str, ...]) -> None:
     alignment = p.evaluate_within(operands[0], 0, LARGEST) or 1
     if alignment & alignment - 1:
-        raise ValueError(f"alignment {alignment} is not a power of two")
+        p.note(f"alignment {alignment} is not a power of two")
+        alignment = 1
     align(p, alignment, operands[1:])
 
 
