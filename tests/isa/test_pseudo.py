@@ -49,7 +49,7 @@ def test_li_makes_any_constant(value):
     (0, 1), (-2048, 1), (2047, 1), (2048, 2), (0x1000, 1), (0x8000_0000, 2), (0xFFFF_FFFF_8000_0000, 1),
     (0xFFFF_FFFF, 2), (MASK, 1), (1 << 63, 2), ((1 << 63) - 1, 2), (0x8000_0000_0000_0001, 3),
     (0xFFFF_0000_FFFF_0000, 4), (0x1234_5678, 2), (0x1234_5000_0000, 2), (0x00FF_FFFF_FFFF_FFFF, 2), (0x7FFF_F800, 2),
-    (0x1234_5678_9ABC_DEF0, 8),
+    (0x1234_5678_9ABC_DEF0, 8), (0xAAAA_A000, 2), (0x1_5555_4000, 2),
 ])
 def test_li_is_short(value, steps):
     assert len(assemble(f"li a0, {value}").code) == 4 * steps
