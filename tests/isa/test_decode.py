@@ -94,9 +94,9 @@ def test_the_table_expands_one_word_per_free_bit(monkeypatch):
 
 # Words that the manual reserves, with all operands not named 0 (Unprivileged ISA, "RVC Instruction Set Listings").
 RESERVED = {
-    "illegal": 0x0000, "c.addi4spn imm=0": 0x000C, "reserved": 0x8000, "c.addiw rd=0": 0x2005, "c.addi16sp imm=0": 0x6101,
-    "c.lui imm=0": 0x6081, "c.subw-like 2": 0x9C41, "c.subw-like 3": 0x9C61, "c.lwsp rd=0": 0x4012, "c.ldsp rd=0": 0x6022,
-    "c.jr rs1=0": 0x8002,
+    "illegal": 0x0000, "c.addi4spn imm=0": 0x000C, "quadrant 0, funct3 4": 0x8000, "c.addiw rd=0": 0x2005,
+    "c.addi16sp imm=0": 0x6101, "c.lui imm=0": 0x6081, "c.subw-like 2": 0x9C41, "c.subw-like 3": 0x9C61,
+    "c.lwsp rd=0": 0x4012, "c.ldsp rd=0": 0x6022, "c.jr rs1=0": 0x8002,
 }
 
 
