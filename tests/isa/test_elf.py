@@ -69,7 +69,8 @@ def test_section_headers(elf, program):
         if section.name != ".bss":
             assert header.data() == bytes(section.data)
     assert elf.get_section_by_name(".bss")["sh_type"] == "SHT_NOBITS"
-    assert elf.get_section_by_name(".text")["sh_flags"] == 6
+    flags = [elf.get_section_by_name(section.name)["sh_flags"] for section in program.sections]
+    assert flags == [6, 2, 3, 3]                    # alloc and execute, alloc, alloc and write
     attributes, = elf.get_section_by_name(".riscv.attributes").iter_subsections()
     arch, = [attribute.value for part in attributes.iter_subsubsections() for attribute in part.iter_attributes()
              if attribute.tag == "TAG_ARCH"]

@@ -6,6 +6,7 @@ depends on symbols may be wrong in an early pass: such an error is noted, and ra
 """
 from __future__ import annotations
 
+import re
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -16,11 +17,13 @@ from rvhyp.isa.text.expression import parse_expression
 from rvhyp.isa.text.parse import Parsed, excepted, is_mnemonic, parse_instruction, short_forms, suggestion
 from rvhyp.isa.text.pseudo import li, pseudos
 from rvhyp.isa.text.source import AssemblyError, Line, split_operands, split_statement, statements
-from rvhyp.isa.text.syntax import F_NUMBERS, X_NUMBERS, mnemonics, stored_value
+from rvhyp.isa.text.syntax import F_NUMBERS, X_NUMBERS, mnemonics, signed, stored_value
+from rvhyp.isa.word import MASK64
 
 PASSES = 64
 SETTLING = 3            # passes after which an instruction that needed four bytes keeps them, so that an end is reached
 SECTION_ALIGNMENT = 16
+_NUMBER = re.compile(r"-?(0x[0-9a-f]+|\d+)", re.IGNORECASE)
 SECTIONS = {"text": "ax", "rodata": "a", "srodata": "a", "data": "aw", "sdata": "aw", "bss": "aw", "sbss": "aw"}
 
 
@@ -84,10 +87,15 @@ class Pass:
                 at = self.statement(lines, at)
             except ValueError as error:
                 raise AssemblyError(str(error), lines[at]) from None
+            except RecursionError:
+                raise AssemblyError("this is nested too deeply", lines[at]) from None
 
     def statement(self, lines: list[Line], at: int) -> int:
         """Do one statement; the index of the next one."""
         labels, mnemonic, operands = split_statement(lines[at].text)
+        if self.conditions.are_true:
+            for label in labels:
+                self.label(label)
         if mnemonic in CONDITIONS:
             self.conditions.do(mnemonic, operands, self)
             return at + 1
@@ -96,8 +104,6 @@ class Pass:
             body, end = block(lines, at + 1, mnemonic)
         if not self.conditions.are_true:
             return end
-        for label in labels:
-            self.label(label)
         if mnemonic in BLOCKS:
             BLOCKS[mnemonic](self, operands, body)
         elif mnemonic in self.macros:
@@ -105,7 +111,7 @@ class Pass:
             self.run(self.macros[mnemonic].expand(operands, self.line, self.calls - 1))
         elif mnemonic in DIRECTIVES:
             DIRECTIVES[mnemonic](self, split_operands(operands))
-        elif mnemonic == "li":
+        elif mnemonic == "li" or mnemonic in ("la", "lla") and self._is_constant(operands.partition(",")[2].strip()):
             self.load_immediate(operands)
         elif is_mnemonic(mnemonic):
             for parsed in parse_instruction(mnemonic, operands):
@@ -147,13 +153,13 @@ class Pass:
         parts = split_operands(operands)
         if len(parts) != 2:
             raise ValueError(f"li takes 'rd, imm'; got {operands!r}")
-        for step in li(parts[0], self.evaluate_within(parts[1], -(1 << 63), (1 << 64) - 1)):
+        for step in li(parts[0], self.evaluate(parts[1])):
             for parsed in parse_instruction(*step):
                 self.instruction(parsed)
 
     def instruction(self, parsed: Parsed) -> None:
         """Encode an instruction and append it."""
-        record, known, expressions = parsed
+        record, known, expressions, is_part = parsed
         size = record.encoding.width // 8
         bits = 0
         try:
@@ -164,7 +170,7 @@ class Pass:
                 raise ValueError(f"{record.name} may not have {excepted(record, bits)}")
         except ValueError as error:
             self.note(str(error))
-        if self.compress[-1] and size == 4:
+        if self.compress[-1] and size == 4 and not is_part:
             short = short_forms().get(bits)
             if short is not None and self.instructions not in self.settings.wide:
                 bits, size = short, 2
@@ -243,16 +249,25 @@ class Pass:
         default = self.settings.addresses.get(section, self.settings.addresses[".text"])
         return offset + (self.previous.placed.get(section, default) if self.previous else default)
 
-    def symbol(self, name: str) -> int:
+    def _place(self, name: str) -> tuple[str | None, int] | None:
+        """Where a symbol is; one that is weak and missing is 0."""
         place = self.symbols.get(name)
         if place is None and self.previous is not None:
-            place = self.previous.symbols.get(name)
+            is_weak = STB_WEAK in (self.bindings.get(name), self.previous.bindings.get(name))
+            place = self.previous.symbols.get(name, (None, 0) if is_weak else None)
+        return place
+
+    def _is_constant(self, text: str) -> bool:
+        """Is it a number or the name of one?  `la` leaves them to `li`, which needs no address near."""
+        place = self._place(text)
+        return place[0] is None if place else _NUMBER.fullmatch(text) is not None
+
+    def symbol(self, name: str) -> int:
+        place = self._place(name)
         if place is not None:
             return self.address(place)
         if self.previous is None:
             return self.here                        # as good a guess as any: branches begin short
-        if self.bindings.get(name) == STB_WEAK:
-            return 0
         raise ValueError(f"{name} is not defined{suggestion(name, self.previous.symbols)}")
 
     def local(self, number: int, forward: bool) -> int:
@@ -269,10 +284,10 @@ class Pass:
         return self.address(places[len(seen)])
 
     def pcrel_hi(self, target: int) -> int:
-        self.targets[self.here] = target
-        offset = _signed(target - self.here)
+        self.targets[signed(self.here)] = target
+        offset = signed(target - self.here)
         if not -(1 << 31) <= offset + 0x800 < 1 << 31:
-            raise ValueError(f"{target:#x} is {offset:+#x} away; auipc reaches 2 GiB")
+            raise ValueError(f"{target & MASK64:#x} is {offset:+#x} away; auipc reaches 2 GiB")
         return offset + 0x800 >> 12 & 0xFFFFF
 
     def pcrel_lo(self, label: int) -> int:
@@ -281,8 +296,8 @@ class Pass:
             target = self.previous.targets.get(label)
             self.borrowed[label] = target
             if target is None:
-                raise ValueError(f"%pcrel_lo wants the label of an auipc with %pcrel_hi; there is none at {label:#x}")
-        return _signed((target or 0) - label)
+                raise ValueError(f"%pcrel_lo wants the address of an auipc with %pcrel_hi, not {label & MASK64:#x}")
+        return signed((target or 0) - label)
 
     # The end.
 
@@ -326,11 +341,7 @@ class Pass:
             raise self.problem
         sections = sorted(self.in_memory, key=lambda section: section.address)
         names = {section.name for section in sections}
-        table = [Symbol(name, self.address(place), place[0], self.bindings.get(name, STB_LOCAL))
+        table = [Symbol(name, self.address(place) & MASK64, place[0], self.bindings.get(name, STB_LOCAL))
                  for name, place in self.symbols.items() if place[0] is None or place[0] in names]
         return Assembly(tuple(sections), tuple(table), self.lines, self.settings.addresses[".text"],
                         frozenset(self.extensions))
-
-
-def _signed(value: int) -> int:
-    return (value + (1 << 63)) % (1 << 64) - (1 << 63)

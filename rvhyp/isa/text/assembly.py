@@ -44,7 +44,7 @@ class Section:
 
 
 class Symbol(NamedTuple):
-    """`section` is None where the value is no address of the program (`.equ`)."""
+    """A name and its value, modulo 2**64; `section` is None where that is no address of the program (`.equ`)."""
 
     name: str
     value: int
@@ -134,8 +134,7 @@ class Assembly:
                        key=lambda symbol: symbol.binding != STB_LOCAL)
         for symbol in shown:
             index = section_names.index(symbol.section) + 1 if symbol.section in section_names else SHN_ABS
-            entries.append(SYMBOL.pack(strings.add(symbol.name), symbol.binding << 4, 0, index,
-                                       symbol.value & (1 << 64) - 1, 0))
+            entries.append(SYMBOL.pack(strings.add(symbol.name), symbol.binding << 4, 0, index, symbol.value, 0))
         first_global = 1 + sum(symbol.binding == STB_LOCAL for symbol in shown)
         return b"".join(entries), bytes(strings.data), first_global
 

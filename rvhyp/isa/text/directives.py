@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from rvhyp.isa.text.assembly import STB_GLOBAL, STB_LOCAL, STB_WEAK
 from rvhyp.isa.text.expression import unescape
+from rvhyp.isa.word import MASK64
 
 if TYPE_CHECKING:
     from rvhyp.isa.text.assembler import Pass
@@ -108,7 +109,7 @@ def option(p: Pass, operands: tuple[str, ...]) -> None:
 
 @directive(".error", most=1)
 def error(p: Pass, operands: tuple[str, ...]) -> None:
-    raise ValueError(string(operands[0]).decode() if operands else ".error")
+    p.note(string(operands[0]).decode() if operands else ".error")
 
 
 # Data.
@@ -122,16 +123,16 @@ for _name, _size in SIZES.items():
     directive(_name)(partial(integers, _size))
 
 
-@directive(".float", ".single", least=1)
-def single(p: Pass, operands: tuple[str, ...]) -> None:
+def floats(layout: str, p: Pass, operands: tuple[str, ...]) -> None:
     for operand in operands:
-        p.append(struct.pack("<f", float(operand)))
+        value = float(operand)
+        size = struct.calcsize(layout)
+        nan = (1 << 8 * size - 1) - 1               # as GNU writes it
+        p.append(struct.pack(layout, value) if value == value else nan.to_bytes(size, "little"))
 
 
-@directive(".double", least=1)
-def double(p: Pass, operands: tuple[str, ...]) -> None:
-    for operand in operands:
-        p.append(struct.pack("<d", float(operand)))
+directive(".float", ".single", least=1)(partial(floats, "<f"))
+directive(".double", least=1)(partial(floats, "<d"))
 
 
 def string(text: str) -> bytes:
@@ -190,7 +191,8 @@ def p2align(p: Pass, operands: tuple[str, ...]) -> None:
 def balign(p: Pass, operands: tuple[str, ...]) -> None:
     alignment = p.evaluate_within(operands[0], 0, LARGEST) or 1
     if alignment & alignment - 1:
-        raise ValueError(f"alignment {alignment} is not a power of two")
+        p.note(f"alignment {alignment} is not a power of two")
+        alignment = 1
     align(p, alignment, operands[1:])
 
 
@@ -213,7 +215,7 @@ def align(p: Pass, alignment: int, rest: tuple[str, ...]) -> None:
 @directive(".org", least=1, most=2)
 def org(p: Pass, operands: tuple[str, ...]) -> None:
     """Go on at an address, or at an offset from the start of the section."""
-    target = p.evaluate(operands[0])
+    target = p.evaluate(operands[0]) & MASK64
     offset = target - p.section.address if target >= p.section.address else target
     if p.section.size <= offset <= p.section.size + LARGEST:
         repeat(p, offset - p.section.size, byte(p, operands[1]) if len(operands) > 1 else b"\0")

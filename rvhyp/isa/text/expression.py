@@ -1,7 +1,7 @@
 """Expressions of the assembler: parsed once, evaluated in every pass.
 
 Precedence is that of the GNU assembler, not of C: `* / % << >>` bind most, then `| & ^`, then `+ -`, then comparisons
-(true is -1), then `&&`, then `||`.  Values are integers of any size; what they are written to says what fits.
+(true is -1, but `!0` is 1), then `&&`, then `||`.  Values are signed and 64 bits wide, and wrap; `>>` shifts zeros in.
 """
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Protocol
 
-from rvhyp.isa.text.syntax import F_NUMBERS, X_NUMBERS
+from rvhyp.isa.text.syntax import F_NUMBERS, X_NUMBERS, signed
+from rvhyp.isa.word import MASK64
 
 
 class Place(Protocol):
@@ -58,10 +59,10 @@ def _divide(a: int, b: int) -> int:
     return quotient if (a < 0) == (b < 0) else -quotient
 
 
-def _shift(a: int, count: int) -> int:
-    if not -128 < count < 128:
+def _shift(a: int, count: int, left: bool) -> int:
+    if not 0 <= count < 64:
         raise ValueError(f"shift by {count}")
-    return a << count if count >= 0 else a >> -count
+    return a << count if left else (a & MASK64) >> count
 
 
 _BINARY = {
@@ -72,9 +73,9 @@ _BINARY = {
     "+": (4, lambda a, b: a + b), "-": (4, lambda a, b: a - b),
     "|": (5, lambda a, b: a | b), "&": (5, lambda a, b: a & b), "^": (5, lambda a, b: a ^ b),
     "*": (6, lambda a, b: a * b), "/": (6, _divide), "%": (6, lambda a, b: a - b * _divide(a, b)),
-    "<<": (6, _shift), ">>": (6, lambda a, b: _shift(a, -b)),
+    "<<": (6, lambda a, b: _shift(a, b, True)), ">>": (6, lambda a, b: _shift(a, b, False)),
 }
-_UNARY = {"-": lambda a: -a, "+": lambda a: a, "~": lambda a: ~a, "!": lambda a: -(a == 0)}
+_UNARY = {"-": lambda a: -a, "+": lambda a: a, "~": lambda a: ~a, "!": lambda a: int(a == 0)}
 
 
 def _hi(value: int) -> int:
@@ -84,15 +85,11 @@ def _hi(value: int) -> int:
     return value + 0x800 >> 12 & 0xFFFFF
 
 
-def _lo(value: int) -> int:
-    return (value & 0xFFF ^ 0x800) - 0x800
-
-
 _FUNCTIONS = {
     "%hi": lambda place, value: _hi(value),
-    "%lo": lambda place, value: _lo(value),
+    "%lo": lambda place, value: signed(value, 12),
     "%pcrel_hi": lambda place, value: place.pcrel_hi(value),
-    "%pcrel_lo": lambda place, value: _lo(place.pcrel_lo(value)),
+    "%pcrel_lo": lambda place, value: signed(place.pcrel_lo(value), 12),
 }
 
 
@@ -142,7 +139,7 @@ class _Parser:
             return _constant(int.from_bytes(unescape(text[1:].removesuffix("'") or "'"), "little"))
         if kind == "local":
             number, forward = int(text[:-1]), text[-1] == "f"
-            return lambda place: place.local(number, forward)
+            return lambda place: signed(place.local(number, forward))
         if kind == "name":
             return _name(text)
         if text == "(":
@@ -169,11 +166,13 @@ class _Parser:
 
 
 def _number(text: str) -> int:
-    if len(text) > 1 and text[0] == "0" and text[1].isdigit():
-        if set(text) & set("89"):
-            raise ValueError(f"{text} is no octal number, as one that begins with 0 is")
-        return int(text, 8)
-    return int(text, 0)
+    is_octal = len(text) > 1 and text[0] == "0" and text[1].isdigit()           # as in C and GNU
+    if is_octal and set(text) & set("89"):
+        raise ValueError(f"{text} is no octal number, as one that begins with 0 is")
+    value = int(text, 8 if is_octal else 0)
+    if value > MASK64:
+        raise ValueError(f"{text} has more than 64 bits")
+    return signed(value)
 
 
 def _constant(value: int) -> Expression:
@@ -182,15 +181,15 @@ def _constant(value: int) -> Expression:
 
 def _name(name: str) -> Expression:
     if name == ".":
-        return lambda place: place.here
+        return lambda place: signed(place.here)
     if name in X_NUMBERS or name in F_NUMBERS:
         raise ValueError(f"{name} is a register; an expression is expected")
-    return lambda place: place.symbol(name)
+    return lambda place: signed(place.symbol(name))
 
 
 def _apply(operation, *operands: Expression) -> Expression:
     if len(operands) == 1:
         only, = operands
-        return lambda place: operation(only(place))
+        return lambda place: signed(operation(only(place)))
     left, right = operands
-    return lambda place: operation(left(place), right(place))
+    return lambda place: signed(operation(left(place), right(place)))

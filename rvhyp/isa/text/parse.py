@@ -1,6 +1,7 @@
 """From the text of one instruction to records with operands that are values or expressions."""
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterable
 from functools import cache, lru_cache
 from typing import NamedTuple
@@ -8,7 +9,7 @@ from typing import NamedTuple
 from rvhyp.isa.csr import CSR_NUMBERS
 from rvhyp.isa.decode import expansion_table
 from rvhyp.isa.fields import Field
-from rvhyp.isa.instruction import Compressed
+from rvhyp.isa.instruction import COMPRESSED, INSTRUCTIONS, Compressed
 from rvhyp.isa.text.expression import Expression, parse_expression
 from rvhyp.isa.text.pseudo import pseudos
 from rvhyp.isa.text.source import split_operands
@@ -31,6 +32,7 @@ class Parsed(NamedTuple):
     record: Record
     known: dict[str, int]
     expressions: tuple[tuple[Field, Expression], ...]
+    is_part: bool                       # of an address that another instruction completes: keeps its size
 
 
 def is_mnemonic(name: str) -> bool:
@@ -43,18 +45,27 @@ def parse_instruction(mnemonic: str, text: str) -> tuple[Parsed, ...]:
     """The instruction, or what a pseudo-instruction stands for.  `ValueError` says what was expected."""
     given = [Operand(*split_address(operand) or (operand,)) for operand in split_operands(text)]
     record, suffix = mnemonics().get(mnemonic, (None, {}))
-    for is_exact in (True, False):                  # then one of which something is of the wrong kind, to say what
-        if record is not None and _fits(_wanted(record, given), given, is_exact):
-            return _parse_record(record, suffix, given),
-        for row in pseudos().get(mnemonic, ()):
-            if _fits(row.operands, given, is_exact):
-                values = {}
-                for operand, actual in zip(row.operands, given, strict=True):
-                    values[operand.field] = actual.field or "0"
-                    values[operand.base] = actual.base
-                return tuple(parsed for each in row.expand(values) for parsed in parse_instruction(*each))
+    rows, shape = pseudos().get(mnemonic, []), shape_of(given)
+    if record is not None and shape_of(_wanted(record, given)) == shape:
+        return _parse_record(record, suffix, given),
+    for row in rows:
+        if shape_of(row.operands) == shape:
+            values = {}
+            for operand, actual in zip(row.operands, given, strict=True):
+                values[operand.field] = actual.field or "0"
+                values[operand.base] = actual.base
+            return tuple(parsed for each in row.expand(values) for parsed in parse_instruction(*each))
+
+    # Nothing fits.  If one form has as many operands, say what is wrong with them.
+    if record is not None and _is_near(_wanted(record, given), given):
+        return _parse_record(record, suffix, given),
+    for row in rows:
+        if _is_near(row.operands, given):
+            raise ValueError(next(f"{wanted} must be {kind}, not {str(actual)!r}" for wanted, kind, other, actual
+                                  in zip(row.operands, shape_of(row.operands), shape, given, strict=True)
+                                  if kind != other))
     forms = [record.operands] if record is not None else []
-    forms += [", ".join(map(str, row.operands)) for row in pseudos().get(mnemonic, ())]
+    forms += [", ".join(map(str, row.operands)) for row in rows]
     wanted = " or ".join(repr(form) if form else "no operands" for form in forms)
     raise ValueError(f"{mnemonic} takes {wanted}; got {text!r}" if text else f"{mnemonic} takes {wanted}; got none")
 
@@ -65,10 +76,8 @@ def _wanted(record: Record, given: list[Operand]) -> tuple[Operand, ...]:
     return wanted[:-1] if len(given) < len(wanted) and default_of(record, wanted[-1].field) is not None else wanted
 
 
-def _fits(wanted: tuple[Operand, ...], given: list[Operand], is_exact: bool) -> bool:
-    """Are there as many operands, and of the same kinds?  If not exact: addresses where addresses are wanted."""
-    if is_exact:
-        return shape_of(wanted) == shape_of(given)
+def _is_near(wanted: tuple[Operand, ...], given: list[Operand]) -> bool:
+    """Are there as many operands, and addresses where addresses are wanted?"""
     return [bool(operand.base) for operand in wanted] == [bool(operand.base) for operand in given]
 
 
@@ -93,7 +102,8 @@ def _parse_record(record: Record, suffix: dict[str, int], given: list[Operand]) 
             del known[field.name]
         else:
             known[field.name] = value
-    return Parsed(record, known, tuple(expressions))
+    is_part = any(operand.field.startswith("%") for operand in given)
+    return Parsed(record, known, tuple(expressions), is_part)
 
 
 def _csr(text: str, expression: Expression) -> Expression:
@@ -114,9 +124,18 @@ def excepted(record: Compressed, bits: int) -> str:
 
 @cache
 def short_forms() -> dict[int, int]:
-    """Instruction words that have a 16-bit form, and that form."""
-    words = memoryview(expansion_table()).cast("I")
-    return {word: half for half, word in enumerate(words) if word}
+    """Instruction words that have a 16-bit form, and the first such form: c.nop, not the HINT c.li zero, 0.
+
+    `mv` is an addi whose short form is not its own but that of an add, as the manual suggests.
+    """
+    forms = {}
+    for half, (word,) in enumerate(struct.iter_unpack("<I", expansion_table())):
+        if word:
+            forms.setdefault(word, half)
+    addi, move = INSTRUCTIONS["addi"], COMPRESSED["c.mv"]
+    forms |= {addi.encode(rd=rd, rs1=rs, imm=0): move.encode(rd=rd, rs2=rs)
+              for rd in range(1, 32) for rs in range(1, 32)}
+    return forms
 
 
 def suggestion(name: str, known: Iterable[str]) -> str:

@@ -11,7 +11,7 @@ from functools import cache
 from typing import NamedTuple
 
 from rvhyp.isa.instruction import INSTRUCTIONS, Kind
-from rvhyp.isa.text.syntax import Operand, parse_syntax, shape_of, syntax_of
+from rvhyp.isa.text.syntax import Operand, parse_syntax, shape_of, signed, syntax_of
 
 TABLE = """
 nop                     addi zero, zero, 0
@@ -49,6 +49,7 @@ jal offset              jal ra, offset
 ret                     jalr zero, 0(ra)
 jr rs                   jalr zero, 0(rs)
 jr imm(rs)              jalr zero, imm(rs)
+jr rs, imm              jalr zero, imm(rs)
 jalr rs                 jalr ra, 0(rs)
 jalr imm(rs)            jalr ra, imm(rs)
 jalr rd, rs             jalr rd, 0(rs)
@@ -190,16 +191,12 @@ def pseudos() -> dict[str, list[Pseudo]]:
 
 
 def li(rd: str, value: int) -> list[tuple[str, str]]:
-    """The shortest usual sequence that puts a constant (-2**63 .. 2**64-1) into a register."""
+    """The shortest usual sequence that puts a constant, modulo 2**64, into a register."""
     steps, source = [], "zero"
-    for name, imm in _constant(_signed(value)):
+    for name, imm in _constant(signed(value)):
         steps.append((name, f"{rd}, {imm}" if name == "lui" else f"{rd}, {source}, {imm}"))
         source = rd
     return steps
-
-
-def _signed(value: int, width: int = 64) -> int:
-    return (value + (1 << width - 1)) % (1 << width) - (1 << width - 1)
 
 
 def _constant(value: int) -> list[tuple[str, int]]:
@@ -211,21 +208,21 @@ def _constant(value: int) -> list[tuple[str, int]]:
     if value > 0:
         zeros = 64 - value.bit_length()
         for shifted_out in (0, (1 << zeros) - 1):
-            sequences.append([*_from_top(_signed(value << zeros | shifted_out)), ("srli", zeros)])
+            sequences.append([*_from_top(signed(value << zeros | shifted_out)), ("srli", zeros)])
     return min(sequences, key=len)
 
 
 def _from_top(value: int) -> list[tuple[str, int]]:
     """Upper bits first, then shift and add the lower ones, 12 at a time."""
-    low = _signed(value, 12)
+    low = signed(value, 12)
     if value == low:
         return [("addi", low)]
     last = low != 0
-    if value == _signed(value, 32):
+    if value == signed(value, 32):
         return [("lui", (value - low >> 12) & 0xFFFFF), ("addiw", low)][:1 + last]
-    rest = _signed(value - low)
+    rest = signed(value - low)
     zeros = (rest & -rest).bit_length() - 1
     head = rest >> zeros
-    if zeros > 12 and head != _signed(head, 12) and head << 12 == _signed(head << 12, 32):
+    if zeros > 12 and head != signed(head, 12) and head << 12 == signed(head << 12, 32):
         head, zeros = head << 12, zeros - 12        # lui alone makes it
     return [*_from_top(head), ("slli", zeros), ("addi", low)][:None if last else -1]

@@ -14,6 +14,7 @@ from typing import NamedTuple
 from rvhyp.isa.csr import CSR_NUMBERS
 from rvhyp.isa.fields import F_NAMES, REGISTERS, X_NAMES, Field
 from rvhyp.isa.instruction import COMPRESSED, INSTRUCTIONS, Compressed, Instruction
+from rvhyp.isa.word import MASK64
 
 CSR_NAMES = {number: name for name, number in CSR_NUMBERS.items()}
 X_NUMBERS = {name: n for n, name in enumerate(X_NAMES)} | {f"x{n}": n for n in range(32)} | {"fp": 8}
@@ -25,8 +26,11 @@ SUFFIXES = {"": {}, ".aq": {"aq": 1}, ".rl": {"rl": 1}, ".aqrl": {"aq": 1, "rl":
 EXACT = {"fcvt.d.s", "fcvt.d.w", "fcvt.d.wu"}       # round nothing: assemblers default to rne where others mean dyn
 PAGE = 1 << 12
 
-# What names a register in a text, a record or a pseudo-instruction.
-REGISTER_WORDS = {*X_NUMBERS, *F_NUMBERS, *REGISTERS, *(name + "'" for name in REGISTERS), "rs", "rt", "fs", "ft"}
+# What names a register in a text, a record or a pseudo-instruction, and of which kind.
+INTEGER, FLOAT, EXPRESSION, ADDRESS = "an integer register", "a floating-point register", "an expression", "an address"
+KINDS = {**dict.fromkeys(X_NUMBERS, INTEGER), **dict.fromkeys(F_NUMBERS, FLOAT)}
+KINDS |= {name: FLOAT if name[0] == "f" else INTEGER
+          for field in (*REGISTERS, "rs", "rt", "fs", "ft") for name in (field, field + "'")}
 
 Record = Instruction | Compressed
 
@@ -71,8 +75,13 @@ def default_of(record: Record, name: str) -> int | None:
 
 
 def shape_of(operands: Iterable[Operand]) -> tuple[str, ...]:
-    """What kind of thing each operand is: an address `8(sp)`, a register, or any other."""
-    return tuple("address" if base else "register" if field in REGISTER_WORDS else "value" for field, base in operands)
+    """What kind of thing each operand is."""
+    return tuple(ADDRESS if base else KINDS.get(field, EXPRESSION) for field, base in operands)
+
+
+def signed(value: int, width: int = 64) -> int:
+    """The low bits of a value as a two's-complement number."""
+    return (value + (1 << width - 1)) % (1 << width) - (1 << width - 1)
 
 
 def is_upper(field: Field) -> bool:
@@ -98,7 +107,7 @@ def format_value(field: Field, value: int, pc: int | None) -> str | None:
     if field.is_register:
         return (F_NAMES if field.is_float else X_NAMES)[value]
     if field.name == "offset":
-        return hex(pc + value & (1 << 64) - 1) if pc is not None else f".{value:+d}"
+        return hex(pc + value & MASK64) if pc is not None else f".{value:+d}"
     if field.name == "csr":
         return CSR_NAMES.get(value) or hex(value)
     if field.name == "rm":
@@ -122,8 +131,7 @@ def suffix_of(record: Record, values: dict[str, int]) -> str | None:
 
 def parse_register(field: Field, text: str) -> int:
     """The number of a register of the field's kind."""
-    wanted, other = (F_NUMBERS, X_NUMBERS) if field.is_float else (X_NUMBERS, F_NUMBERS)
-    kind = "a floating-point register" if field.is_float else "an integer register"
+    kind, wanted, other = (FLOAT, F_NUMBERS, X_NUMBERS) if field.is_float else (INTEGER, X_NUMBERS, F_NUMBERS)
     number = wanted.get(text)
     if number is None:
         hint = " (that is one of the other kind)" if text in other else ""
@@ -157,12 +165,12 @@ def stored_value(record: Record, field: Field, value: int, pc: int) -> int:
     """The field's value for what an expression written in its place amounts to; `ValueError` if it does not fit."""
     low, high = field.bounds
     if field.name == "offset":
-        offset = (value - pc + (1 << 63)) % (1 << 64) - (1 << 63)
+        offset, target = signed(value - pc), hex(value & MASK64)
         if offset % field.step:
-            raise ValueError(f"target {value:#x} is not a multiple of {field.step} bytes away ({offset})")
+            raise ValueError(f"target {target} is not a multiple of {field.step} bytes away ({offset})")
         excess = max(low - offset, offset - high)
         if excess > 0:
-            raise ValueError(f"target {value:#x} is {offset:+d} bytes away, {excess} beyond the reach of {record.name} "
+            raise ValueError(f"target {target} is {offset:+d} bytes away, {excess} beyond the reach of {record.name} "
                              f"({low} to {high})")
         return offset
     if is_upper(field):
