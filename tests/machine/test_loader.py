@@ -236,6 +236,27 @@ def test_a_file_that_shrinks_while_it_is_read(tmp_path):
             file.read(90, 20, "a segment")
 
 
+def test_short_reads(tmp_path, monkeypatch):
+    """Some file systems give less than they are asked for."""
+    path, pread = tmp_path / "x.elf", os.pread
+    path.write_bytes(elf(symbols=SYMBOLS))
+    monkeypatch.setattr(source.os, "pread", lambda fd, size, at: pread(fd, min(size, 7), at))
+    program = load_elf(path)
+    assert program.segments[0].data == CODE and "_start" in program.symbols
+
+
+def test_files_are_closed(tmp_path):
+    path = tmp_path / "x.elf"
+    for data in (elf(), b"", b"no", elf(machine=62)):
+        path.write_bytes(data)
+        before = len(os.listdir("/proc/self/fd"))
+        try:
+            load_elf(path)
+        except BadInput:
+            pass
+        assert len(os.listdir("/proc/self/fd")) == before
+
+
 @pytest.mark.parametrize("call, error", [("open", PermissionError(13, "Permission denied")),
                                          ("pread", OSError(5, "Input/output error"))])
 def test_files_the_host_does_not_give(call, error, tmp_path, monkeypatch):
