@@ -112,8 +112,8 @@ def test_long_writes_are_cut_short():
     assert sum(map(len, board.told)) == MAX_WRITE and max(map(len, board.told)) == CHUNK
     board.told.clear()
     text = bytes(range(251)) * 400
-    board.memory.write(BASE + 1, text)
-    assert board.system_call(64, 1, BASE + 1, len(text), block=BASE + (1 << 20)) == len(text)
+    board.memory.write(BASE + SIZE + 1, text)
+    assert board.system_call(64, 1, BASE + SIZE + 1, len(text)) == len(text)
     assert b"".join(board.told) == text
 
 
