@@ -42,8 +42,12 @@ def elf(segments=None, symbols=(), entry=BASE, kind=EXEC, **header):
     return struct.pack("<16sHHIQQQIHHHHHH", *fields.values()) + headers + body + table + strings + sections
 
 
-SYMBOLS = [("_start", BASE, GLOBAL, 1), ("loop", BASE + 16, LOCAL, 1), ("$xrv64i2p1", BASE + 16, LOCAL, 1),
-           (".Lhere", BASE + 20, LOCAL, 1), ("again", BASE + 16, GLOBAL | 2, 1), ("start.c", 0, LOCAL | 4, 0xFFF1),
-           ("tohost", BASE + 0x1010, GLOBAL, 2), ("fromhost", BASE + 0x1018, GLOBAL, 2),
-           ("begin_signature", BASE + 0x1020, GLOBAL, 2), ("end_signature", BASE + 0x1040, GLOBAL, 2),
-           ("stack_size", BASE + 8, GLOBAL, 0xFFF1), ("elsewhere", 0, GLOBAL, 0)]
+SYMBOLS = [
+    ("_start", BASE, GLOBAL, 1), ("loop", BASE + 16, LOCAL, 1), ("again", BASE + 16, GLOBAL | 2, 1),
+    ("tohost", BASE + 0x1010, GLOBAL, 2), ("fromhost", BASE + 0x1018, GLOBAL, 2),
+    ("begin_signature", BASE + 0x1020, GLOBAL, 2), ("end_signature", BASE + 0x1040, GLOBAL, 2),
+    ("stack_size", BASE + 8, GLOBAL, 0xFFF1),
+    # No names of anything in the program:
+    ("elsewhere", 0, GLOBAL, 0), ("$xrv64i2p1", BASE + 16, LOCAL, 1), (".Lhere", BASE + 20, LOCAL, 1),
+    ("start.c", 0, LOCAL | 4, 0xFFF1), (".text", BASE, LOCAL | 3, 1),
+]

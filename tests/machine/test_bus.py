@@ -69,7 +69,9 @@ def test_devices_are_not_put_into_ram():
     bus = Bus([(0x8000_0000, 0x1000, "RAM")])
     with pytest.raises(BadInput, match="disk: .* overlaps RAM at 0x80000000 to 0x80000fff"):
         bus.attach(0x7FFF_FFFF, 2, Recorder(), "disk")
-    bus.attach(0x8000_1000, 2, Recorder(), "disk")
+    bus.attach(0x8000_1000, 2, Recorder(), "above")
+    bus.attach(0x7FFF_FFFF, 1, Recorder(), "below")
+    bus.attach((1 << 64) - 1, 1, Recorder(), "last")
 
 
 @pytest.mark.parametrize("base, size", [(0, 0), (0x1000, -1), (-1, 1), ((1 << 64) - 1, 2)])

@@ -35,11 +35,14 @@ def test_msip_of_two_harts_at_once():
     assert board.msip == [(0, False), (1, True)] and board.clint.read(0, 8) == 1 << 32
     board.clint.write(8, 8, 1 << 32 | 1)                # there is no hart 3
     assert board.msip[2:] == [(2, True)] and board.clint.read(8, 8) == 1
+    four = Board(4)
+    four.clint.write(12, 4, 1)
+    assert four.clint.read(8, 8) == 1 << 32 and four.clint.read(0, 8) == 0
 
 
 def test_mtimecmp_is_the_injected_list():
     board = Board()
-    assert board.clint.read(0x4010, 8) == 102
+    assert board.clint.read(0x4010, 8) == 102 and board.clint.read(0x4000, 4) == 100
     board.clint.write(0x4008, 8, 0x1_2345_6789)
     assert board.mtimecmp == [100, 0x1_2345_6789, 102]
     assert board.clint.read(0x4008, 4) == 0x2345_6789 and board.clint.read(0x400C, 4) == 1
@@ -90,6 +93,12 @@ def test_other_accesses_fault(offset, size):
 def test_hart_counts(harts):
     with pytest.raises(ValueError):
         Board(harts)
+
+
+def test_one_hart():
+    board = Board(1)
+    board.clint.write(0, 8, 1 << 32 | 1)
+    assert board.msip == [(0, True)]
 
 
 def test_the_last_hart_is_not_mtime():

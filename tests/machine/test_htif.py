@@ -110,6 +110,11 @@ def test_long_writes_are_cut_short():
     board = Board(size=32 << 20)
     assert board.system_call(64, 1, BASE, 32 << 20) == MAX_WRITE
     assert sum(map(len, board.told)) == MAX_WRITE and max(map(len, board.told)) == CHUNK
+    board.told.clear()
+    text = bytes(range(251)) * 400
+    board.memory.write(BASE + SIZE + 1, text)
+    assert board.system_call(64, 1, BASE + SIZE + 1, len(text)) == len(text)
+    assert b"".join(board.told) == text
 
 
 def test_identify(board):
@@ -126,6 +131,8 @@ def test_identify(board):
 @pytest.mark.parametrize("value", [2 << 56 | 1, 5 << 48, 1 << 56 | 7 << 48, (1 << 64) - 1 - (1 << 48)])
 def test_unknown_commands_are_ignored(board, value):
     assert board.give(value) == 0 and board.told == []
+    board.htif.receive(b"x")
+    assert board.memory.word(FROMHOST) == 0, "it was no read either"
 
 
 def test_without_fromhost():

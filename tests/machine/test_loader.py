@@ -78,11 +78,12 @@ def test_symbol_at(va, text):
 
 
 def test_no_symbols():
-    program = load_elf(elf(shoff=0, shnum=0))
-    assert program.symbols == {} and program.symbol_at(BASE) is None and program.tohost is None
+    for header in ({"shoff": 0}, {"shoff": 0, "shnum": 0, "shentsize": 0}, {"shentsize": 56}):
+        program = load_elf(elf(symbols=SYMBOLS, **header))
+        assert program.symbols == {} and program.symbol_at(BASE) is None and program.tohost is None
 
 
-@pytest.mark.parametrize("symbols, size", [(SYMBOLS[:1], 3 * 64), (SYMBOLS, 13 * 24),
+@pytest.mark.parametrize("symbols, size", [(SYMBOLS[:1], 3 * 64), (SYMBOLS, 14 * 24),
                                            ([("_start", BASE, GLOBAL, 1), ("x" * 400, 0, LOCAL, 1)], 409)])
 def test_huge_symbol_tables_are_not_read(symbols, size, monkeypatch):
     """The limit is for each of sections, symbols and strings."""
@@ -93,7 +94,7 @@ def test_huge_symbol_tables_are_not_read(symbols, size, monkeypatch):
 
 
 def test_global_names_before_local_ones():
-    table = [("same", 1, LOCAL, 1), ("same", 2, GLOBAL, 1), ("same", 3, GLOBAL, 1)]
+    table = [("same", 1, LOCAL | 2, 1), ("same", 2, GLOBAL, 1), ("same", 3, GLOBAL, 1)]
     assert load_elf(elf(symbols=table)).symbols == {"same": 2}
 
 
@@ -157,7 +158,8 @@ def test_many_sections():
     (elf(machine=999), "is a program for machine number 999"),
     (elf(kind=1), "object file that was not linked; link it"),
     (elf(kind=4), "core dump"), (elf(kind=77), "no known ELF type"),
-    (elf([]), "no loadable segment"), (elf([segment(kind=4)]), "no loadable segment"),
+    (elf([]), "no loadable segment"), (elf([], phentsize=0), "no loadable segment"),
+    (elf([segment(kind=4)]), "no loadable segment"),
     (elf([segment(data=b"")]), "no loadable segment"),
     (elf([segment(), segment(0, b"/lib/ld.so\0", kind=3)]), "needs a dynamic linker"),
     (elf(phentsize=32), "program headers of 32 bytes"),
@@ -232,6 +234,27 @@ def test_a_file_that_shrinks_while_it_is_read(tmp_path):
         os.truncate(path, 100)
         with pytest.raises(BadInput, match="truncated"):
             file.read(90, 20, "a segment")
+
+
+def test_short_reads(tmp_path, monkeypatch):
+    """Some file systems give less than they are asked for."""
+    path, pread = tmp_path / "x.elf", os.pread
+    path.write_bytes(elf(symbols=SYMBOLS))
+    monkeypatch.setattr(source.os, "pread", lambda fd, size, at: pread(fd, min(size, 7), at))
+    program = load_elf(path)
+    assert program.segments[0].data == CODE and "_start" in program.symbols
+
+
+def test_files_are_closed(tmp_path):
+    path = tmp_path / "x.elf"
+    for data in (elf(), b"", b"no", elf(machine=62)):
+        path.write_bytes(data)
+        before = len(os.listdir("/proc/self/fd"))
+        try:
+            load_elf(path)
+        except BadInput:
+            pass
+        assert len(os.listdir("/proc/self/fd")) == before
 
 
 @pytest.mark.parametrize("call, error", [("open", PermissionError(13, "Permission denied")),

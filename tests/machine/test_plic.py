@@ -141,6 +141,7 @@ def test_completions_that_are_ignored(board, context, source):
     board.lines[9](True)
     board.claim()
     board.complete(source, context)
+    board[CLAIM + 4] = 9                                # reserved
     assert board[PENDING] == 0 and not board.irq[0]
     board.complete(9)
     assert board.irq[0]

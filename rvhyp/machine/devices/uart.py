@@ -46,10 +46,10 @@ class Uart:
         self._msr_deltas = 0
         self._overrun = self._thr_emptied = False
         self._last_read_lsr = False                     # the last access was a read of LSR
-        self._readers = (self._read_data, self._read_ier, self._read_iir, lambda: self._lcr, lambda: self._mcr,
-                         self._read_lsr, self._read_msr, lambda: self._scr)
-        self._writers = (self._write_data, self._write_ier, self._write_fcr, self._write_lcr, self._write_mcr,
-                         self._ignore, self._ignore, self._write_scr)
+        self._readers = {RBR: self._read_data, IER: self._read_ier, IIR: self._read_iir, LCR: lambda: self._lcr,
+                         MCR: lambda: self._mcr, LSR: self._read_lsr, MSR: self._read_msr, SCR: lambda: self._scr}
+        self._writers = {THR: self._write_data, IER: self._write_ier, FCR: self._write_fcr, LCR: self._write_lcr,
+                         MCR: self._write_mcr, LSR: self._ignore, MSR: self._ignore, SCR: self._write_scr}
 
     def receive(self, data: bytes) -> None:
         """Input from the host."""
