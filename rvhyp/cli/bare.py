@@ -1,0 +1,59 @@
+"""rvhyp bare: an M-mode program on the board."""
+from __future__ import annotations
+
+import click
+
+from rvhyp.cli.common import (
+    engine_options,
+    guarded,
+    json_option,
+    memory_option,
+    say,
+    start_engine,
+    status_of,
+    where,
+    write_json,
+)
+from rvhyp.cli.run import open_guest
+from rvhyp.isa import config
+from rvhyp.isa.cause import mode_name
+from rvhyp.machine.board import Board
+from rvhyp.machine.console import Input, Output, Terminal
+from rvhyp.machine.machine import Ended
+
+
+def position(board: Board) -> str:
+    """Where the hart is."""
+    hart = board.machine.hart
+    symbol = board.program.symbol_at(int(hart.pc)) if board.program else None
+    return f"in {mode_name(hart.prv, hart.v)}-mode at pc {int(hart.pc):#x}" + (f" <{symbol}>" if symbol else "")
+
+
+@click.command()
+@click.argument("program", metavar="ELF")
+@memory_option
+@click.option("--isa", default=config.DEFAULT, show_default=True, metavar="STRING", help="The hart's ISA string.")
+@click.option("--stats", is_flag=True, help="At the end, show retired instructions and traps.")
+@engine_options
+@json_option
+@guarded
+def bare(program, memory, isa, stats, engine, max_instructions, timeout, json_path):
+    """Run an M-mode ELF on the bare board: HTIF, CLINT, PLIC, ns16550a UART, SiFive test finisher.
+
+    The exit status is the program's own; 2 for bad input, 3 if it can never go on, 124 at a limit.
+    """
+    image = open_guest(program, "bare")
+    board = Board(memory, isa, start_engine(engine), Output(2 if json_path == "-" else 1), Input(0))
+    board.load(image)
+    if image.tohost is None:
+        board.give_device_tree()                # firmware wants it; a test with HTIF does not look
+    with Terminal(), where(lambda: [position(board)]):
+        outcome = board.run(max_instructions, timeout)
+    machine = board.machine
+    if outcome.ended is not Ended.EXIT:
+        say(f"{outcome.ended.value}: stopped after {machine.instret} instructions, {position(board)}")
+    if stats:
+        click.echo(f"instructions {machine.instret}\ntraps {int(machine.hart.traps)}", err=True)
+    write_json(json_path, {"ended": outcome.ended.value, "status": status_of(outcome), "instructions": machine.instret,
+                           "traps": int(machine.hart.traps), "pc": int(machine.hart.pc)})
+    return status_of(outcome)

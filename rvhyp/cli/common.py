@@ -1,0 +1,178 @@
+"""What the verbs share: options, sizes, progress of the one cold build, and how runs end at the terminal."""
+from __future__ import annotations
+
+import contextlib
+import functools
+import json
+import os
+import re
+import signal
+import sys
+import time
+from pathlib import Path
+
+import click
+
+from rvhyp.engine import ENGINES, HostUnsupported, make_engine
+from rvhyp.machine.errors import BadInput
+from rvhyp.machine.machine import Ended
+
+USAGE, STOPPED, LIMIT, OUR_BUG, INTERRUPTED, TERMINATED = 2, 3, 124, 70, 130, 143
+UNITS = {"": 0, "K": 10, "M": 20, "G": 30, "T": 40}
+
+
+class Size(click.ParamType):
+    """Bytes, with K, M, G or T: 64M."""
+
+    name = "size"
+
+    def convert(self, value, param, ctx):
+        if isinstance(value, int):
+            return value
+        match = re.fullmatch(r"(\d{1,20})([KMGT]?)(i?B)?", value.strip(), re.IGNORECASE)
+        if not match:
+            self.fail(f"{value!r} is no size; give one like 64M or 1G", param, ctx)
+        return int(match[1]) << UNITS[match[2].upper()]
+
+
+class Terminated(BaseException):
+    """SIGTERM arrived."""
+
+
+def say(text: str) -> None:
+    """A line on stderr, where it does not mix with a guest's console."""
+    click.echo(f"rvhyp: {text}", err=True)
+
+
+def engine_options(command):
+    """--engine, --max-instructions, --timeout."""
+    for option in reversed((
+        click.option("--engine", type=click.Choice(["auto", *ENGINES]), default="auto", show_default=True,
+                     help="What executes instructions."),
+        click.option("--max-instructions", type=click.IntRange(1), metavar="N", help="Stop after N retired instructions."),
+        click.option("--timeout", type=click.FloatRange(0, min_open=True), metavar="S", help="Stop after S seconds."),
+    )):
+        command = option(command)
+    return command
+
+
+def memory_option(command):
+    """--memory."""
+    return click.option("--memory", type=Size(), default="128M", show_default=True, metavar="SIZE",
+                        help="RAM, as 64M or 1G.")(command)
+
+
+class BuildProgress:
+    """Tells the one cold build of the core: a counter on a terminal, two plain lines elsewhere."""
+
+    def __init__(self):
+        self._start = time.monotonic()
+        self._is_tty = sys.stderr.isatty()
+        self._begun = False
+
+    def __call__(self, done: int, total: int) -> None:
+        if not self._begun:
+            self._begun = True
+            say("compiling the core for this processor; this happens once")
+        if self._is_tty:
+            click.echo(f"\r  rule {done} of {total}" + (", linking ..." if done == total else ""), nl=False, err=True)
+
+    def finish(self) -> None:
+        """The engine is ready."""
+        if self._begun:
+            if self._is_tty:
+                click.echo("\r\033[K", nl=False, err=True)
+            say(f"core compiled in {time.monotonic() - self._start:.1f} s")
+
+
+def start_engine(name: str):
+    """An engine, with progress if it must be built."""
+    progress = BuildProgress()
+    engine = make_engine(name, progress)
+    progress.finish()
+    return engine
+
+
+def guarded(command):
+    """Run a verb: bad input is one message and status 2, Ctrl-C says where it was, our own bug leaves a report."""
+    @functools.wraps(command)
+    def wrapper(*args, **kwargs):
+        def terminate(number, frame):
+            raise Terminated
+        signal.signal(signal.SIGTERM, terminate)
+        try:
+            status = command(*args, **kwargs)
+        except (BadInput, HostUnsupported) as error:
+            say(str(error))
+            status = USAGE
+        except KeyboardInterrupt:
+            say("interrupted")
+            status = INTERRUPTED
+        except Terminated:
+            say("terminated")
+            status = TERMINATED
+        except BrokenPipeError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+            status = 1
+        except (click.ClickException, click.exceptions.Exit):
+            raise
+        except Exception as error:
+            status = bug_report(error)
+        sys.exit(status)
+    return wrapper
+
+
+def bug_report(error: Exception) -> int:
+    """Write what we need to find our own bug, and say where it is."""
+    import tempfile
+    import traceback
+    from rvhyp import __version__
+    text = "".join([f"rvhyp {__version__}, Python {sys.version}\ncommand: {sys.argv}\n\n", *traceback.format_exception(error)])
+    with tempfile.NamedTemporaryFile("w", prefix="rvhyp-bug-", suffix=".txt", delete=False) as file:
+        file.write(text)
+    say(f"internal error: {type(error).__name__}: {error}\n  this is a bug in rvhyp; a report to send with the guest is in {file.name}")
+    return OUR_BUG
+
+
+@contextlib.contextmanager
+def where(describe):
+    """On Ctrl-C or SIGTERM, say where the guests were before going on to end."""
+    try:
+        yield
+    except (KeyboardInterrupt, Terminated):
+        for line in describe():
+            say(line)
+        raise
+
+
+def status_of(outcome) -> int:
+    """Exit status of a run."""
+    return {Ended.EXIT: outcome.status, Ended.INSTRUCTIONS: LIMIT, Ended.SECONDS: LIMIT}.get(outcome.ended, STOPPED)
+
+
+def write_json(path: str | None, value: dict) -> None:
+    """Write a JSON document to a file, or with "-" to stdout."""
+    if path is None:
+        return
+    text = json.dumps(value, indent=2) + "\n"
+    if path == "-":
+        click.echo(text, nl=False)
+        return
+    try:
+        Path(path).write_text(text)
+    except OSError as error:
+        raise BadInput(f"cannot write it: {error.strerror}", path) from error
+
+
+def json_option(command):
+    """--json."""
+    return click.option("--json", "json_path", metavar="FILE",
+                        help="Write the result as JSON; - is stdout, the console then goes to stderr.")(command)
+
+
+def plain_table(header: list[str], rows: list[list[str]]) -> str:
+    """Columns of text, the first flush left, the others flush right."""
+    widths = [max(len(row[n]) for row in [header, *rows]) for n in range(len(header))]
+    lines = ["  ".join(cell.ljust(w) if n == 0 else cell.rjust(w) for n, (cell, w) in enumerate(zip(row, widths, strict=True)))
+             for row in [header, *rows]]
+    return "\n".join(line.rstrip() for line in lines)

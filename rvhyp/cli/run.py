@@ -1,0 +1,127 @@
+"""rvhyp run: guests in VS-mode."""
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from rvhyp.cli.common import (
+    engine_options,
+    guarded,
+    json_option,
+    memory_option,
+    plain_table,
+    say,
+    start_engine,
+    status_of,
+    where,
+    write_json,
+)
+from rvhyp.machine.console import Input, Output, Prefixed, Terminal
+from rvhyp.machine.errors import BadInput
+from rvhyp.machine.loader import Program, load
+from rvhyp.machine.machine import Ended
+
+
+def open_guest(name: str, kind: str = "guest") -> Program:
+    """A program by path, or one of ours by name."""
+    import firmware
+    if "/" not in name and not Path(name).exists() and name in firmware.names():
+        return load(firmware.load(name), name)
+    if not Path(name).exists():
+        import difflib
+        ours = [each for each in firmware.names() if firmware.find(each).kind == kind]
+        near = difflib.get_close_matches(name, ours, 1)
+        raise BadInput("no such file, and no program of ours", name,
+                       f"did you mean {near[0]}?" if near else f"ours are {', '.join(ours)}")
+    return load(name)
+
+
+def unique_names(guests: tuple[str, ...]) -> list[str]:
+    """What to call each guest: its file's name, numbered if another has it too."""
+    stems = [Path(guest).stem for guest in guests]
+    return [stem if stems.count(stem) == 1 else f"{stem}.{number}" for number, stem in enumerate(stems, 1)]
+
+
+def consoles(names: list[str], descriptor: int):
+    """An output for each guest: the descriptor itself for one, whole prefixed lines for several."""
+    output = Output(descriptor)
+    if len(names) == 1:
+        return [output]
+    width = max(map(len, names))
+    return [Prefixed(f"{name:<{width}} | ", output) for name in names]
+
+
+def exit_table(vms) -> str:
+    """Exits by cause, a column for each guest."""
+    causes = sorted({cause for vm in vms for cause in vm.exits})
+    rows = [[cause, *(str(vm.exits[cause]) for vm in vms)] for cause in causes]
+    rows.append(["all", *(str(sum(vm.exits.values())) for vm in vms)])
+    return plain_table(["exits by cause", *(vm.name for vm in vms)], rows)
+
+
+def summary(hypervisor, outcome) -> dict:
+    """The result of a run, for programs."""
+    return {
+        "ended": outcome.ended.value, "status": status_of(outcome), "instructions": hypervisor.machine.instret,
+        "guests": [{"name": vm.name, "status": vm.status, "stopped_by_monitor": bool(vm.report), "why": vm.why,
+                    "report": vm.report, "exits": dict(vm.exits)} for vm in hypervisor.vms],
+    }
+
+
+def positions(hypervisor) -> list[str]:
+    """Where each guest is."""
+    from rvhyp.monitor.report import mode_of, place_of
+    return [f"guest {vm.name}: " + ("ended with status " + str(vm.status) if vm.is_over else ", ".join(
+        f"hart {vcpu.number} in {mode_of(vcpu)}-mode at {place_of(vcpu, vcpu['sepc'])}" for vcpu in vm.vcpus))
+        for vm in hypervisor.vms]
+
+
+def report_end(hypervisor, outcome) -> None:
+    """What a person wants to know of guests that did not end by themselves."""
+    for vm in hypervisor.vms:
+        if isinstance(vm.config.output, Prefixed):
+            vm.config.output.flush()
+        if vm.report:
+            say(vm.report)
+    if outcome.ended is not Ended.EXIT:
+        say(f"{outcome.ended.value} reached after {hypervisor.machine.instret} instructions")
+        for line in positions(hypervisor):
+            say(line)
+
+
+@click.command()
+@click.argument("guests", nargs=-1, required=True, metavar="GUEST...")
+@memory_option
+@click.option("--cpus", type=click.IntRange(1, 64), default=1, show_default=True, metavar="N", help="Harts of each guest.")
+@click.option("--append", default="", metavar="TEXT", help="Boot arguments (bootargs in the device tree).")
+@click.option("--dump-dtb", type=click.Path(dir_okay=False), metavar="FILE", help="Write the first guest's device tree, and do not run.")
+@click.option("--stats", is_flag=True, help="At the end, show exits by cause and instructions.")
+@engine_options
+@json_option
+@guarded
+def run(guests, memory, cpus, append, dump_dtb, stats, engine, max_instructions, timeout, json_path):
+    """Boot each GUEST in VS-mode under the monitor: an ELF, a Linux Image, or a guest of ours by name.
+
+    One guest has the terminal as its console; of several, each line shows whose it is.  The exit status is the guest's own (the
+    first that is not 0); 2 for bad input, 3 if the monitor stopped a guest, 124 at a limit.
+    """
+    from rvhyp.monitor.hypervisor import Hypervisor
+    from rvhyp.monitor.vm import VmConfig
+    programs = [open_guest(guest) for guest in guests]
+    names = unique_names(guests)
+    outputs = consoles(names, 2 if json_path == "-" else 1)
+    source = Input(0) if len(guests) == 1 else Input(None)
+    configs = [VmConfig(name, program, memory, cpus, output, source, append)
+               for name, program, output in zip(names, programs, outputs, strict=True)]
+    hypervisor = Hypervisor(configs, start_engine(engine))
+    if dump_dtb:
+        Path(dump_dtb).write_bytes(hypervisor.vms[0].device_tree())
+        return 0
+    with Terminal(), where(lambda: positions(hypervisor)):
+        outcome = hypervisor.run(max_instructions, timeout)
+    report_end(hypervisor, outcome)
+    if stats:
+        click.echo(f"{exit_table(hypervisor.vms)}\ninstructions {hypervisor.machine.instret}", err=True)
+    write_json(json_path, summary(hypervisor, outcome))
+    return status_of(outcome)
