@@ -87,7 +87,7 @@ def isa_extensions(isa: str) -> tuple[str, list[str]]:
 
 def device_tree(memory: Iterable[tuple[int, int]], cpus: Sequence[Cpu], timebase_frequency: int,
                 devices: Iterable[Node] = (), bootargs: str = "", stdout_path: str = "",
-                initrd: tuple[int, int] | None = None, model: str = "rvhyp") -> bytes:
+                initrd: tuple[int, int] | None = None, model: str = "rvhyp board") -> bytes:
     """The tree of a machine, flattened.
 
     `memory` are (base, size); `timebase_frequency` is in Hz; `devices` are the nodes the devices describe themselves

@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import NamedTuple
 
 SYMBOL = struct.Struct("<IBBHQQ")
-STT_NOTYPE, STT_OBJECT, STT_FUNC = 0, 1, 2
+STT_FUNC = 2                            # types up to this name places: no type, object, function
 STB_LOCAL = 0
 SHN_UNDEF, SHN_ABS = 0, 0xFFF1
 MAX_NAME = 4096

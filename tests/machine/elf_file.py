@@ -48,6 +48,7 @@ SYMBOLS = [
     ("begin_signature", BASE + 0x1020, GLOBAL, 2), ("end_signature", BASE + 0x1040, GLOBAL, 2),
     ("stack_size", BASE + 8, GLOBAL, 0xFFF1),
     # No names of anything in the program:
-    ("elsewhere", 0, GLOBAL, 0), ("$xrv64i2p1", BASE + 16, LOCAL, 1), (".Lhere", BASE + 20, LOCAL, 1),
+    ("elsewhere", 0, GLOBAL, 0), ("", BASE, GLOBAL, 1),
+    ("$xrv64i2p1", BASE + 16, LOCAL, 1), (".Lhere", BASE + 20, LOCAL, 1),
     ("start.c", 0, LOCAL | 4, 0xFFF1), (".text", BASE, LOCAL | 3, 1),
 ]

@@ -64,6 +64,7 @@ def board_tree(harts=2, **options):
 def test_memory_and_chosen():
     tree = board_tree(bootargs="console=ttyS0 root=/dev/vda é", initrd=(0x8400_0000, 0x1_8500_0000))
     assert tree["/"]["#address-cells"] == tree["/"]["#size-cells"] == b"\0\0\0\2"
+    assert tree["/"]["model"] == b"rvhyp board\0" and tree["/"]["compatible"] == b"rvhyp,board\0"
     assert tree["/memory@80000000"] == {"device_type": b"memory\0",
                                         "reg": struct.pack(">QQ", 0x8000_0000, 256 << 20)}
     assert tree["/memory@200000000"]["reg"] == struct.pack(">QQ", 1 << 33, 1 << 32)
