@@ -45,7 +45,10 @@ _HOME = {
     "Vcpu": "rvhyp.monitor.vcpu",
     "Vm": "rvhyp.monitor.vm", "VmConfig": "rvhyp.monitor.vm",
 }
-__all__ = [*sorted(_HOME), "__version__"]
+__all__ = [
+    "BadInput", "Board", "Ended", "Exit", "GuestException", "GuestPageFault", "HsInterrupt", "Hypervisor", "Outcome", "Program",
+    "Vcpu", "VirtualInstruction", "Vm", "VmConfig", "VsEcall", "__version__", "assemble", "disassemble", "load", "make_engine",
+]
 
 
 def __getattr__(name: str):

@@ -126,6 +126,7 @@ def bug_report(error: Exception) -> int:
     """Write what we need to find our own bug, and say where it is."""
     import tempfile
     import traceback
+
     from rvhyp import __version__
     text = "".join([f"rvhyp {__version__}, Python {sys.version}\ncommand: {sys.argv}\n\n", *traceback.format_exception(error)])
     with tempfile.NamedTemporaryFile("w", prefix="rvhyp-bug-", suffix=".txt", delete=False) as file:

@@ -41,8 +41,8 @@ from rvhyp.engine.tables import (
 from rvhyp.hart.memory import (
     HEADER_CODE,
     HEADER_HOST,
-    HEADER_PAGE_END,
     HEADER_PA,
+    HEADER_PAGE_END,
     HEADER_UNDECODED,
     PAGE_BYTES,
     SLOTS,

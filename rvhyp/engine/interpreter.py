@@ -3,6 +3,8 @@ from __future__ import annotations
 
 import ctypes
 import mmap
+from collections.abc import Callable
+from functools import partial
 
 from rvhyp.engine.core import Core, Progress, load_core
 from rvhyp.hart.memory import PAGE_BYTES
@@ -47,10 +49,9 @@ class Interpreter:
         hart.compressed_extension = EXTENSIONS["C"].number
         self.core.prepare_scratch(hart.address)
 
-    def run(self, hart: Hart) -> int:
-        """Run from hart.pc until instret is hart.quantum_end or there is another reason to return; gives the reason."""
-        return self.core.run(hart.address)
+    def bind(self, hart: Hart) -> tuple[Callable[[], int], Callable[[], int]]:
+        """Two functions that run an attached hart and give the reason to return: from hart.pc; and after the monitor's SRET.
 
-    def return_to_guest(self, hart: Hart) -> int:
-        """Execute the monitor's SRET and run on."""
-        return self.core.return_to_guest(hart.address)
+        They return when instret is hart.quantum_end at the latest.
+        """
+        return partial(self.core.run, hart.address), partial(self.core.return_to_guest, hart.address)

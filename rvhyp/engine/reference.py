@@ -5,6 +5,8 @@ It defines what the compiled engines must do, and runs where they cannot; some t
 from __future__ import annotations
 
 import ctypes
+from collections.abc import Callable
+from functools import partial
 
 from rvhyp.engine.codepages import fetch
 from rvhyp.engine.tables import constant_tables
@@ -60,10 +62,12 @@ class Reference:
             leave = self.step(hart)
         return int(end(hart))
 
-    def return_to_guest(self, hart: Hart) -> int:
-        """Execute the monitor's SRET and run on."""
-        interrupt.return_to_guest(hart)
-        return self.run(hart)
+    def bind(self, hart: Hart) -> tuple[Callable[[], int], Callable[[], int]]:
+        """Two functions that run an attached hart: from hart.pc; and after the monitor's SRET."""
+        def return_to_guest():
+            interrupt.return_to_guest(hart)
+            return self.run(hart)
+        return partial(self.run, hart), return_to_guest
 
     def step(self, hart: Hart) -> int:
         """One instruction, trap or end of slice; not 0 if the engine must leave."""

@@ -5,6 +5,7 @@ says whether the instruction trapped or must leave the engine; nothing has been 
 """
 from rvhyp.hart.memory import is_plain_page, load_sized, ram_host, store_sized, write_ram
 from rvhyp.hart.paging import translate
+from rvhyp.hart.pmp import MIXED, pmp_permissions
 from rvhyp.hart.state import FAULT_LEAVE, MMIO_OK, REASON_MMIO
 from rvhyp.hart.tlb import (
     LAST_CONTEXT,
@@ -18,7 +19,6 @@ from rvhyp.hart.tlb import (
     tlb_find,
     update_contexts,
 )
-from rvhyp.hart.pmp import MIXED, pmp_permissions
 from rvhyp.hart.trap import LOAD, STORE, access_fault, illegal, misaligned, virtual
 from rvhyp.isa.cause import U
 from rvhyp.isa.csr import HSTATUS_HU, HSTATUS_SPVP, MISA_H

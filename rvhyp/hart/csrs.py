@@ -29,9 +29,9 @@ from rvhyp.isa.csr import (
     MSTATUS_UXL,
     MSTATUS_WRITABLE,
     PMP_ENTRIES,
-    SSTATUS_WRITABLE,
     S_INTERRUPTS,
     SATP_ASID,
+    SSTATUS_WRITABLE,
     VS_INTERRUPTS,
     Gate,
 )

@@ -11,10 +11,10 @@ import mmap
 
 from rvhyp.isa.csr import (
     CSRS,
+    HSTATUS_VSXL,
     MSTATUS_SXL,
     MSTATUS_UXL,
     PMP_ENTRIES,
-    HSTATUS_VSXL,
 )
 from rvhyp.isa.rule import RECORDS
 from rvhyp.isa.word import Word, u64

@@ -9,10 +9,10 @@ from rvhyp.isa.cause import (
     ECALL_U,
     ECALL_VS,
     ILLEGAL_INSTRUCTION,
+    VIRTUAL_INSTRUCTION,
     M,
     S,
     U,
-    VIRTUAL_INSTRUCTION,
 )
 from rvhyp.isa.csr import (
     HSTATUS_GVA,

@@ -14,7 +14,6 @@ from rvhyp.hart.state import (
     MMIO_REFUSED,
     RAM_REGIONS,
     REASON_BUDGET,
-    REASON_HS_TRAP,
     REASON_MMIO,
     REASON_TRAP_LOOP,
     REASON_WATCH,
@@ -81,11 +80,11 @@ class Machine:
         self._configure(isa)
         self._code_maps = [self._map_region(number, ram) for number, ram in enumerate(self.memory.regions)]
         self.engine.attach(self.hart)
+        self.run_hart, self.return_to_guest = self.engine.bind(self.hart)
         self.memory.on_written(self._written)
         self.outcome: Outcome | None = None
         self.before_access: Callable[[], object] = lambda: None     # called before each device access
         self.on_watch: Callable[[], object] = lambda: None          # the watched range of RAM was stored to
-        self.on_hs_trap: Callable[[], int] | None = None            # a monitor: handles the trap and runs on
         self.wait: Callable[[float], bool] = lambda seconds: False  # host input may come: wait for it
 
     def _configure(self, isa: str) -> None:
@@ -151,13 +150,11 @@ class Machine:
             if watch.is_over:
                 return Outcome(Ended.SECONDS)
             self.hart.quantum_end = min(self.instret + QUANTUM, end)
-            self.serve(self.engine.run(self.hart))
+            self.serve(self.run_hart())
         return self.outcome
 
     def serve(self, reason: int) -> None:
         """Deal with one return of the engine."""
-        while reason == REASON_HS_TRAP and self.on_hs_trap:
-            reason = self.on_hs_trap()
         if reason == REASON_MMIO:
             self._device_access()
         elif reason == REASON_WATCH:

@@ -6,11 +6,13 @@ CSRs; there is one object of each type, refilled each time, so that an exit cost
 from __future__ import annotations
 
 from rvhyp.hart.state import OFFSET, Hart
+from rvhyp.hart.trap import PSEUDO_READ, PSEUDO_WRITE
 from rvhyp.isa import cause as causes
 
 SCAUSE, SEPC, STVAL = (OFFSET[name] // 8 for name in ("scause", "sepc", "stval"))
 HTVAL, HTINST, HSTATUS = (OFFSET[name] // 8 for name in ("htval", "htinst", "hstatus"))
 A0 = 10
+PSEUDO = (PSEUDO_READ, PSEUDO_WRITE)
 
 
 class Exit:
@@ -57,9 +59,13 @@ class VsEcall(Exit):
 
 
 class GuestPageFault(Exit):
-    """The G-stage refused a guest physical address."""
+    """The G-stage refused a guest physical address.  `access` is "fetch", "load" or "store"."""
 
-    __slots__ = ()
+    __slots__ = ("access",)
+
+    def fill(self, hart: Hart, cause: int) -> Exit:
+        self.access = {causes.INSTRUCTION_GUEST_PAGE_FAULT: "fetch", causes.LOAD_GUEST_PAGE_FAULT: "load"}.get(cause, "store")
+        return super().fill(hart, cause)
 
     @property
     def gva(self) -> int:
@@ -69,8 +75,9 @@ class GuestPageFault(Exit):
     @property
     def gpa(self) -> int:
         """Guest physical address: htval, with the low bits of the virtual one unless a PTE was being read."""
-        low = 0 if self.is_implicit else self.words[STVAL] & 3
-        return self.words[HTVAL] << 2 | low
+        words = self.words
+        low = 0 if words[HTINST] in PSEUDO else words[STVAL] & 3
+        return words[HTVAL] << 2 | low
 
     @property
     def htinst(self) -> int:
@@ -80,12 +87,7 @@ class GuestPageFault(Exit):
     @property
     def is_implicit(self) -> bool:
         """Whether it was an access to a VS-stage page table."""
-        return self.words[HTINST] in (0x3000, 0x3020)
-
-    @property
-    def access(self) -> str:
-        """"fetch", "load" or "store"."""
-        return {causes.INSTRUCTION_GUEST_PAGE_FAULT: "fetch", causes.LOAD_GUEST_PAGE_FAULT: "load"}.get(self.cause, "store")
+        return self.words[HTINST] in PSEUDO
 
 
 class VirtualInstruction(Exit):
@@ -125,18 +127,14 @@ _TYPES: dict[int, type[Exit]] = {
 }
 
 
-class Exits:
-    """The exit views of one hart."""
+class Exits(dict):
+    """The exit views of one hart, by scause; made when first seen."""
 
     def __init__(self, hart: Hart):
+        super().__init__()
         self._hart = hart
-        self._views: dict[int, Exit] = {}
 
-    def current(self) -> Exit:
-        """The exit that scause says."""
-        cause = self._hart.words[SCAUSE]
-        view = self._views.get(cause)
-        if view is None:
-            kind = HsInterrupt if cause & causes.INTERRUPT else _TYPES.get(cause, GuestException)
-            view = self._views[cause] = kind().fill(self._hart, cause)
+    def __missing__(self, cause: int) -> Exit:
+        kind = HsInterrupt if cause & causes.INTERRUPT else _TYPES.get(cause, GuestException)
+        view = self[cause] = kind().fill(self._hart, cause)
         return view

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from rvhyp.hart.state import OFFSET, REASON_BUDGET, REASON_HS_TRAP, REASON_TRAP_LOOP
 from rvhyp.isa import config
-from rvhyp.isa.cause import ILLEGAL_INSTRUCTION, STI
+from rvhyp.isa.cause import ILLEGAL_INSTRUCTION, LOAD_ACCESS_FAULT, STI, STORE_ACCESS_FAULT
 from rvhyp.isa.csr import (
     CSR_NUMBERS,
     HEDELEG_WRITABLE,
@@ -18,7 +18,8 @@ from rvhyp.isa.csr import (
     S_INTERRUPTS,
     VS_INTERRUPTS,
 )
-from rvhyp.machine.bus import BusError
+from rvhyp.isa.word import MASK64
+from rvhyp.machine.bus import Attached, BusError
 from rvhyp.machine.errors import BadInput
 from rvhyp.machine.machine import NEVER, QUANTUM, Ended, Machine, Outcome, Watch
 from rvhyp.machine.ram import Ram
@@ -37,6 +38,8 @@ MAX_VMS = 31
 STOPPED_BY_MONITOR = 3                  # exit status of a guest that the monitor stopped
 S_MODE = 1
 V, PC, SEPC, MSTATUS, STIMECMP = (OFFSET[name] // 8 for name in ("v", "pc", "sepc", "mstatus", "stimecmp"))
+SCAUSE = OFFSET["scause"] // 8
+A0, A1, A6, A7 = 10, 11, 16, 17
 QUANTUM_END = OFFSET["quantum_end"] // 8
 NO_TIMER = (1 << 64) - 1
 WFI = 0x1050_0073
@@ -73,6 +76,7 @@ class Hypervisor:
         self.vcpus = [vcpu for vm in self.vms for vcpu in vm.vcpus]
         self.hooks: list[Hook] = []
         self._exits = Exits(self.hart)
+        self._call = sbi.Call(self)
         self._scheduler = RoundRobin()
         for vm in self.vms:
             vm.boot()
@@ -111,19 +115,18 @@ class Hypervisor:
 
     def _run_vcpu(self, vcpu: Vcpu, end: int, watch: Watch) -> Ended | None:
         """Run one vcpu until its slice is over, it waits, or it stops.  Why the whole run must end, if it must."""
-        hart, machine, engine = self.hart, self.machine, self.machine.engine
-        words = hart.words
+        hart, machine, words, handle = self.hart, self.machine, self.hart.words, self._handle
+        return_to_guest = machine.return_to_guest
         vcpu.load(hart)
         words[STIMECMP] = machine.now() + SLICE if self._has_others(vcpu) else NO_TIMER
         try:
             words[QUANTUM_END] = min(machine.instret + QUANTUM, end)
-            reason = engine.return_to_guest(hart)
+            reason = return_to_guest()
             while True:
-                if reason == REASON_HS_TRAP:
-                    if not self._handle(vcpu):
+                while reason == REASON_HS_TRAP:
+                    if not handle(vcpu):
                         return None
-                    reason = engine.return_to_guest(hart)
-                    continue
+                    reason = return_to_guest()
                 if reason == REASON_TRAP_LOOP:
                     self._to_hs()
                     self._stop(vcpu, "trap loop: it takes the same traps for ever without executing an instruction", words[PC])
@@ -133,7 +136,7 @@ class Hypervisor:
                     self._to_hs()
                     return Ended.INSTRUCTIONS if machine.instret >= end else Ended.SECONDS
                 words[QUANTUM_END] = min(machine.instret + QUANTUM, end)
-                reason = engine.run(hart)
+                reason = machine.run_hart()
         except BaseException:
             if words[V]:
                 self._to_hs()
@@ -175,7 +178,7 @@ class Hypervisor:
 
     def _handle(self, vcpu: Vcpu) -> bool:
         """Deal with the exit the hart has just taken.  True if the vcpu goes on at once."""
-        leaving = self._exits.current()
+        leaving = self._exits[self.hart.words[SCAUSE]]
         vcpu.vm.exits[leaving.name] += 1
         for hook in self.hooks:
             if hook(vcpu, leaving):
@@ -195,34 +198,35 @@ class Hypervisor:
 
     def _ecall(self, vcpu: Vcpu, leaving: VsEcall) -> None:
         words = self.hart.words
-        eid, fid, arguments = words[17], words[16], words[10:16].tolist()
-        words[SEPC] += 4
-        error, value = sbi.call(self, vcpu, eid, fid, arguments)
-        words[10] = error & NO_TIMER
+        words[SEPC] = words[SEPC] + 4 & MASK64
+        error, value = sbi.call(self._call, vcpu, words[A7], words[A6])
+        words[A0] = error & MASK64
         if value is not None:
-            words[11] = value & NO_TIMER
+            words[A1] = value & MASK64
 
     def _guest_page_fault(self, vcpu: Vcpu, leaving: GuestPageFault) -> None:
         gpa, vm = leaving.gpa, vcpu.vm
-        if leaving.access != "fetch" and not leaving.is_implicit and vm.bus.find(gpa):
-            self._device_access(vcpu, leaving, gpa)
-            return
+        if leaving.access != "fetch" and not leaving.is_implicit:
+            attached = vm.bus.find(gpa)
+            if attached is not None:
+                self._device_access(vcpu, leaving, attached, gpa)
+                return
         what = "a page table" if leaving.is_implicit else {"fetch": "an instruction"}.get(leaving.access, "data")
         verb = "stored" if leaving.access == "store" and not leaving.is_implicit else "looked for"
         self._stop(vcpu, f"{leaving.name}: it {verb} {what} at guest physical {gpa:#x}, where it has neither RAM nor a device",
                    leaving.gva, gpa)
 
-    def _device_access(self, vcpu: Vcpu, leaving: GuestPageFault, gpa: int) -> None:
-        if not vcpu.vm.uart.waiting and vcpu.vm.config.input.is_open:
+    def _device_access(self, vcpu: Vcpu, leaving: GuestPageFault, attached: Attached, gpa: int) -> None:
+        if vcpu.vm.has_input:
             vcpu.vm.take_input()
         try:
-            if emulate.device_access(self.hart, self.rules, vcpu.vm.bus, gpa):
+            if emulate.device_access(self.hart, self.rules, attached, gpa):
                 return
         except emulate.CannotFetch:
             return
         except BusError:
             pass
-        fault = 5 if leaving.access == "load" else 7
+        fault = LOAD_ACCESS_FAULT if leaving.access == "load" else STORE_ACCESS_FAULT
         self.rules.inject(self.hart.address, fault, leaving.gva)
 
     def _virtual_instruction(self, vcpu: Vcpu, leaving: VirtualInstruction) -> None:

@@ -86,6 +86,7 @@ class Vm:
         self.status: int | None = None
         self.report = ""
         self.why = ""
+        self.has_input = config.input.is_open
         self.typed = bytearray()                # input taken for SBI calls and not read yet
         self.bus = Bus([(memory_map.RAM_BASE, ram.size, "RAM")])
         self.plic = Plic([Context(vcpu.number, cause, self._external(vcpu, cause))
@@ -154,10 +155,11 @@ class Vm:
 
     def take_input(self, seconds: float = 0) -> bool:
         """Give the UART what the host has typed, if the guest has read all that came before."""
-        source = self.config.input
-        if self.uart.waiting or not source.is_open:
+        if self.uart.waiting:
             return False
+        source = self.config.input
         data = source.read(seconds)
+        self.has_input = source.is_open
         if data:
             self.uart.receive(data)
         return bool(data)

@@ -18,35 +18,41 @@ ALL_HARTS = (1 << 64) - 1
 
 
 class Call:
-    """One call: the hypervisor, the calling vcpu, and a0 to a5."""
+    """The call being made (one at a time): the hypervisor, the calling vcpu (loaded on its hart), and a0 to a5."""
 
-    __slots__ = ("arguments", "hypervisor", "vcpu")
+    __slots__ = ("hypervisor", "vcpu", "words")
 
-    def __init__(self, hypervisor: Hypervisor, vcpu: Vcpu, arguments: list[int]):
-        self.hypervisor, self.vcpu, self.arguments = hypervisor, vcpu, arguments
+    def __init__(self, hypervisor: Hypervisor):
+        self.hypervisor, self.words = hypervisor, hypervisor.hart.words
+
+    @property
+    def arguments(self) -> list[int]:
+        """a0 to a5."""
+        return self.words[10:16].tolist()
 
     @property
     def vm(self):
         return self.vcpu.vm
 
-    def harts(self, mask: int, base: int) -> list[Vcpu] | None:
+    def harts(self, mask: int, first: int) -> list[Vcpu] | None:
         """The vcpus of a hart mask; None if it names one that does not exist."""
         vcpus = self.vm.vcpus
-        if base == ALL_HARTS:
+        if first == ALL_HARTS:
             return vcpus
-        numbers = [base + bit for bit in range(64) if mask >> bit & 1]
+        numbers = [first + bit for bit in range(64) if mask >> bit & 1]
         return [vcpus[n] for n in numbers] if all(n < len(vcpus) for n in numbers) else None
 
 
 Result = int | tuple[int, int]
-FUNCTIONS: dict[int, dict[int, Callable[[Call], Result]]] = {}
+FUNCTIONS: dict[tuple[int, int], Callable[[Call], Result]] = {}
 LEGACY: dict[int, Callable[[Call], int]] = {}
+WORD = 0xFFFF_FFFF                  # ids are 32-bit values, however they are extended
 
 
 def function(eid: int, fid: int):
     """Register an SBI function."""
     def register(body):
-        FUNCTIONS.setdefault(eid, {})[fid] = body
+        FUNCTIONS[eid, fid] = body
         return body
     return register
 
@@ -59,25 +65,21 @@ def legacy(eid: int):
     return register
 
 
-def signed32(value: int) -> int:
-    """Ids are 32-bit signed values, however they are extended."""
-    return (value & 0xFFFF_FFFF) - ((value & 0x8000_0000) << 1)
-
-
-def call(hypervisor: Hypervisor, vcpu: Vcpu, eid: int, fid: int, arguments: list[int]) -> tuple[int, int | None]:
-    """Perform a call: a0, and a1 (None: leave it as it is)."""
-    eid = signed32(eid)
-    if old := LEGACY.get(eid):
-        return old(Call(hypervisor, vcpu, arguments)), None
-    body = FUNCTIONS.get(eid, {}).get(signed32(fid))
-    if body is None:
-        return NOT_SUPPORTED, 0
-    result = body(Call(hypervisor, vcpu, arguments))
-    return result if isinstance(result, tuple) else (result, 0)
+def call(made: Call, vcpu: Vcpu, eid: int, fid: int) -> tuple[int, int | None]:
+    """Perform a call of a vcpu: the new a0, and a1 (None: leave it as it is)."""
+    made.vcpu = vcpu
+    body = FUNCTIONS.get((eid & WORD, fid & WORD))
+    if body is not None:
+        result = body(made)
+        return result if isinstance(result, tuple) else (result, 0)
+    if old := LEGACY.get(eid & WORD):
+        return old(made), None
+    return NOT_SUPPORTED, 0
 
 
 def extension_exists(eid: int) -> bool:
-    return signed32(eid) in FUNCTIONS or signed32(eid) in LEGACY
+    """Whether any function of an extension is here."""
+    return eid & WORD in LEGACY or any(extension == eid & WORD for extension, _ in FUNCTIONS)
 
 
 from rvhyp.monitor.sbi import base, dbcn, hsm, ipi, legacy_calls, rfence, srst, time  # noqa: E402, F401
