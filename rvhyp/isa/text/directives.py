@@ -111,6 +111,11 @@ def error(p: Pass, operands: tuple[str, ...]) -> None:
     raise ValueError(string(operands[0]).decode() if operands else ".error")
 
 
+@directive(".include", least=1, most=1)
+def include(p: Pass, operands: tuple[str, ...]) -> None:
+    p.include(string(operands[0]).decode())
+
+
 # Data.
 
 def integers(size: int, p: Pass, operands: tuple[str, ...]) -> None:
