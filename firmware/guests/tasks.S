@@ -231,8 +231,8 @@ exit:
     ld      t0, task2 + TASK_RESULT
     ld      t1, task2 + TASK_EXPECTED
     bne     t0, t1, wrong
-    ld      t0, switches                # one of them when the first task exits; the others are the timer's
-    li      t1, 3
+    ld      t0, switches                # one of them when the first task exits; others are the timer's
+    li      t1, 2
     bltu    t0, t1, not_preempted
     print   "tasks: their results are right\n"
     li      a0, 0
@@ -290,7 +290,7 @@ code1:
     la      s2, lines1
     li      s3, LINE1
 part1:
-    li      s4, 120                     # sieves in a quarter of the work
+    li      s4, 300                     # sieves in a quarter of the work
 sieve:
     li      t0, USER_DATA
     li      t1, USER_DATA + SIEVE_SIZE
@@ -341,7 +341,7 @@ code2:
     li      s6, MULTIPLIER
     li      s7, INCREMENT
 part2:
-    li      s4, 400000                  # numbers in a quarter of the work
+    li      s4, 1000000                 # numbers in a quarter of the work
 1:  ld      t0, (s5)
     mul     t0, t0, s6
     add     t0, t0, s7
@@ -368,7 +368,7 @@ task1:
     .dword 303
 task2:
     .zero TASK_EXPECTED
-    .dword 0xe5d61288b6d01200
+    .dword 0x26ee1bc91afe2d00
 switches:           .dword 0
 flush_on_switch:    .dword 0
 

@@ -10,7 +10,7 @@
     .equ SBI_SRST,   0x53525354         # 0 system_reset(type, reason)
     .equ SBI_DBCN,   0x4442434E         # 0 write(size, address low, address high)
     .equ SBI_LEGACY_PUTCHAR,  1         # the first version of the interface: one number, an answer in a0 only
-    .equ SBI_LEGACY_SHUTDOWN, 8
+    .equ SBI_LEGACY_GETCHAR,  2
 
     .equ SBI_NOT_SUPPORTED,     -2      # errors
     .equ SBI_INVALID_PARAM,     -3
