@@ -204,6 +204,39 @@ def test_an_error_in_a_macro_names_the_call():
 
 # What is ignored, and what is wrong.
 
+def reader(**sources):
+    """What `.include` reads from."""
+    def read(name):
+        if name not in sources:
+            raise FileNotFoundError(2, "No such file or directory")
+        return sources[name]
+    return read
+
+
+def test_include():
+    include = reader(numbers=".equ two, 2\n.macro three\n.byte 3\n.endm", more='.include "numbers"\n.byte two')
+    assert data('.byte 1\n.include "more"\nthree\n.include "more"', include=include) == b"\1\2\3\2"
+    assert data('.if 0\n.include "absent"\n.endif\n.byte 1', include=include) == b"\1"
+
+
+@pytest.mark.parametrize("name, start", [
+    ("absent", "<text>:2: absent cannot be included: No such file or directory"),
+    ("misspelt", "misspelt:2: adi is no instruction"),
+    ("undefined", "undefined:1: nowhere is not defined"),
+    ("again", "again:1: again includes itself"),
+])
+def test_errors_in_what_is_included(name, start):
+    include = reader(misspelt="nop\nadi a0, a0, 1", undefined="j nowhere", again='.include "again"')
+    with pytest.raises(AssemblyError) as error:
+        assemble(f'nop\n.include "{name}"\nnop', include=include)
+    assert str(error.value).startswith(start)
+
+
+def test_nothing_to_include_from():
+    with pytest.raises(AssemblyError, match="x cannot be included: nothing says where to look for it"):
+        assemble('.include "x"')
+
+
 def test_what_says_nothing_to_an_assembler_is_ignored():
     assert assemble("""
         .file "x.c"

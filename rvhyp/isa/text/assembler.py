@@ -7,6 +7,7 @@ depends on symbols may be wrong in an early pass: such an error is noted, and ra
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -27,12 +28,14 @@ _NUMBER = re.compile(r"-?(0x[0-9a-f]+|\d+)", re.IGNORECASE)
 SECTIONS = {"text": "ax", "rodata": "a", "srodata": "a", "data": "aw", "sdata": "aw", "bss": "aw", "sbss": "aw"}
 
 
-def assemble(source: str, base: int = 0x8000_0000, name: str = "<text>", **addresses: int) -> Assembly:
+def assemble(source: str, base: int = 0x8000_0000, name: str = "<text>", *,
+             include: Callable[[str], str] | None = None, **addresses: int) -> Assembly:
     """Assemble a program: .text at `base`, then constants, data and zeros; `data=0x8010_0000` puts .data there.
 
-    `AssemblyError` says what is wrong in which line of `name`.
+    `include` gives the text that `.include "name"` stands for, or raises `OSError`.  `AssemblyError` says what is wrong
+    in which line of `name`, or of what it includes.
     """
-    settings = Settings({".text": base} | {"." + section: at for section, at in addresses.items()}, set())
+    settings = Settings({".text": base} | {"." + section: at for section, at in addresses.items()}, set(), include, {})
     lines = statements(source, name)
     this = None
     for number in range(1, PASSES + 1):
@@ -49,6 +52,8 @@ class Settings(NamedTuple):
 
     addresses: dict[str, int]           # where sections must be
     wide: set[int]                      # instructions, counted from the start, that do not fit 16 bits
+    include: Callable[[str], str] | None
+    included: dict[str, list[Line]]     # what it has given, by name
 
 
 class Pass:
@@ -65,6 +70,7 @@ class Pass:
         self.targets: dict[int, int] = {}                           # what the %pcrel_hi at an address refers to
         self.borrowed: dict[int, int | None] = {}                   # what a %pcrel_lo before its %pcrel_hi refers to
         self.macros: dict[str, Macro] = {}
+        self.including: list[str] = []                              # the sources that led here
         self.conditions = Conditions()
         self.compress = [False]                                     # .option rvc, with .option push
         self.lines: dict[int, Line] = {}
@@ -121,6 +127,22 @@ class Pass:
             what = "directive" if mnemonic.startswith(".") else "instruction or macro"
             raise ValueError(f"{mnemonic} is no {what}{suggestion(mnemonic, known)}")
         return end
+
+    def include(self, name: str) -> None:
+        """Do the statements of another source."""
+        settings = self.settings
+        if name in self.including:
+            raise ValueError(f"{name} includes itself")
+        if settings.include is None:
+            raise ValueError(f"{name} cannot be included: nothing says where to look for it")
+        if name not in settings.included:
+            try:
+                settings.included[name] = statements(settings.include(name), name)
+            except OSError as error:
+                raise ValueError(f"{name} cannot be included: {error.strerror or error}") from None
+        self.including.append(name)
+        self.run(settings.included[name])
+        self.including.pop()
 
     def label(self, name: str) -> None:
         """Define a label here."""

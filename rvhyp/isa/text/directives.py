@@ -112,6 +112,11 @@ def error(p: Pass, operands: tuple[str, ...]) -> None:
     p.note(string(operands[0]).decode() if operands else ".error")
 
 
+@directive(".include", least=1, most=1)
+def include(p: Pass, operands: tuple[str, ...]) -> None:
+    p.include(string(operands[0]).decode())
+
+
 # Data.
 
 def integers(size: int, p: Pass, operands: tuple[str, ...]) -> None:
