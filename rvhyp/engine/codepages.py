@@ -39,6 +39,7 @@ from rvhyp.engine.tables import (
     SPECIAL_STRADDLE,
 )
 from rvhyp.hart.memory import (
+    HEADER_BLOCKS,
     HEADER_CODE,
     HEADER_HOST,
     HEADER_PA,
@@ -55,7 +56,7 @@ from rvhyp.hart.memory import (
 from rvhyp.hart.paging import translate
 from rvhyp.hart.pmp import MIXED, pmp_permissions
 from rvhyp.hart.state import F0, SINK
-from rvhyp.hart.tlb import FETCH_TLB, drop_host_page, flush_table, tlb_fill
+from rvhyp.hart.tlb import FETCH_TLB, drop_host_page, flush_mixed, flush_table, tlb_fill
 from rvhyp.hart.trap import FETCH, access_fault
 from rvhyp.isa.rule import load8, load16, load32, load64, record, rule, store8, store16, store32, store64
 from rvhyp.isa.word import sext32
@@ -171,6 +172,13 @@ def target_slot(slot, imm):
 
 
 @rule
+def mark_blocks(page, slot, length):
+    """Note which 64-byte blocks an instruction lies in."""
+    blocks = load64(page + HEADER_BLOCKS) | (1 << (slot >> 5))
+    store64(page + HEADER_BLOCKS, blocks | (1 << ((slot + (length >> 1) - 1) >> 5)))
+
+
+@rule
 def decode_line(h, page, slot, count):
     """Decode one straight line from a slot; appends its slots to the order, stacks branch targets.  Gives the new count."""
     host = load64(page + HEADER_HOST)
@@ -183,6 +191,7 @@ def decode_line(h, page, slot, count):
         store16(h.worklist + WORK_ORDER + (count << 1), slot)
         if ((low & 3) == 3) & (slot == SLOTS - 1):
             store16(h.worklist + WORK_IDS + (slot << 1), write_special(h, uop, SPECIAL_STRADDLE, 0, 4))
+            mark_blocks(page, slot, 2)
             return count + 1
         insn = instruction_bits(low, load16(host + (slot << 1) + 2) if slot < SLOTS - 1 else 0)
         length = 4 if (insn & 3) == 3 else 2
@@ -190,9 +199,11 @@ def decode_line(h, page, slot, count):
         row = find_row(h, wide) if wide else 0
         if row == 0:
             store16(h.worklist + WORK_IDS + (slot << 1), write_special(h, uop, SPECIAL_ILLEGAL, insn, length))
+            mark_blocks(page, slot, length)
             return count + 1
         store16(h.worklist + WORK_IDS + (slot << 1), write_uop(h, uop, row, wide, length))
         count += 1
+        mark_blocks(page, slot, length)
         flags = load8(row + ROW_FLAGS)
         if flags & IS_LOCAL:
             target = target_slot(slot, immediate(h, wide, load8(row + ROW_FORMAT)))
@@ -328,11 +339,13 @@ def flush_pool(h):
 
 @rule
 def flush_fetch_of_all(h):
-    """Empty the fetch TLB of every hart of the machine: they are linked in a ring."""
+    """Every hart of the machine (they are linked in a ring) forgets where decoded pages are."""
     flush_table(h, FETCH_TLB)
+    flush_mixed(h)
     other = h.next_hart
     while other != h + 0:
         flush_table(record(other), FETCH_TLB)
+        flush_mixed(record(other))
         other = next_hart_of(record(other))
 
 

@@ -20,7 +20,7 @@ from rvhyp.engine.fpu import RTZ, HostFpu, RuleFpu
 from rvhyp.engine.tables import BY_RULE, DYNAMIC, HANDLERS, TRUNCATING, Handler
 from rvhyp.engine.trace import Symbol, Text, operand
 from rvhyp.hart.access import HLV, HLVX, PLAIN
-from rvhyp.hart.state import FP_CLEAN, FP_MODE, FP_OFF, OFFSET, TLB_ENTRIES
+from rvhyp.hart.state import FP_CLEAN, FP_MODE, FP_OFF, MIXED_ENTRIES, OFFSET, TLB_ENTRIES
 from rvhyp.isa.instruction import Instruction, Kind
 from rvhyp.isa.rule import RULES
 
@@ -202,8 +202,13 @@ def jump_local(t: HandlerText) -> None:
 
 
 def jump_far(t: HandlerText, target: Symbol) -> None:
-    """A jump or taken branch to anywhere."""
+    """A taken branch to anywhere."""
     continue_at(t, target, t.left() - 1)
+
+
+def jump_from_end(t: HandlerText, target: Symbol) -> None:
+    """A jump that ends its line: its depth is 1, so K instructions are left behind it."""
+    continue_at(t, target, Symbol(t, "%K"))
 
 
 def check_fault(t: HandlerText) -> None:
@@ -337,7 +342,7 @@ class JalShell(Shell):
         if target is None:
             jump_local(t)
         else:
-            jump_far(t, target)
+            jump_from_end(t, target)
         return False
 
 
@@ -345,7 +350,7 @@ class JalrShell(Shell):
     def hot(self, t):
         target = apply(t, self.i)
         t.set_rd(t.pc() + self.length)
-        jump_far(t, target)
+        jump_from_end(t, target)
         return False
 
 
@@ -386,12 +391,32 @@ class StoreShell(Shell):
         return True
 
     def cold(self, t):
+        if not self.i.guest and not is_float(self.i):
+            self.store_beside_code(t)
         t.sync()
         if is_float(self.i):
             t.unlikely((t.get("fp_gate") & FP_OFF) != 0, "refused")
         t.call("store", address(t, self.i), self.i.size, self.source(t), FLAVOUR[self.i.guest])
         check_fault(t)
         t.tail(f"next.{self.length}")
+
+
+    def store_beside_code(self, t):
+        """A page with decoded code is not in the write TLB; a store to a block of it that has none needs no rule either."""
+        va = address(t, self.i)
+        entry = t.at(t.at("%hart", OFFSET["mixed_tlb"]), ((va >> 12) & MIXED_ENTRIES - 1) << 5)
+        hit = Symbol(t, t.load("i64", entry, "hart")) == (va & ~0xFFF | va & self.i.size - 1) + t.get("data_context")
+        found, clear, rule = t.new_label("found"), t.new_label("clear"), t.new_label("rule")
+        t.branch(hit, found, rule)
+        t.label(found)
+        blocks = Symbol(t, t.load("i64", t.at(entry, 16), "hart"))
+        bits = Symbol(t, t.load("i64", t.value(f"inttoptr i64 {blocks.name} to ptr"), "uop"))
+        t.branch(((bits >> (va >> 6 & 63)) & 1) == 0, clear, rule)
+        t.label(clear)
+        host = va + Symbol(t, t.load("i64", t.at(entry, 8), "hart"))
+        store_guest(t, t.value(f"inttoptr i64 {host.name} to ptr"), self.i.size, self.source(t))
+        t.next(self.length)
+        t.label(rule)
 
 
 class LoadReservedShell(Shell):

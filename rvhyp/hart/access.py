@@ -3,7 +3,16 @@
 An engine probes the TLB inline and calls these rules when that fails; plain Python always calls them.  After each, h.fault
 says whether the instruction trapped or must leave the engine; nothing has been written then.
 """
-from rvhyp.hart.memory import is_plain_page, load_sized, ram_host, store_sized, write_ram
+from rvhyp.hart.memory import (
+    HEADER_BLOCKS,
+    code_page_entry,
+    is_plain_page,
+    is_watched,
+    load_sized,
+    ram_host,
+    store_sized,
+    write_ram,
+)
 from rvhyp.hart.paging import translate
 from rvhyp.hart.pmp import MIXED, pmp_permissions
 from rvhyp.hart.state import FAULT_LEAVE, MMIO_OK, REASON_MMIO
@@ -15,6 +24,7 @@ from rvhyp.hart.tlb import (
     context_slot,
     effective_mode,
     flush_tlbs,
+    mixed_fill,
     tlb_fill,
     tlb_find,
     update_contexts,
@@ -65,6 +75,8 @@ def fill_for(h, table, va, pa, host, mode, slot):
     if (pmp_permissions(h, pa & ~0xFFF, 4096, mode & 3) & MIXED) != 0:
         return 0
     if (table == WRITE_TLB) & (is_plain_page(h, pa) == 0):
+        if is_watched(h, pa & ~0xFFF, 4096) == 0:
+            mixed_fill(h, va, host, slot, load64(code_page_entry(h, pa)) + HEADER_BLOCKS)
         return 0
     tlb_fill(h, table, va, host, slot)
     return 0

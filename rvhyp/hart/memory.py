@@ -107,7 +107,7 @@ def notice_write(h, pa, size):
 UOP_BYTES, UOP_LENGTH, SLOTS = 16, 15, 2048
 UOPS_IN_PAGE = SLOTS + 4
 HEADER = UOP_BYTES * UOPS_IN_PAGE + 2 * UOPS_IN_PAGE        # after the uops and the depths
-HEADER_UNDECODED, HEADER_PAGE_END, HEADER_PA, HEADER_HOST, HEADER_CODE = (HEADER + 8 * n for n in range(5))
+HEADER_UNDECODED, HEADER_PAGE_END, HEADER_PA, HEADER_HOST, HEADER_CODE, HEADER_BLOCKS = (HEADER + 8 * n for n in range(6))
 PAGE_BYTES = (HEADER + 48 + 63) & ~63
 
 
@@ -143,4 +143,5 @@ def forget_code(h, page):
     while slot < SLOTS:
         store16(page + UOP_BYTES * UOPS_IN_PAGE + (slot << 1), 0)
         slot += 1
+    store64(page + HEADER_BLOCKS, 0)
     h.resync = 1

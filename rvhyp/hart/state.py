@@ -22,6 +22,7 @@ from rvhyp.isa.word import Word, u64
 SINK, F0 = 32, 64
 TLB_BITS = 10
 TLB_ENTRIES = 1 << TLB_BITS
+MIXED_ENTRIES = 64
 CONTEXTS = 256                  # slots of the context table, a hash of the key
 RAM_REGIONS = 32
 
@@ -68,6 +69,7 @@ _FIELDS += [(name, {"pmpcfg": PMP_ENTRIES // 8, "pmpaddr": PMP_ENTRIES}.get(name
 _FIELDS += [
     ("contexts", CONTEXTS * 4),             # key, id << 3, lowest and highest address mapped by superpages
     ("fetch_tlb", TLB_ENTRIES * 2), ("read_tlb", TLB_ENTRIES * 2), ("write_tlb", TLB_ENTRIES * 2),   # tag, addend
+    ("mixed_tlb", MIXED_ENTRIES * 4),       # stores to pages with decoded code: tag, addend, address of the blocks that have some
 ]
 
 OFFSET: dict[str, int] = {}     # field -> byte offset in the record
@@ -172,6 +174,8 @@ class Hart:
             words = getattr(self, table)
             for index in range(0, 2 * TLB_ENTRIES, 2):
                 words[index] = (1 << 64) - 1
+        for index in range(0, 4 * MIXED_ENTRIES, 4):
+            self.mixed_tlb[index] = (1 << 64) - 1
 
 
 for _name, _count in COUNT.items():

@@ -6,7 +6,7 @@ besides the page tables: privilege, V, SUM, MXR, the modes, ASID and VMID.  Chan
 is flushed.  A fence makes contexts forget their id, so that old entries can no longer match: its cost does not
 depend on how many entries there are.
 """
-from rvhyp.hart.state import CONTEXTS, OFFSET, TLB_ENTRIES
+from rvhyp.hart.state import CONTEXTS, MIXED_ENTRIES, OFFSET, TLB_ENTRIES
 from rvhyp.isa.cause import M
 from rvhyp.isa.csr import (
     ATP_MODE,
@@ -21,6 +21,7 @@ from rvhyp.isa.csr import (
 from rvhyp.isa.rule import BitField, load64, rule, store64
 
 FETCH_TLB, READ_TLB, WRITE_TLB = OFFSET["fetch_tlb"], OFFSET["read_tlb"], OFFSET["write_tlb"]
+MIXED_TLB = OFFSET["mixed_tlb"]
 CONTEXT_TABLE = OFFSET["contexts"]
 INVALID = (1 << 64) - 1
 PAGE = 0xFFF
@@ -123,6 +124,12 @@ def tlb_fill(h, table, va, host, slot):
     entry = tlb_entry(h, table, va)
     store64(entry, (va & ~PAGE) | load64(slot + 8))
     store64(entry + 8, host - va)
+    widen_range(h, va, slot)
+
+
+@rule
+def widen_range(h, va, slot):
+    """Note in a context that the page just entered was cut from a superpage."""
     if h.leaf_bits > 12:
         low = (va >> h.leaf_bits) << h.leaf_bits
         high = low | ((1 << h.leaf_bits) - 1)
@@ -130,6 +137,34 @@ def tlb_fill(h, table, va, host, slot):
             store64(slot + 16, low)
         if high > load64(slot + 24):
             store64(slot + 24, high)
+
+
+@rule
+def mixed_entry(h, va):
+    """Host address of the entry of a page that holds decoded code and data."""
+    return h + MIXED_TLB + (((va >> 12) & (MIXED_ENTRIES - 1)) << 5)
+
+
+@rule
+def mixed_fill(h, va, host, slot, blocks):
+    """Let stores to a page with decoded code go straight to those 64-byte blocks that have none.
+
+    `blocks` is the host address of a word with a bit for each block of decoded code; it is looked at by every such store.
+    """
+    entry = mixed_entry(h, va)
+    store64(entry, (va & ~PAGE) | load64(slot + 8))
+    store64(entry + 8, host - va)
+    store64(entry + 16, blocks)
+    widen_range(h, va, slot)
+
+
+@rule
+def flush_mixed(h):
+    """Empty the table of pages with code and data."""
+    index = 0
+    while index < MIXED_ENTRIES:
+        store64(h + MIXED_TLB + (index << 5), INVALID)
+        index += 1
 
 
 @rule
@@ -156,6 +191,7 @@ def flush_tlbs(h):
     flush_table(h, FETCH_TLB)
     flush_table(h, READ_TLB)
     flush_table(h, WRITE_TLB)
+    flush_mixed(h)
     drop_contexts(h)
     h.next_context = 0
 
@@ -200,4 +236,6 @@ def fence(h, v, by_va, va, by_asid, asid, by_vmid, vmid):
         drop_page(h, FETCH_TLB, va)
         drop_page(h, READ_TLB, va)
         drop_page(h, WRITE_TLB, va)
+        if (load64(mixed_entry(h, va)) ^ va) <= PAGE:
+            store64(mixed_entry(h, va), INVALID)
     h.resync = 1
