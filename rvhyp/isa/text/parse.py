@@ -26,10 +26,10 @@ from rvhyp.isa.text.syntax import (
 
 
 class Parsed(NamedTuple):
-    """An instruction: fields whose values the text gives, and fields that wait for a place to be evaluated in."""
+    """An instruction: its bits, but for the fields that wait for a place to be evaluated in."""
 
     record: Record
-    known: dict[str, int]
+    bits: int
     expressions: tuple[tuple[Field, Expression], ...]
 
 
@@ -93,7 +93,10 @@ def _parse_record(record: Record, suffix: dict[str, int], given: list[Operand]) 
             del known[field.name]
         else:
             known[field.name] = value
-    return Parsed(record, known, tuple(expressions))
+    bits = record.encoding.match
+    for name, value in known.items():
+        bits |= record.fields[name].put(value)
+    return Parsed(record, bits, tuple(expressions))
 
 
 def _csr(text: str, expression: Expression) -> Expression:
