@@ -6,10 +6,8 @@
     .equ UART_RBR, 0                    # read: the character received
     .equ UART_THR, 0                    # write: the character to send
     .equ UART_IER, 1                    # interrupts: bit 0 "a character has come"
-    .equ UART_FCR, 2                    # write: FIFOs
     .equ UART_LSR, 5                    # status
     .equ IER_RECEIVED,  1 << 0
-    .equ FCR_FIFOS,     1 << 0
     .equ LSR_RECEIVED,  1 << 0          # there is a character to read
     .equ LSR_THR_EMPTY, 1 << 5          # the next character can be sent
 

@@ -107,9 +107,10 @@ def test_comparisons_the_other_way_round(a, b):
 @pytest.mark.parametrize("a, b", [(0, 0), (1, -1), (-1, 1), (5, 5), (-2, -3), (1 << 62, -(1 << 62))])
 def test_when_they_branch(branch, condition, a, b):
     parsed, = parse_instruction(branch.split()[0], branch.partition(" ")[2] + ", .")
-    record, known = parsed.record, parsed.known
+    record, bits = parsed.record, parsed.bits
     values = {0: u64(0), 11: u64(a), 12: u64(b)}
-    assert bool(record.body(values[known["rs1"]], values[known["rs2"]])) == condition(a, b)
+    operands = (values[record.fields[name].get(bits)] for name in ("rs1", "rs2"))
+    assert bool(record.body(*operands)) == condition(a, b)
 
 
 # Addresses.

@@ -181,13 +181,11 @@ class Pass:
 
     def instruction(self, parsed: Parsed) -> None:
         """Encode an instruction and append it."""
-        record, known, expressions, is_part = parsed
+        record, bits, expressions, is_part = parsed
         size = record.encoding.width // 8
-        bits = 0
         try:
-            values = {field.name: stored_value(record, field, expression(self), self.here)
-                      for field, expression in expressions}
-            bits = record.encode(**known, **values)
+            for field, expression in expressions:
+                bits |= field.put(stored_value(record, field, expression(self), self.here))
             if not record.matches(bits):
                 raise ValueError(f"{record.name} may not have {excepted(record, bits)}")
         except ValueError as error:

@@ -91,7 +91,8 @@ def substitute(body: list[Line], values: dict[str, str], call: Line) -> list[Lin
 
     def text_of(m):
         return "" if m[1] == "()" else values.get(m[1], m[0])
-    return [line._replace(text=_REFERENCE.sub(text_of, line.text), inside=inside) for line in body]
+    return [Line(name, number, _REFERENCE.sub(text_of, text) if "\\" in text else text, inside)
+            for name, number, text, _ in body]
 
 
 def macro(p: Pass, operands: str, body: list[Line]) -> None:

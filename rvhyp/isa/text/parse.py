@@ -27,10 +27,10 @@ from rvhyp.isa.text.syntax import (
 
 
 class Parsed(NamedTuple):
-    """An instruction: fields whose values the text gives, and fields that wait for a place to be evaluated in."""
+    """An instruction: its bits, but for the fields that wait for a place to be evaluated in."""
 
     record: Record
-    known: dict[str, int]
+    bits: int
     expressions: tuple[tuple[Field, Expression], ...]
     is_part: bool                       # of an address that another instruction completes: keeps its size
 
@@ -102,8 +102,11 @@ def _parse_record(record: Record, suffix: dict[str, int], given: list[Operand]) 
             del known[field.name]
         else:
             known[field.name] = value
+    bits = record.encoding.match
+    for name, value in known.items():
+        bits |= record.fields[name].put(value)
     is_part = any(operand.field.startswith("%") for operand in given)
-    return Parsed(record, known, tuple(expressions), is_part)
+    return Parsed(record, bits, tuple(expressions), is_part)
 
 
 def _csr(text: str, expression: Expression) -> Expression:

@@ -7,7 +7,7 @@ before general ones.  `symbol` is any address; `%pcrel_lo(.-4)` is the rest of t
 from __future__ import annotations
 
 import re
-from functools import cache
+from functools import cache, lru_cache
 from typing import NamedTuple
 
 from rvhyp.isa.instruction import INSTRUCTIONS, Kind
@@ -190,13 +190,14 @@ def pseudos() -> dict[str, list[Pseudo]]:
     return table
 
 
-def li(rd: str, value: int) -> list[tuple[str, str]]:
+@lru_cache(maxsize=1 << 14)
+def li(rd: str, value: int) -> tuple[tuple[str, str], ...]:
     """The shortest usual sequence that puts a constant, modulo 2**64, into a register."""
     steps, source = [], "zero"
     for name, imm in _constant(signed(value)):
         steps.append((name, f"{rd}, {imm}" if name == "lui" else f"{rd}, {source}, {imm}"))
         source = rd
-    return steps
+    return tuple(steps)
 
 
 def _constant(value: int) -> list[tuple[str, int]]:
