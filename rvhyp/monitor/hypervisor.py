@@ -118,7 +118,9 @@ class Hypervisor:
         hart, machine, words, handle = self.hart, self.machine, self.hart.words, self._handle
         return_to_guest = machine.return_to_guest
         vcpu.load(hart)
-        words[STIMECMP] = machine.now() + SLICE if self._has_others(vcpu) else NO_TIMER
+        words[STIMECMP] = NO_TIMER
+        if any(other is not vcpu and other.state is not State.STOPPED for other in self.vcpus):
+            self.limit_slice()
         try:
             words[QUANTUM_END] = min(machine.instret + QUANTUM, end)
             reason = return_to_guest()
@@ -143,9 +145,6 @@ class Hypervisor:
             raise
         finally:
             vcpu.save()
-
-    def _has_others(self, vcpu: Vcpu) -> bool:
-        return any(other is not vcpu and other.state is not State.STOPPED for other in self.vcpus)
 
     def _to_hs(self) -> None:
         """The host interrupts a guest between two instructions: as a trap would, but without a cause."""
@@ -251,6 +250,10 @@ class Hypervisor:
         """End a guest that cannot go on, with a report."""
         vcpu.vm.report = report(vcpu, what, gva, gpa)
         vcpu.vm.stop(STOPPED_BY_MONITOR, what)
+
+    def limit_slice(self) -> None:
+        """The running vcpu shares the hart: the monitor's timer interrupts it when its slice is over."""
+        self.hart.words[STIMECMP] = self.machine.now() + SLICE
 
     def reset(self, vm: Vm, is_shutdown: bool, has_failed: bool) -> None:
         """SBI system reset: the guest ends (a reboot ends it too: there is nothing to boot again from)."""

@@ -32,6 +32,7 @@ def hart_start(call):
     if start % 2 or not call.vm.memory.contains(start, 2):
         return INVALID_ADDRESS
     vcpu.start(start, number, opaque)
+    call.hypervisor.limit_slice()
     return SUCCESS
 
 
