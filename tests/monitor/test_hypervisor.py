@@ -1,0 +1,296 @@
+"""The monitor: exits, emulation, injection, reports, several guests."""
+import pytest
+
+from rvhyp import Hypervisor, VirtualInstruction, VmConfig, VsEcall
+from rvhyp.machine.errors import BadInput
+from rvhyp.machine.machine import Ended
+from tests.monitor.guest import SHUTDOWN, boot, engine, program
+
+ENGINES = ("interpreter", "reference")
+
+TRAPS = """
+    la t0, trap
+    csrw stvec, t0
+"""
+TRAP = """
+    .balign 4
+trap:                           # report scause in the low bits of the status, if stval is what s1 says
+    csrr a0, scause
+    csrr t0, stval
+    beq t0, s1, exit
+    li a0, 99
+    j exit
+"""
+
+
+@pytest.mark.parametrize("on", ENGINES)
+def test_guest_runs_in_vs_mode_and_ends_with_its_status(on):
+    run = boot("    li a0, 42\n    j exit\n", on=on)
+    assert (run.outcome.ended, run.outcome.status) == (Ended.EXIT, 42)
+    assert run.vm.exits == {"store/AMO guest-page fault": 1}
+
+
+@pytest.mark.parametrize("on", ENGINES)
+def test_both_engines_retire_the_same_instructions(on):
+    run = boot("    li s0, 1000\n1:  addi s0, s0, -1\n    bnez s0, 1b\n    li a0, 0\n" + SHUTDOWN, on=on)
+    assert run.outcome.status == 0
+    assert run.hypervisor.machine.instret == 1 + 2000 + 6       # an ECALL does not retire
+
+
+def test_the_same_guest_twice_is_the_same_run():
+    source = "    li s0, 20000\n1:  rdtime t0\n    add s1, s1, t0\n    addi s0, s0, -1\n    bnez s0, 1b\n    andi a0, s1, 63\n    j exit\n"
+    first, second = boot(source), boot(source)
+    assert first.outcome == second.outcome
+    assert first.hypervisor.machine.instret == second.hypervisor.machine.instret
+
+
+# Devices.
+
+@pytest.mark.parametrize("load, expected", [("lb", (1 << 64) - 1), ("lbu", 0xFF)])
+def test_device_load_is_extended_as_the_instruction_says(load, expected):
+    """The UART's scratch register holds a byte."""
+    run = boot(f"""
+    li t0, 0x10000000
+    li t1, 0xFF
+    sb t1, 7(t0)
+    {load} t2, 7(t0)
+    li t3, {expected}
+    sub a0, t2, t3
+    snez a0, a0
+    j exit
+""")
+    assert run.outcome.status == 0
+    assert run.vm.exits["load guest-page fault"] == 1
+
+
+def test_compressed_device_access_steps_two_bytes():
+    run = boot("""
+    li a0, 0x10000000
+    li a1, 0x41
+    c.sw a1, 0(a0)
+    c.lw a2, 4(a0)
+    li a0, 7
+    j exit
+""")
+    assert run.outcome.status == 7
+    assert run.text == "A"
+
+
+def test_device_access_is_fetched_where_htinst_is_zero():
+    def hide(vcpu, leaving):
+        if "guest-page fault" in leaving.name:
+            vcpu.hart.htinst = 0
+        return False
+    run = boot("""
+    li t0, 0x10000000
+    li t1, 'h'
+    sb t1, 0(t0)
+    li a0, 'i'
+    c.mv a1, t0
+    c.mv s0, a1
+    c.sw a0, 0(s0)
+    li a0, 3
+    j exit
+""", hooks=[hide])
+    assert (run.text, run.outcome.status) == ("hi", 3)
+
+
+def test_device_access_under_the_guests_own_paging():
+    run = boot("""
+    la t0, root                 # gigapages: identity of RAM and devices
+    srli t1, t0, 12
+    li t2, 8
+    slli t2, t2, 60
+    or t1, t1, t2
+    csrw satp, t1
+    sfence.vma
+    li t0, 0x10000000
+    li t1, '!'
+    sb t1, 0(t0)
+    li a0, 5
+    j exit
+    .balign 4096
+root:
+    .dword 0xCF, 0, 0x200000CF
+    .zero 4096 - 24
+""")
+    assert (run.text, run.outcome.status) == ("!", 5)
+
+
+def test_refused_device_access_is_the_guests_access_fault():
+    """The UART has registers 0 to 7."""
+    run = boot(TRAPS + "    li s1, 0x10000020\n    lb t0, 0(s1)\n" + TRAP)
+    assert run.outcome.status == 5
+
+
+def test_amo_on_a_device_is_the_guests_access_fault():
+    run = boot(TRAPS + "    li s1, 0x10000000\n    amoadd.w t0, t1, (s1)\n" + TRAP)
+    assert run.outcome.status == 7
+
+
+# What belongs to the guest.
+
+@pytest.mark.parametrize("instruction, bits", [
+    ("csrr t0, hstatus", 0x6000_22F3), ("hfence.gvma", 0x6200_0073), ("hlv.w t0, (t1)", 0x6803_42F3),
+    ("csrr t0, vsatp", 0x2800_22F3), ("csrr t0, mstatus", 0x3000_22F3), (".word 0xFFFFFFFF", 0xFFFF_FFFF)])
+def test_what_a_hart_without_h_does_not_have_is_illegal(instruction, bits):
+    run = boot(TRAPS + f"    li s1, {bits}\n    {instruction}\n" + TRAP)
+    assert run.outcome.status == 2
+
+
+def test_page_faults_go_to_the_guest_without_an_exit():
+    run = boot(TRAPS + """
+    la t0, root
+    srli t0, t0, 12
+    li t1, 8
+    slli t1, t1, 60
+    or t0, t0, t1
+    csrw satp, t0
+    li s1, 0x40000000
+    ld t0, 0(s1)
+""" + TRAP + "    .data\n    .balign 4096\nroot: .dword 0xCF, 0, 0x200000CF\n    .zero 4072\n    .text\n")
+    assert run.outcome.status == 13
+    assert run.vm.exits == {"store/AMO guest-page fault": 1}
+
+
+def test_wfi_waits_for_the_timer_and_time_jumps():
+    run = boot("""
+    rdtime s0
+    li t0, 1000000
+    add a0, s0, t0
+    li a7, 0x54494D45
+    li a6, 0
+    ecall
+    li t0, 32
+    csrs sie, t0
+    wfi
+    rdtime t1
+    sub t1, t1, s0
+    li t2, 1000000
+    sltu a0, t1, t2             # 0 if the time has come
+    j exit
+""")
+    assert run.outcome.status == 0
+    assert run.hypervisor.machine.instret < 1000
+    assert run.vm.exits["virtual instruction"] == 1
+
+
+def test_wfi_that_nothing_can_end_is_reported():
+    run = boot("    wfi\n    j .\n")
+    assert run.outcome.status == 3
+    assert "nothing can raise" in run.vm.report
+
+
+# Guests that cannot go on.
+
+def test_access_of_nothing_ends_the_guest_with_a_report():
+    run = boot("    li t0, 0x70000004\nhere: lw t1, 0(t0)\n    j .\n")
+    assert run.outcome.status == 3
+    for part in ("load guest-page fault", "0x70000004", "VS-mode", "<here>", "lw t1, 0(t0)", "level 2", "not mapped"):
+        assert part in run.vm.report
+
+
+def test_jump_to_nothing_ends_the_guest():
+    run = boot("    li t0, 0x70000000\n    jr t0\n")
+    assert run.outcome.status == 3
+    assert "instruction guest-page fault" in run.vm.report
+
+
+def test_page_table_outside_ram_ends_the_guest():
+    run = boot("""
+    li t0, 8
+    slli t0, t0, 60
+    li t1, 0x123
+    or t0, t0, t1
+    csrw satp, t0
+    nop
+""")
+    assert run.outcome.status == 3
+    assert "a page table" in run.vm.report
+
+
+def test_trap_loop_ends_the_guest():
+    """With paging on and no mapping at all, even the trap vector faults, for ever."""
+    run = boot("    csrw stvec, zero\n    la t0, empty\n    srli t0, t0, 12\n    li t1, 8\n    slli t1, t1, 60\n"
+               "    or t0, t0, t1\n    csrw satp, t0\n    nop\n    .balign 4096\nempty: .zero 4096\n")
+    assert run.outcome.status == 3
+    assert "trap loop" in run.vm.report
+
+
+def test_one_guest_fails_and_the_others_go_on():
+    output: list[bytes] = []
+    good = program("    li s0, 3000000\n1:  addi s0, s0, -1\n    bnez s0, 1b\n    li a0, 'k'\n    li a7, 1\n    ecall\n" + SHUTDOWN, "good")
+    bad = program("    li t0, 0x70000000\n    ld t0, 0(t0)\n", "bad")
+    hypervisor = Hypervisor([VmConfig("bad", bad, 16 << 20), VmConfig("good", good, 16 << 20, output=output.append)], engine())
+    outcome = hypervisor.run(100_000_000)
+    assert [vm.status for vm in hypervisor.vms] == [3, 0]
+    assert outcome.status == 3
+    assert output == [b"k"]
+
+
+# Several guests.
+
+def test_guests_do_not_see_each_other():
+    """Each writes its number at one address, spins for several slices, and finds it again."""
+    source = """
+    li t0, 0x80400000
+    li t1, {number}
+    sd t1, 0(t0)
+    li s0, 2000000
+1:  addi s0, s0, -1
+    bnez s0, 1b
+    ld a0, 0(t0)
+    j exit
+"""
+    configs = [VmConfig(f"guest{n}", program(source.format(number=n)), 16 << 20) for n in (11, 22, 33)]
+    hypervisor = Hypervisor(configs, engine())
+    hypervisor.run(100_000_000)
+    assert [vm.status for vm in hypervisor.vms] == [11, 22, 33]
+    assert all(vm.exits["supervisor timer interrupt"] >= 2 for vm in hypervisor.vms)
+
+
+def test_registers_of_guests_survive_a_switch():
+    """Every integer and floating-point register, fcsr, and the VS CSRs, across many slices."""
+    fill = "".join(f"    li x{n}, {n} * 1000 + {{number}}\n" for n in range(5, 32))
+    fill += "".join(f"    fmv.d.x f{n}, x{n}\n" for n in range(5, 32))
+    check = "".join(f"    li a0, {n} * 1000 + {{number}}\n    bne x{n}, a0, bad\n    fmv.x.d x{n}, f{n}\n    bne x{n}, a0, bad\n"
+                    for n in range(12, 32))
+    source = ("    li t0, 0x2000\n    csrs sstatus, t0\n" + fill + "    fsrm x0, x0\n    csrw sscratch, x31\n    li x1, 1500000\n"
+              "1:  addi x1, x1, -1\n    bnez x1, 1b\n" + check
+              + "    csrr a0, sscratch\n    li a1, 31000 + {number}\n    bne a0, a1, bad\n    li a0, 0\n    j exit\nbad: li a0, 1\n    j exit\n")
+    configs = [VmConfig(f"guest{n}", program(source.replace("{number}", str(n))), 16 << 20) for n in (1, 2)]
+    hypervisor = Hypervisor(configs, engine())
+    hypervisor.run(100_000_000)
+    assert [vm.status for vm in hypervisor.vms] == [0, 0]
+
+
+# Scripting.
+
+def test_hooks_see_exits_and_may_handle_them():
+    seen = []
+
+    def answer(vcpu, leaving):
+        match leaving:
+            case VsEcall() if leaving.eid == 0x0900_0000:
+                seen.append((vcpu.vm.name, leaving.arguments[0]))
+                vcpu.hart.x[10] = 77
+                vcpu["sepc"] = leaving.pc + 4
+                return True
+            case VirtualInstruction():
+                raise AssertionError
+        return False
+    run = boot("    li a7, 0x9000000\n    li a0, 5\n    ecall\n    j exit\n", hooks=[answer])
+    assert (seen, run.outcome.status) == ([("guest", 5)], 77)
+
+
+# Bad input.
+
+@pytest.mark.parametrize("memory", [0, 4096, 1 << 45])
+def test_absurd_memory_is_refused(memory):
+    with pytest.raises(BadInput):
+        Hypervisor([VmConfig("guest", program("    j .\n"), memory)], engine())
+
+
+def test_program_outside_memory_is_refused():
+    with pytest.raises(BadInput, match="--memory"):
+        Hypervisor([VmConfig("guest", program("    j .\n"), 1 << 20)], engine())
