@@ -1,7 +1,7 @@
 """Running: engines that execute a hart's instructions."""
 from __future__ import annotations
 
-from rvhyp.engine.core import HostUnsupported, Progress
+from rvhyp.engine.core import HostUnsupported, Progress, load_core
 
 ENGINES = ("interpreter", "reference")
 
@@ -21,4 +21,4 @@ def make_engine(name: str = "auto", progress: Progress | None = None):
     raise ValueError(f"no engine {name!r}; there are {', '.join(ENGINES)}")
 
 
-__all__ = ["ENGINES", "HostUnsupported", "Progress", "make_engine"]
+__all__ = ["ENGINES", "HostUnsupported", "Progress", "load_core", "make_engine"]

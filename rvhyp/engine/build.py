@@ -48,7 +48,7 @@ def fingerprint(name: str) -> str:
 
 
 def rules_text(progress: Callable[[int, int], None]) -> str:
-    """LLVM IR of all rules, compiled on all cores.  `progress(done, total)` is called as they come.
+    """LLVM IR of all rules, compiled on all cores.  `progress(done, total)` is called at the start and as they come.
 
     The IR of each rule is kept, so that a change of one rule recompiles one rule.
     """
@@ -59,12 +59,13 @@ def rules_text(progress: Callable[[int, int], None]) -> str:
     names = [name for name, rule in RULES.items() if not isinstance(rule, Dispatch)]
     keys = {name: fingerprint(name) for name in names}
     missing = [name for name in names if keys[name] not in known]
+    progress(len(names) - len(missing), len(names))
     batches = [missing[start:start + 8] for start in range(0, len(missing), 8)]
     if batches:
         with ProcessPoolExecutor(len(os.sched_getaffinity(0))) as pool:
             for batch in pool.map(compile_rules, batches):
                 known |= {keys[name]: text for name, text in batch.items()}
-                progress(sum(keys[name] in known for name in missing), len(missing))
+                progress(sum(key in known for key in keys.values()), len(names))
         cache.write(path, {}, json.dumps({key: known[key] for key in keys.values()}).encode())
     texts = [dispatch_text(name, rule) for name, rule in RULES.items() if isinstance(rule, Dispatch)]
     return "\n".join([NATIVE_TEXT, *texts, *(known[keys[name]] for name in names)])

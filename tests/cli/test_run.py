@@ -1,0 +1,268 @@
+"""rvhyp run, bare, demo: what a user sees, and every kind of bad input."""
+import json
+import os
+import pty
+import signal
+import struct
+import termios
+import time
+
+import pytest
+
+from rvhyp import assemble
+from tests.cli.terminal import COMMAND, Session, rvhyp
+
+
+def elf(source="_start: j .\n", base=0x8020_0000):
+    return bytearray(assemble(source, base).to_elf())
+
+
+def refused(result, *words):
+    """One clear message, status 2, no traceback."""
+    text = result.stderr.decode()
+    assert result.returncode == 2, text
+    assert text.startswith("rvhyp: ") and text.count("\n") == 1, text
+    assert "Traceback" not in text
+    for word in words:
+        assert word in text, text
+
+
+def test_hello():
+    result = rvhyp("run", "hello")
+    assert result.returncode == 0, result.stderr
+    assert b"Hello from a guest!" in result.stdout
+
+
+def test_tasks_under_sv39_with_timer_interrupts():
+    result = rvhyp("run", "tasks", "--stats")
+    assert result.returncode == 0, result.stderr
+    assert b"their results are right" in result.stdout
+    assert b"exits by cause" in result.stderr
+
+
+def test_selftest():
+    result = rvhyp("run", "selftest")
+    assert result.returncode == 0, result.stdout
+    assert b" 0 failed" in result.stdout
+
+
+def test_smp():
+    result = rvhyp("run", "smp", "--cpus", "3")
+    assert result.returncode == 0, result.stdout
+    assert b"3 hart" in result.stdout
+
+
+def test_demo_boots_three_guests_and_counts_their_exits():
+    result = rvhyp("demo")
+    text = result.stdout.decode()
+    assert result.returncode == 0, text
+    for guest in ("hello", "tasks", "selftest"):
+        assert any(line.startswith(guest) and " | " in line for line in text.splitlines())
+    header, *rows = text[text.index("exits by cause"):].splitlines()
+    assert header.split()[3:] == ["hello", "tasks", "selftest"]
+    table = {row.rsplit(None, 3)[0]: [int(n) for n in row.rsplit(None, 3)[1:]] for row in rows[:-1]}
+    assert [sum(column) for column in zip(*(row for name, row in table.items() if name != "all"), strict=True)] == table["all"]
+    assert all(count > 0 for count in table["ecall from VS-mode"])
+
+
+def test_piped_input_is_delivered_when_the_guest_asks():
+    result = rvhyp("run", "echo", input=b"one\ntwo\nquit\n")
+    assert result.returncode == 0, result.stderr
+    assert b"one" in result.stdout and b"two" in result.stdout and b"bye" in result.stdout
+
+
+def test_json():
+    result = rvhyp("run", "hello", "tasks", "--json", "-")
+    assert result.returncode == 0
+    document = json.loads(result.stdout)
+    assert [guest["name"] for guest in document["guests"]] == ["hello", "tasks"]
+    assert document["status"] == 0 and document["instructions"] > 1000
+
+
+def test_guest_that_makes_a_mistake():
+    result = rvhyp("run", "badaccess")
+    assert result.returncode == 3
+    for word in (b"load guest-page fault", b"VS-mode", b"not mapped"):
+        assert word in result.stderr
+
+
+def test_limits():
+    assert rvhyp("run", "badloop", "--max-instructions", "1000000").returncode == 124
+    start = time.monotonic()
+    assert rvhyp("run", "badloop", "--timeout", "1").returncode == 124
+    assert time.monotonic() - start < 20
+
+
+def test_bare_program():
+    result = rvhyp("bare", "bare-hello")
+    assert result.returncode == 0, result.stderr
+    assert result.stdout
+
+
+def test_versions_and_help():
+    assert rvhyp("--version").stdout.startswith(b"rvhyp, version ")
+    text = rvhyp("--help").stdout.decode()
+    assert "Examples" in text and "rvhyp run hello" in text
+    for verb in ("run", "bare", "demo", "conformance", "bench"):
+        assert rvhyp(verb, "--help").returncode == 0
+
+
+# Bad input.
+
+def broken_elfs():
+    good = elf()
+    phoff, = struct.unpack_from("<Q", good, 32)
+
+    def change(at, format, value):
+        data = elf()
+        struct.pack_into(format, data, at, value)
+        return bytes(data)
+    return {
+        "empty": b"", "text": b"#!/bin/sh\necho hello\n", "header only": bytes(good[:64]), "truncated table": bytes(good[:100]),
+        "truncated segment": bytes(good[:struct.unpack_from("<Q", good, phoff + 8)[0] + 2]),
+        "32-bit": change(4, "B", 1), "big-endian": change(5, "B", 2), "x86-64": change(18, "<H", 62),
+        "object": change(16, "<H", 1), "no segment": change(56, "<H", 0), "entry outside": change(24, "<Q", 0x9000_0000),
+        "outside memory": change(phoff + 24, "<Q", 0x4000_0000),
+        "too large": change(phoff + 40, "<Q", 1 << 60),
+    }
+
+
+@pytest.mark.parametrize("name", broken_elfs())
+@pytest.mark.parametrize("verb", ["run", "bare"])
+def test_broken_elf(tmp_path, verb, name):
+    path = tmp_path / "broken.elf"
+    path.write_bytes(broken_elfs()[name])
+    refused(rvhyp(verb, str(path)), "broken.elf")
+
+
+def test_unknown_guest():
+    refused(rvhyp("run", "helo"), "hello")
+    refused(rvhyp("run", "/nowhere/at/all.elf"), "no such file")
+
+
+def test_unreadable(tmp_path):
+    refused(rvhyp("run", str(tmp_path)), "directory")
+
+
+@pytest.mark.parametrize("memory", ["0", "1", "4K", "99999T"])
+def test_absurd_memory(memory):
+    refused(rvhyp("run", "hello", "--memory", memory))
+
+
+@pytest.mark.parametrize("isa", ["rv32imac", "rv64", "nonsense", "rv64imafdc_zfoo", "rv64imd"])
+def test_unknown_isa(isa):
+    refused(rvhyp("bare", "bare-hello", "--isa", isa))
+
+
+@pytest.mark.parametrize("arguments", [
+    ("run",), ("run", "hello", "--memory", "lots"), ("run", "hello", "--cpus", "0"), ("run", "hello", "--engine", "magic"), ("nonsense",),
+    ("run", "hello", "--timeout", "-1")])
+def test_bad_usage(arguments):
+    result = rvhyp(*arguments)
+    assert result.returncode == 2 and b"Traceback" not in result.stderr
+
+
+def test_json_to_nowhere():
+    refused(rvhyp("run", "hello", "--json", "/nowhere/at/all.json"), "/nowhere/at/all.json")
+
+
+# Interruption.
+
+@pytest.mark.parametrize("number, status", [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_signals_end_a_run_and_say_where_it_was(number, status):
+    with Session("run", "badloop") as session:
+        session.expect(b"looping")
+        time.sleep(0.2)
+        session.process.send_signal(number)
+        start = time.monotonic()
+        assert session.process.wait(10) == status
+        assert time.monotonic() - start < 2
+        assert b"bad_loop" in session.process.stderr.read()
+
+
+def test_terminal_is_restored():
+    master, slave = pty.openpty()
+    before = termios.tcgetattr(slave)
+    import subprocess
+    process = subprocess.Popen([*COMMAND, "run", "badloop"], stdin=slave, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    try:
+        seen = b""
+        while b"looping" not in seen:
+            seen += os.read(process.stdout.fileno(), 4096)
+        assert termios.tcgetattr(slave)[3] & termios.ECHO == 0
+        process.send_signal(signal.SIGINT)
+        assert process.wait(10) == 130
+        assert termios.tcgetattr(slave) == before
+    finally:
+        process.kill()
+        os.close(master)
+        os.close(slave)
+
+
+# The cache of compiled code.
+
+def core_file(folder):
+    core, = folder.glob("core-*")
+    return core
+
+
+@pytest.fixture
+def warm_cache(tmp_path):
+    """A private cache folder with the compiled core of this very code."""
+    from rvhyp.engine import cache, load_core
+    load_core()
+    source = cache.folder() / f"core-{cache.source_key()}"
+    folder = tmp_path / "cache"
+    folder.mkdir(mode=0o700)
+    copy = folder / source.name
+    copy.write_bytes(source.read_bytes())
+    copy.chmod(0o600)
+    rules = next(iter(cache.folder().glob("rules-*")), None)
+    if rules:
+        (folder / rules.name).write_bytes(rules.read_bytes())
+        (folder / rules.name).chmod(0o600)
+    return folder
+
+
+@pytest.mark.parametrize("damage", ["truncate", "flip", "empty", "writable by others", "link"])
+def test_damaged_cache_is_built_again(warm_cache, damage):
+    core = core_file(warm_cache)
+    data = core.read_bytes()
+    match damage:
+        case "truncate":
+            core.write_bytes(data[:1000])
+        case "flip":
+            core.write_bytes(data[:5000] + bytes([data[5000] ^ 1]) + data[5001:])
+        case "empty":
+            core.write_bytes(b"")
+        case "writable by others":
+            core.chmod(0o666)
+        case "link":
+            target = warm_cache / "elsewhere"
+            core.rename(target)
+            core.symlink_to(target)
+    result = rvhyp("run", "hello", env=os.environ | {"RVHYP_CACHE": str(warm_cache)})
+    assert result.returncode == 0, result.stderr
+    assert b"core compiled" in result.stderr
+    core = core_file(warm_cache)
+    assert not core.is_symlink() and core.stat().st_mode & 0o777 == 0o600
+    again = rvhyp("run", "hello", env=os.environ | {"RVHYP_CACHE": str(warm_cache)})
+    assert b"compiled" not in again.stderr
+
+
+def test_cache_folder_that_cannot_be_written(warm_cache):
+    core_file(warm_cache).unlink()
+    impossible = warm_cache / "file"
+    impossible.write_bytes(b"")
+    result = rvhyp("run", "hello", env=os.environ | {"RVHYP_CACHE": str(impossible / "below")})
+    assert result.returncode == 0, result.stderr
+
+
+def test_two_processes_build_at_once(warm_cache):
+    core_file(warm_cache).unlink()
+    environment = os.environ | {"RVHYP_CACHE": str(warm_cache)}
+    with Session("run", "hello", env=environment) as one, Session("run", "hello", env=environment) as two:
+        one.expect(b"Hello")
+        two.expect(b"Hello")
+        assert one.end() == two.end() == 0
+    assert core_file(warm_cache)
