@@ -3,7 +3,7 @@
     guests/*.S     kernels that run on SBI: under the monitor, or anywhere else where there is an SBI
     bare/*.S       programs in M-mode that speak to the host through `tohost`
     bench/*.c      the same, in C: benchmarks with a symbol `iterations`; built beforehand, in prebuilt/
-    include/*.S    what they share
+    include/       what they share
 
 A program is a file; its first line says what it does.  Adding one is adding the file (and, in C, building it).
 """
