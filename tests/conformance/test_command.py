@@ -212,7 +212,7 @@ def test_signals_end_it_at_once(endless, number, is_for_all, status, message):
     (os.killpg if is_for_all else os.kill)(endless.pid, number)
     start = time.monotonic()
     output, errors = endless.communicate(timeout=20)
-    assert time.monotonic() - start < 2
+    assert time.monotonic() - start < 5
     assert (endless.returncode, output, errors) == (status, "", message)
     assert all(map(is_gone, workers))
 

@@ -44,12 +44,21 @@ def test_results_are_in_order_of_names(jobs, workers):
     assert sorted(seen, key=lambda result: result.name) == results
 
 
-def test_results_are_told_when_they_are_there(jobs):
+def test_results_are_told_when_they_are_there(jobs, monkeypatch):
     """A long test does not hold back those that end before it."""
-    long = jobs(Config(max_instructions=1 << 60, timeout=0.5), a=programs.ENDLESS)
-    seen = []
-    run_all(long + jobs(b=programs.PASS, c=programs.PASS), workers=2, on_result=seen.append)
-    assert [result.name for result in seen] == ["b", "c", "a"]
+    run_test, others_are_told, seen = pool.run_test, multiprocessing.Event(), []
+
+    def run(job, engine):
+        assert job.test.name != "a" or others_are_told.wait(20)
+        return run_test(job, engine)
+
+    def tell(result):
+        seen.append(result.name)
+        if len(seen) == 2:
+            others_are_told.set()
+    monkeypatch.setattr(pool, "run_test", run)
+    run_all(jobs(a=programs.PASS, b=programs.PASS, c=programs.PASS), workers=2, on_result=tell)
+    assert seen == ["b", "c", "a"]
 
 
 def test_nothing_to_run():
@@ -79,7 +88,7 @@ def test_a_worker_that_does_not_answer_is_killed(jobs, monkeypatch):
     run_test = pool.run_test
     monkeypatch.setattr(pool, "run_test", lambda job, engine: time.sleep(60) if job.test.name == "b" else run_test(job, engine))
     start = time.monotonic()
-    results = run_all(jobs(Config(timeout=0.2), a=programs.PASS, b=programs.PASS, c=programs.PASS), workers=1)
+    results = run_all(jobs(a=programs.PASS) + jobs(Config(timeout=0.2), b=programs.PASS) + jobs(c=programs.PASS), workers=1)
     assert [result.verdict for result in results] == ["pass", "timeout", "pass"]
     assert "was killed" in results[1].detail and 0.4 <= time.monotonic() - start < 10
 

@@ -65,7 +65,7 @@ def test_limit_of_instructions_is_exact(judge):
 def test_limit_of_seconds(judge):
     result = judge(programs.ENDLESS, max_instructions=1 << 60, timeout=0.05)
     assert result.status is Status.TIMEOUT and result.detail.startswith("limit of 0.05 seconds, in M-mode at 0x80000000 <_start>")
-    assert 0.05 <= result.seconds < 5
+    assert 0.05 <= result.seconds < 20
 
 
 def test_trap_loop_says_where(judge):
