@@ -1,0 +1,1 @@
+"""Conformance: programs in the style of riscv-tests, run one by one on the bare board and judged."""

@@ -9,7 +9,6 @@ import mmap
 import platform
 import sys
 from collections.abc import Callable
-from functools import cache as once
 
 from rvhyp.engine import cache
 
@@ -72,9 +71,18 @@ def build(progress: Progress) -> tuple[dict, bytes]:
     return {"symbols": symbols, "exports": exports, "tables": tables}, bytes(payload)
 
 
-@once
+_core: Core | None = None
+
+
 def load_core(progress: Progress | None = None) -> Core:
-    """The core of this process, from the cache if it is there."""
+    """The core of this process, loaded once: from the cache if it is there, else built."""
+    global _core
+    if _core is None:
+        _core = _load(progress)
+    return _core
+
+
+def _load(progress: Progress | None) -> Core:
     check_host()
     path = cache.folder() / f"core-{cache.source_key()}"
     stored = cache.read(path)

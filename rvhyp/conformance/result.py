@@ -1,0 +1,51 @@
+"""What became of one test."""
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import Enum
+
+ENVIRONMENT = re.compile(r"(.+?)-(?:p|v|pm|pt)-")      # riscv-tests: <group>-<environment>-<test>
+
+
+class Status(Enum):
+    """How a test ended."""
+
+    PASS = "pass"
+    FAIL = "fail"                       # it said so, or it ended in a way that proves nothing
+    TRAP = "trap"                       # an exception that it did not handle
+    TIMEOUT = "timeout"                 # a limit, or it waits for ever
+    CRASH = "crash"                     # our own bug
+    ERROR = "error"                     # a file that cannot be run as a test
+    SKIP = "skip"                       # not for this machine, or a rule says so
+    NOT_SELECTED = "not-selected"
+
+    @property
+    def was_run(self) -> bool:
+        return self not in (Status.SKIP, Status.NOT_SELECTED)
+
+
+@dataclass(frozen=True)
+class Result:
+    """`number` is the test case that failed, if it said which; `detail` why, and where; `output` the end of its console."""
+
+    name: str
+    path: str
+    status: Status
+    number: int | None = None
+    instructions: int = 0
+    seconds: float = 0.0
+    detail: str = ""
+    output: str = ""
+
+    @property
+    def group(self) -> str:
+        """`rv64ui` of `rv64ui-p-add`; the folder of other names, or nothing."""
+        folder, _, base = self.name.rpartition("/")
+        match = ENVIRONMENT.match(base)
+        return match[1] if match else folder
+
+    @property
+    def verdict(self) -> str:
+        """The status as text: `pass`, `fail(3)`."""
+        return self.status.value if self.number is None else f"{self.status.value}({self.number})"

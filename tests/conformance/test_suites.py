@@ -1,0 +1,27 @@
+"""The official riscv-tests, built outside the project: RVHYP_SUITES is the folder that has riscv-tests."""
+import json
+import os
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from rvhyp.cli.conformance import conformance
+
+COUNTS = {"rv64ui": 108, "rv64um": 26, "rv64ua": 38, "rv64uc": 2, "rv64uf": 22, "rv64ud": 24, "rv64si": 7, "rv64mi": 17,
+          "hypervisor": 3, "hypervisor-svadu": 2}
+CONFIGURATION = Path(__file__).parents[2] / "riscv-tests"
+
+
+@pytest.mark.skipif("RVHYP_SUITES" not in os.environ, reason="RVHYP_SUITES names no folder with a built riscv-tests")
+def test_official_suite():
+    assert sum(COUNTS.values()) == 249
+    result = CliRunner().invoke(conformance, [
+        str(Path(os.environ["RVHYP_SUITES"], "riscv-tests", "isa")), "--rules", str(CONFIGURATION / "rules.toml"),
+        "--expected", str(CONFIGURATION / "expected.toml"), "--json", "-"])
+    assert result.exit_code == 0, result.stderr
+    tests = json.loads(result.stdout)["tests"]
+    assert Counter(test["group"] for test in tests if test["group"] in COUNTS) == COUNTS
+    assert Counter(test["group"] for test in tests if test["status"] == "pass" and test["group"] in COUNTS) == COUNTS
+    print(result.stderr)
