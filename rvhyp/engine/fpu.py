@@ -6,7 +6,7 @@ so every result that is a NaN becomes the canonical one.  What x86 cannot do exa
 """
 from __future__ import annotations
 
-from rvhyp.engine.trace import Symbol, Text
+from rvhyp.engine.trace import UNLIKELY, Symbol, Text
 from rvhyp.isa import softfloat
 
 TYPE = {32: "float", 64: "double"}
@@ -70,7 +70,18 @@ class HostFpu(RuleFpu):
     def mul(self, width, a, b): return self._arithmetic("fmul", width, a, b)
     def div(self, width, a, b): return self._arithmetic("fdiv", width, a, b)
     def sqrt(self, width, a): return self._arithmetic("sqrt", width, a)
-    def fma(self, width, a, b, c): return self._arithmetic("fma", width, a, b, c)
+
+    def fma(self, width, a, b, c):
+        """x86 raises no flag for infinity times zero plus a quiet NaN; RISC-V does: where the result is a NaN, the rule adds its flags."""
+        result = self._arithmetic("fma", width, a, b, c)
+        by_rule, done = self.text.new_label("nan"), self.text.new_label("on")
+        self.text.branch(result == CANONICAL_NAN[width], by_rule, done, UNLIKELY)
+        self.text.label(by_rule)
+        self._by_rule("fma", width, a, b, c)
+        self.text.line(f"br label %{done}")
+        self.text.label(done)
+        return result
+
 
     def _compare(self, intrinsic, condition, width, a, b):
         suffix = {32: "f32", 64: "f64"}[width]

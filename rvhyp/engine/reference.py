@@ -103,6 +103,9 @@ class Reference:
             hart.watch_hit = 0
             hart.reason = REASON_WATCH
             return 1
+        if hart.resync:
+            hart.resync = 0
+            return reschedule(hart)
         return 0
 
     @staticmethod

@@ -18,14 +18,13 @@ from rvhyp.engine.codepages import (
 from rvhyp.engine.fpu import DYNAMIC as HOST_DYNAMIC
 from rvhyp.engine.fpu import RTZ, HostFpu, RuleFpu
 from rvhyp.engine.tables import BY_RULE, DYNAMIC, HANDLERS, TRUNCATING, Handler
-from rvhyp.engine.trace import Symbol, Text, operand
+from rvhyp.engine.trace import LIKELY, UNLIKELY, Symbol, Text, operand
 from rvhyp.hart.access import HLV, HLVX, PLAIN
 from rvhyp.hart.state import FP_CLEAN, FP_MODE, FP_OFF, MIXED_ENTRIES, OFFSET, TLB_ENTRIES
 from rvhyp.isa.instruction import Instruction, Kind
 from rvhyp.isa.rule import RULES
 
 CONVENTION = "preserve_nonecc"
-LIKELY, UNLIKELY = "!4", "!5"
 ALIAS = {"hart": "!1", "uop": "!2", "guest": "!3"}
 METADATA = """
 !0 = !{!"riscv"}
@@ -640,6 +639,7 @@ def write_special() -> list[HandlerText]:
     continue_at(t, t.get("pc"), t.get("budget"))
 
     t = define("resume_slow")               # the page of pc is not in the fetch TLB
+    t.unlikely(t.get("budget") == 0, "out_of_budget")
     page = t.call("fetch_page")
     t.unlikely(t.get("fault") != 0, "fault")
     t.unlikely(page == 1, "step")
@@ -659,7 +659,8 @@ def write_special() -> list[HandlerText]:
     scratch = t.value(f"inttoptr i64 {t.get('scratch').name} to ptr")
     t.dispatch(scratch, t.get("budget") - 1)
 
-    t = define("out_of_budget")
+    t = define("out_of_budget")             # or after a device access: an interrupt may be due
+    t.put("resync", 0)
     t.unlikely(t.call("reschedule") != 0, "leave")
     t.tail("resume")
 
@@ -676,8 +677,8 @@ def write_special() -> list[HandlerText]:
         t = define(f"next.{length}")
         t.put("pc", t.get("pc") + length)
         t.put("budget", t.get("budget") - 1)
-        t.put("resync", 0)
         t.unlikely(t.get("watch_hit") != 0, "watched")
+        t.unlikely(t.get("resync") != 0, "out_of_budget")
         t.tail("resume")
 
     t = define("watched")

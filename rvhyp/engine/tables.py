@@ -46,8 +46,8 @@ def _compressible() -> set[str]:
 def _variants(instruction: Instruction) -> list[str]:
     if instruction.kind in LOCAL_KINDS:
         return ["", "local"]                            # numbers follow each other: `localise` adds 1
-    if instruction.has_rounding_mode:
-        return [DYNAMIC, TRUNCATING, BY_RULE] if instruction.name.startswith("fcvt") else [DYNAMIC, BY_RULE]
+    if instruction.has_rounding_mode:                   # hosts truncate to an integer in any mode
+        return [DYNAMIC, TRUNCATING, BY_RULE] if "rd" in instruction.fields else [DYNAMIC, BY_RULE]
     return [""]
 
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from rvhyp.isa.word import MASK64
 
+LIKELY, UNLIKELY = "!4", "!5"           # branch weights, metadata of the module
+
 
 class Text:
     """Lines of one LLVM function under construction."""

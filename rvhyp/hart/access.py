@@ -88,6 +88,7 @@ def device_access(h, pa, size, is_write, value, va, access, mode):
     if h.mmio_done:
         done = h.mmio_done
         h.mmio_done = 0
+        h.resync = 1                        # the device may have raised an interrupt, or set the timer
         return h.mmio_value if done == MMIO_OK else access_fault(h, va, access, mode >> 2)
     if (size & (size - 1)) | (pa & (size - 1)):
         return access_fault(h, va, access, mode >> 2)       # devices take naturally aligned accesses only
@@ -235,7 +236,7 @@ def store(h, va, size, value, flavour):
 def atomic_target(h, va, size, access):
     """Translate an atomic's address; remembers it in amo_spa and amo_host."""
     mode = effective_mode(h)
-    pa = translate(h, va, 1, access, mode, 0)
+    pa = translate(h, va, 1 if va & (size - 1) else size, access, mode, 0)
     if h.fault:
         return 0
     if va & (size - 1):

@@ -521,9 +521,10 @@ def write_mcountinhibit(h, number, value):
     """A counter keeps its value when it stops and when it goes on."""
     cycle = counted(h, CY, h.cycle_offset)
     instret = counted(h, IR, h.instret_offset)
+    retired = h.slice_end - h.budget
     h.mcountinhibit = value & (CY | IR)
-    h.cycle_offset = offset_for(h, CY, cycle + 1)
-    h.instret_offset = offset_for(h, IR, instret + 1)
+    h.cycle_offset = cycle if value & CY else cycle - retired
+    h.instret_offset = instret if value & IR else instret - retired
 
 
 # Floating point.

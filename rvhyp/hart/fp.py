@@ -31,9 +31,13 @@ def fp_dirty(h):
 
 @rule
 def collect_flags(h):
-    """Move the flags that the host's unit accrued to fflags, and give it the rounding mode of frm."""
-    h.fflags = h.fflags | host_flags()
-    set_host_mode(h.frm if h.frm <= LAST_HOST_MODE else 0)
+    """Move the flags that the host's unit accrued to fflags, and give it the rounding mode of frm.
+
+    Outside the engine the unit is Python's own.
+    """
+    if h.running:
+        h.fflags = h.fflags | host_flags()
+        set_host_mode(h.frm if h.frm <= LAST_HOST_MODE else 0)
 
 
 @rule

@@ -4,7 +4,7 @@ from rvhyp.hart.state import REASON_BUDGET, REASON_WFI
 from rvhyp.hart.tlb import update_contexts
 from rvhyp.hart.trap import enter_trap, illegal, sret, virtual
 from rvhyp.isa.cause import M, U
-from rvhyp.isa.csr import ENVCFG_STCE, HSTATUS_VTW, MSTATUS_MIE, MSTATUS_SIE, MSTATUS_TW
+from rvhyp.isa.csr import ENVCFG_STCE, HSTATUS_VTW, MISA_H, MSTATUS_MIE, MSTATUS_SIE, MSTATUS_TW
 from rvhyp.isa.rule import host_flags, rule, set_host_mode
 from rvhyp.isa.word import div_u
 
@@ -36,14 +36,16 @@ def vs_stce(h):
 @rule
 def pending_at(h, now):
     """mip at a time in ticks: wires, software bits and timer comparisons."""
-    mip = h.wires | h.software_interrupts | h.hvip
+    mip = h.wires | h.software_interrupts
+    if MISA_H.get(h.misa):
+        mip |= h.hvip
     if now >= h.mtimecmp:
         mip |= MTIP
     if menvcfg_stce(h):
         mip &= ~STIP
         if now >= h.stimecmp:
             mip |= STIP
-        if vs_stce(h):
+        if (vs_stce(h) != 0) & (MISA_H.get(h.misa) != 0):
             if now + h.htimedelta >= h.vstimecmp:
                 mip |= VSTIP
     return mip
@@ -57,11 +59,9 @@ def pending(h):
 
 @rule
 def ticks_until(now, event):
-    """Ticks to an event in the future; FAR if it has passed or is out of sight."""
-    if event <= now:
-        return FAR
+    """Ticks to an event in the future; FAR if it has passed or is out of sight.  A clock wraps: the guest's may start below 0."""
     distance = event - now
-    return distance if distance < FAR else FAR
+    return distance if (distance != 0) & (distance < FAR) else FAR
 
 
 @rule
@@ -146,6 +146,7 @@ def reschedule(h):
 def begin(h):
     """Start running at h.pc: what Python changed since the engine left takes effect.  1 if there is nothing to run."""
     set_host_mode(h.frm if h.frm <= LAST_HOST_MODE else 0)
+    h.running = 1
     h.fault = 0
     h.resync = 0
     h.reason = 0
@@ -154,7 +155,9 @@ def begin(h):
     update_contexts(h)
     update_fp_gate(h)
     if h.mmio_done:
-        return 0                    # the instruction that made the access must finish before anything else happens
+        h.slice_end = h.slice_end - h.budget + 1
+        h.budget = 1                # the instruction that made the access must finish before anything else happens
+        return 0
     return reschedule(h)
 
 
@@ -163,6 +166,7 @@ def end(h):
     """The engine leaves: collect the floating-point flags and give the host its unit back.  Why it left."""
     h.fflags = h.fflags | host_flags()
     set_host_mode(0)
+    h.running = 0
     return h.reason
 
 
@@ -182,9 +186,11 @@ def finish_system(h):
     h.resync = 0
     update_contexts(h)
     waiting = h.reason == REASON_WFI
+    h.reason = 0
     leave = reschedule(h)
-    if waiting & (leave == 0):
+    if waiting:
         if (pending(h) & h.mie) == 0:
+            h.reason = REASON_WFI       # also at the end of the quantum: a wait is not forgotten
             return 1
     return leave
 

@@ -37,7 +37,7 @@ def pmp_permissions(h, pa, size, prv):
                 ones = address ^ (address + 1)
                 low = (address & ~ones) << 2
                 high = low + ((ones + 1) << 2)
-            if (pa < high) & (last >= low):
+            if (pa < high) & (last >= low) & (low < high):
                 if (pa < low) | (last >= high):
                     return MIXED
                 if (prv == M) & (CFG_L.get(config) == 0):

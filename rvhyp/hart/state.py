@@ -49,6 +49,8 @@ _FIELDS = [
     ("leaf_bits", 1),
     # Not 0 where a floating-point instruction may not simply run: see FP_* below.
     ("fp_gate", 1), ("fflags_before", 1),
+    # Not 0 while the engine runs: the host's floating-point unit is the hart's.
+    ("running", 1),
     # Interrupt wires (bits of mip), software-set bits of mip, the clock.
     ("wires", 1), ("software_interrupts", 1),
     ("cycles_per_tick", 1), ("skipped_cycles", 1), ("mtimecmp", 1),

@@ -73,7 +73,7 @@ def context_key(h, mode, is_data):
 
 @rule
 def context_slot(h, key):
-    """Host address of the context's slot; a context without an id gets a fresh one."""
+    """Host address of the context's slot; a context without an id gets a fresh one, and a slot that is not in use."""
     first = h + CONTEXT_TABLE + ((key * 0x9E37_79B9_7F4A_7C15) >> 58) * (SLOT * WAYS)
     way = 0
     while way < WAYS:
@@ -81,7 +81,11 @@ def context_slot(h, key):
             return first + way * SLOT
         way += 1
     h.next_context += 1
-    slot = first + (h.next_context & (WAYS - 1)) * SLOT
+    way = h.next_context
+    slot = first + (way & (WAYS - 1)) * SLOT
+    while (slot == h.fetch_slot) | (slot == h.data_slot):
+        way += 1
+        slot = first + (way & (WAYS - 1)) * SLOT
     store64(slot, key)
     store64(slot + 8, h.next_context << 3)
     store64(slot + 16, INVALID)
