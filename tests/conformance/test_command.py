@@ -115,6 +115,8 @@ def test_rules(folder):
     assert result.stdout.startswith("endless: timeout, limit of 1,000 instructions, in M-mode at 0x80000000 <_start>\n"
                                     "rv64um-p-mul: skip, no\n")
     assert "limit of 500 instructions" in invoke(folder, "--rules", rules, "--max-instructions", 500).stdout
+    assert "limit of 0.1 seconds" in invoke(folder, "--rules", rules, "--max-instructions", 1 << 60, "--timeout", 0.1,
+                                            "--select", "endless").stdout
 
 
 def test_bad_input(folder, tmp_path):
@@ -167,8 +169,9 @@ def endless(tmp_path):
     while len(workers_of(process.pid)) < 2:
         assert process.poll() is None and time.monotonic() < deadline
         time.sleep(0.02)
+    workers = workers_of(process.pid)
     yield process
-    for pid in {process.pid, *workers_of(process.pid)}:
+    for pid in (process.pid, *workers):
         try:
             os.kill(pid, signal.SIGKILL)
         except ProcessLookupError:

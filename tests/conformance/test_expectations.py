@@ -77,6 +77,7 @@ def test_the_command_line_counts_more(file):
     ("[[rule]]\nname = 'a'\ntimeout = true", "timeout must be a number greater than 0"),
     ("[[rule]]\nname = 'a'\nmax-instructions = 1.5", "max-instructions must be a whole number greater than 0, not 1.5"),
     ("[[rule]]\nname = 'a'\nmax-instructions = -1", "max-instructions must be a whole number"),
+    ("[[rule]]\nname = 'a'\nmax-instructions = true", "max-instructions must be a whole number"),
     ("[[rule]]\nname = 'a'\nskip = false", "skip must be text"),
     ("[[rule]", "is not TOML"),
     (b"\xff", "is not UTF-8 text"),

@@ -104,6 +104,23 @@ def test_a_worker_that_was_killed_while_it_waited(jobs):
     assert [result.verdict for result in results] == ["pass", "crash", "pass"]
 
 
+def test_a_result_that_comes_with_the_deadline_counts(jobs):
+    worker = pool.Worker("auto")
+    try:
+        worker.give(*jobs(a=programs.PASS))
+        assert worker.connection.poll(20)
+        worker.deadline = 0.0
+        assert [(who, result.verdict) for who, result in pool._finished([worker])] == [(worker, "pass")]
+    finally:
+        worker.kill()
+
+
+def test_ctrl_c_is_not_for_workers(jobs, monkeypatch):
+    run_test = pool.run_test
+    monkeypatch.setattr(pool, "run_test", lambda job, engine: os.kill(os.getpid(), signal.SIGINT) or run_test(job, engine))
+    assert run_all(jobs(a=programs.PASS))[0].verdict == "pass"
+
+
 def test_an_exception_ends_the_workers(jobs):
     def fail(result):
         raise KeyError
