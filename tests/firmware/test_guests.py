@@ -121,7 +121,7 @@ def test_selftest(elf, options):
     ("paging", "    sd      t0, (t1)\n    sfence.vma s0\n", "    sd      t0, (t1)\n"),
     ("interrupts", "    li      t0, 5000\n", "    li      t0, 5000\n    ebreak\n"),
     ("sbi", ".equ NO_HART, 1000", ".equ NO_HART, 0"),
-], ids=["a wrong result", "a wrong instruction", "no trap", "a wild store", "no fence", "a trap", "a hart that is there"])
+], ids=["a wrong result", "a wrong instruction", "no trap", "a wild store", "no fence", "a trap", "a known hart"])
 def test_selftest_notices(elf, including, old, new):
     run = on_qemu(elf("selftest", changed("selftest", old, new, f"selftest/{including}.S")))
     results = [line.split()[0] for line in run.lines if line.startswith(("ok ", "FAILED "))]
