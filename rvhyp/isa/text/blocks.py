@@ -48,7 +48,7 @@ class Macro(NamedTuple):
             p = re.fullmatch(r"(\w+)(?::(req|vararg))?(?:\s*=\s*(.*))?", text)
             if not p:
                 raise ValueError(f"{text!r} is not a macro parameter")
-            parameters.append((p[1], p[2] or "", p[3] or ""))
+            parameters.append((p[1], p[2] or "", unquoted(p[3] or "")))
         return cls(m[1], tuple(parameters), body)
 
     def bind(self, operands: str) -> dict[str, str]:
