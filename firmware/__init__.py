@@ -77,8 +77,9 @@ def load(name: str) -> bytes:
 def _assembled(program: Firmware) -> bytes:
     from rvhyp.isa.text import assemble
     base = GUEST_BASE if program.kind == "guest" else BARE_BASE
-    return assemble(program.source.read_text(encoding="utf-8"), base, program.source.name, include=_included).to_elf()
+    return assemble(program.source.read_text(encoding="utf-8"), base, program.source.name, include=included).to_elf()
 
 
-def _included(name: str) -> str:
+def included(name: str) -> str:
+    """The text that `.include "name"` stands for in our programs."""
     return (FOLDER / "include" / name).read_text(encoding="utf-8")

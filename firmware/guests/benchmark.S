@@ -1,7 +1,7 @@
 # Measures its own speed: how many instructions in how much time.
 #
-# A turn of the loop is 14 instructions: arithmetic, a load, a store, branches.  They are counted by knowing the loop, since the
-# counter of instructions may be closed to a guest.
+# A turn of the loop is 14 instructions: arithmetic, a load, a store, branches.  They are counted by knowing the loop,
+# since the counter of instructions may be closed to a guest.
 
     .include "sbi.S"
     .include "console.S"

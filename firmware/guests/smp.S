@@ -27,7 +27,7 @@
 
 # fail "text"
     .macro fail text
-    print   \text
+    print   "\text"
     j       failed
     .endm
 

@@ -12,7 +12,7 @@ console_mode:   .dword 0                # 0 not asked yet, 1 debug console, 2 le
 # print "text": of a constant.
     .macro print text
     .pushsection .rodata
-text\@: .asciz \text
+text\@: .asciz "\text"
     .popsection
     la      a0, text\@
     call    print_string

@@ -24,7 +24,7 @@ hart_0:
 # print "text": of a constant.
     .macro print text
     .pushsection .rodata
-text\@: .asciz \text
+text\@: .asciz "\text"
     .popsection
     la      a0, text\@
     call    print_string

@@ -126,6 +126,23 @@ def test_macros():
     """) == bytes([1, 7, 1, 2, 4, 3, 2, 120, 122, 8, 9, 0, 0, 3, 2, 1])
 
 
+def test_quotes_around_arguments():
+    """As in the GNU assembler: they hold an argument together, and are no part of it, but in what is left over."""
+    assert data("""
+        .macro text of, more="z", rest:vararg
+        .ascii "\\of\\more"
+        .byte 0\\rest
+        .endm
+        text "a, b (c"
+        text more="y", of="x\\n"
+        text "1", 2, + 3
+        .irp each, "4, 5", 6
+        .byte \\each
+        .endr
+    """) == b"a, b (cz\0" b"x\ny\0" b"12\3" b"\4\5\6"
+    assert data('.macro all of:vararg\n.ascii \\of\n.endm\nall "a", "b"') == b"ab"
+
+
 def test_macros_without_commas_and_before_instructions():
     program = assemble(".macro add2 x y\n add \\x, \\x, \\y\n.endm\n.macro ret\n nop\n.endm\n add2 a0, a1\n ret")
     assert program.code == bytes.fromhex("3305b500 13000000")

@@ -13,7 +13,7 @@
     .dword check\@, name\@
     .popsection
     .pushsection .rodata
-name\@: .asciz \name
+name\@: .asciz "\name"
     .popsection
 check\@:
     .endm

@@ -1,6 +1,7 @@
 # Paging (Sv39): permissions, faults and what they report, accessed and dirty bits, fences, address spaces.
 #
-# The window is 2 MiB of virtual addresses whose page table the checks fill in; devices and RAM are mapped to themselves.
+# The window is 2 MiB of virtual addresses, whose page table the checks fill in; devices and RAM are mapped to
+# themselves.
 
     .equ WINDOW, 4 * GIB
 

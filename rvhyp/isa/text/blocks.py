@@ -48,17 +48,17 @@ class Macro(NamedTuple):
             p = re.fullmatch(r"(\w+)(?::(req|vararg))?(?:\s*=\s*(.*))?", text)
             if not p:
                 raise ValueError(f"{text!r} is not a macro parameter")
-            parameters.append((p[1], p[2] or "", p[3] or ""))
+            parameters.append((p[1], p[2] or "", unquoted(p[3] or "")))
         return cls(m[1], tuple(parameters), body)
 
     def bind(self, operands: str) -> dict[str, str]:
-        """The text of each parameter in a call: by position or `name=text`."""
+        """The text of each parameter in a call: by position or `name=text`, without the quotes around it."""
         names = [name for name, _, _ in self.parameters]
         values, given, position = {}, list(split_operands(operands)), 0
         while given:
             m = re.fullmatch(r"(\w+)\s*=(?!=)\s*(.*)", given[0])
             if m and m[1] in names:
-                values[m[1]] = m[2]
+                values[m[1]] = unquoted(m[2])
                 given.pop(0)
                 continue
             if position == len(names):
@@ -66,7 +66,7 @@ class Macro(NamedTuple):
             if self.parameters[position][1] == "vararg":
                 values[names[position]] = ", ".join(given)
                 break
-            values[names[position]] = given.pop(0)
+            values[names[position]] = unquoted(given.pop(0))
             position += 1
         for name, kind, default in self.parameters:
             if not values.get(name):
@@ -78,6 +78,11 @@ class Macro(NamedTuple):
     def expand(self, operands: str, call: Line, count: int) -> list[Line]:
         """The body of one call; `count` is what `\\@` becomes."""
         return substitute(self.body, self.bind(operands) | {"@": str(count)}, call)
+
+
+def unquoted(text: str) -> str:
+    """An argument in quotes, which may have commas and spaces, without them."""
+    return text[1:-1] if len(text) > 1 and text[0] == text[-1] == '"' else text
 
 
 _REFERENCE = re.compile(r"\\(\(\)|@|\w+)")
@@ -110,7 +115,7 @@ def irp(p: Pass, operands: str, body: list[Line]) -> None:
     name, *values = split_operands(operands) or ("",)
     call = p.line
     for value in values:
-        p.run(substitute(body, {name: value}, call))
+        p.run(substitute(body, {name: unquoted(value)}, call))
 
 
 BLOCKS: dict[str, Callable[[Pass, str, list[Line]], None]] = {".macro": macro, ".rept": rept, ".irp": irp}
