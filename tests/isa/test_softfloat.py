@@ -115,7 +115,7 @@ def operands(operation):
 
 modes = st.sampled_from(sorted(MODES))
 OPERATIONS = sorted(name for name, member in vars(Fpu).items() if callable(member) and not name.startswith("_"))
-many = settings(max_examples=600, derandomize=True, deadline=None, database=None)
+many = settings(max_examples=400, derandomize=True, deadline=None, database=None)
 
 
 def perform(operation, rm, *arguments):
