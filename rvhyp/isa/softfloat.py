@@ -97,6 +97,7 @@ def f_overflow(h, width, sign, rm):
 def f_pack(h, width, sign, field, significand, rm):
     """A significand whose leading one is bit 63 rounded into a format; `field` is the exponent field it asks for.
 
+    Where that lies above the format it is below 2**12, so nothing of it is shifted out before it is found to overflow.
     "Tininess is detected after rounding" (21.4): as if the exponent had no lower bound.
     """
     fraction_bits = f_fraction_bits(width)
@@ -106,8 +107,6 @@ def f_pack(h, width, sign, field, significand, rm):
         tiny = word(field != 0 or f_nearest(rm, sign, significand, drop) >> (fraction_bits + 1) == 0)
         significand = f_shift_low(0, significand, 1 - field)
         field = 1
-    if field > f_infinity(width) >> fraction_bits:
-        return f_overflow(h, width, sign, rm)
     magnitude = ((field - 1) << fraction_bits) + f_nearest(rm, sign, significand, drop)
     if magnitude >= f_infinity(width):
         return f_overflow(h, width, sign, rm)

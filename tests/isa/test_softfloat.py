@@ -1,10 +1,12 @@
 """Floating point: the rules against exact fractions, the host's arithmetic and Berkeley SoftFloat, which Spike has."""
 import ctypes
 import importlib.util
+import math
 import operator
 from fractions import Fraction
-from functools import cache
+from functools import partial
 from pathlib import Path
+from random import Random
 from types import SimpleNamespace
 
 import numpy
@@ -22,76 +24,98 @@ from tests.isa.exact_float import CANONICAL_NAN, PRECISION, Exact
 MODES = {RNE: "RNE", RTZ: "RTZ", RDN: "RDN", RUP: "RUP", RMM: "RMM"}
 
 
-# Operands: corners, and operands that are near what makes a result exact, halfway, tiny or zero.
+# Operands: corners, and operands near those that make a result exact, halfway, tiny or zero.
 
-nudges = st.tuples(st.integers(-2, 2), st.integers(0, 1))
-widths = st.sampled_from(sorted(PRECISION))
-modes = st.sampled_from(sorted(MODES))
-integer_formats = st.tuples(st.sampled_from((32, 64)), st.integers(0, 1))
+WIDTHS = sorted(PRECISION)
 
 
-def nudged(width, bits, nudge):
-    """A pattern moved by a few units in the last place, and perhaps negated."""
-    units, flip = nudge
-    return (bits + units ^ flip << (width - 1)) & ((1 << width) - 1)
+def nudged(random: Random, width, bits):
+    """A pattern, or one a few units in the last place away."""
+    return (bits + random.choice((0, 0, 0, -2, -1, 1, 2))) & ((1 << width) - 1)
 
 
-@cache
-def patterns(width):
-    """Bit patterns of a format."""
+def any_pattern(random: Random, width):
+    """A pattern of a format: most of them near 1 in size, but none of the corners is rare."""
     size = PRECISION[width] - 1
-    top, bias, ones = (1 << (width - 1 - size)) - 1, Exact(width, RNE).emax, (1 << size) - 1
-    corner = st.sampled_from((0, 1, bias, top - 1, top))
-    middle = st.integers(max(1, bias - size - 3), min(top - 1, bias + size + 3))
-    field = st.one_of(middle, middle, corner, st.integers(0, top))
-    single_bits = [1 << place for place in range(size)]
-    low_ones = [(1 << count) - 1 for count in range(size)]
-    fraction = st.one_of(st.sampled_from(single_bits + low_ones + [ones ^ low for low in low_ones]),
-                         st.integers(0, ones))
-    made = st.tuples(field, fraction, st.integers(0, 1)).map(
-        lambda t: t[0] << size | t[1] | t[2] << (width - 1))
-    power = st.tuples(field, nudges).map(lambda t: nudged(width, t[0] << size, t[1]))
-    return st.one_of(made, power)
+    sign = random.getrandbits(1) << (width - 1)
+    if random.randrange(10) == 0:
+        return sign | random.choice((0, 0, Exact(width, RNE).infinity(0), CANONICAL_NAN[width]))
+    top, ones = (1 << (width - 1 - size)) - 1, (1 << size) - 1
+    near_one = Exact(width, RNE).emax + random.randint(-size - 3, size + 3)
+    field = random.choice((0, top, 1, top - 1, random.randint(1, top - 1)) + (min(max(near_one, 1), top - 1),) * 7)
+    low_ones = ones >> random.randint(0, size)
+    fraction = random.choice((0, 0, ones, low_ones, ones ^ low_ones, low_ones + 1 & ones, random.getrandbits(size)))
+    return sign | nudged(random, width - 1, field << size | fraction)
 
 
-@st.composite
-def operands(draw, operation):
+def any_integer(random: Random):
+    """A word of any length, near a power of two or not, negative or not."""
+    size = random.randint(0, 63)
+    magnitude = random.choice((random.getrandbits(size + 1), nudged(random, 64, 1 << size)))
+    return random.choice((magnitude, -magnitude)) & MASK64
+
+
+# The operand that makes the exact result t, from the values of the others.
+SOLUTIONS = {
+    "add": lambda t, a: t - a,
+    "sub": lambda t, a: a - t,
+    "mul": lambda t, a: t / (a or 1),
+    "div": lambda t, b: t * b,
+    "sqrt": lambda t: t * t,
+    "fma": lambda t, a, b: t - a * b,
+}
+
+
+def solution(random: Random, operation, width, others):
+    """An operand near the one that makes the result a number, or halfway between two; or any operand."""
+    exact = Exact(width, RTZ)
+    values = [exact.signed(bits) for bits in others]
+    if random.randrange(4) == 0 or not all(isinstance(value, Fraction) for value in values):
+        return any_pattern(random, width)
+    least_normal, largest = 1 << (PRECISION[width] - 1), exact.infinity(0) - 1
+    rounded = exact.round_signed(Fraction(math.prod(values)), 0)
+    base = random.choice((0, least_normal, largest, rounded, rounded, any_pattern(random, width)))
+    target = exact.signed(base)
+    if random.getrandbits(1):
+        target += (target - exact.signed(base - 1 & (1 << width) - 1)) / 2
+    if not isinstance(target, Fraction):
+        return base
+    return nudged(random, width, exact.round_signed(SOLUTIONS[operation](target, *values), 0))
+
+
+def arguments(operation, random: Random):
     """The arguments of a method of `Fpu`, format first."""
-    width = draw(widths)
-    toward_zero = Exact(width, RTZ)
-
-    def any_pattern():
-        return draw(patterns(width))
-
-    def any_or_near(bits):
-        nudge = draw(st.none() | nudges)
-        return nudged(width, bits, nudge) if nudge else any_pattern()
-
+    width = random.choice(WIDTHS)
+    a = any_pattern(random, width)
+    integer_format = random.choice((32, 64)), random.getrandbits(1)
     if operation == "from_int":
-        integer = nudged(64, 1 << draw(st.integers(0, 63)), draw(nudges))
-        integer = draw(st.just(integer) | st.integers(0, MASK64)) >> draw(st.integers(0, 63))
-        return width, integer, *draw(integer_formats)
+        return width, any_integer(random), *integer_format
     if operation == "to_int":
-        halves = Fraction(draw(st.integers(-9, 9)) + (1 << draw(st.integers(4, 65))), 2)
-        return width, any_or_near(toward_zero.round(0, halves)), *draw(integer_formats)
+        halves = Exact(width, RTZ).round(random.getrandbits(1), Fraction(any_integer(random), 2))
+        return width, random.choice((a, nudged(random, width, halves))), *integer_format
     if operation == "convert":
-        return draw(widths), width, any_pattern()
-    a = any_pattern()
+        return random.choice(WIDTHS), width, a
     if operation == "classify":
         return width, a
     if operation == "sqrt":
-        return width, any_or_near(toward_zero.mul(a, a))
-    if operation not in ("mul", "div", "fma"):
-        return width, a, any_or_near(a)
-    b = any_pattern()
-    if operation == "mul":
-        return width, a, b
-    product = any_or_near(toward_zero.mul(a, b))
-    return (width, product, b) if operation == "div" else (width, a, b, product)
+        return width, solution(random, operation, width, ())
+    if operation == "div":
+        return width, solution(random, operation, width, [a]), a
+    b = any_pattern(random, width)
+    if operation == "fma":
+        return width, a, b, solution(random, operation, width, [a, b])
+    if operation in SOLUTIONS:
+        return width, a, solution(random, operation, width, [a])
+    return width, a, random.choice((b, nudged(random, width, a), nudged(random, width, a) ^ 1 << (width - 1)))
 
 
+def operands(operation):
+    return st.randoms(use_true_random=True).map(partial(arguments, operation))
+
+
+modes = st.sampled_from(sorted(MODES))
 OPERATIONS = sorted(name for name, member in vars(Fpu).items() if callable(member) and not name.startswith("_"))
-many = settings(max_examples=300, derandomize=True, deadline=None, database=None)
+many = settings(max_examples=400, derandomize=True, deadline=None, database=None)
 
 
 def perform(operation, rm, *arguments):
@@ -239,9 +263,13 @@ SAYINGS = [
     ("mul", (64, 0x0010_0000_0000_0000, 0x3FEF_FFFF_FFFF_FFFF), RNE, 0x0010_0000_0000_0000, NX | UF),
     ("div", (64, 0x3FF0_0000_0000_0000, 0x8000_0000_0000_0000), RNE, 0xFFF0_0000_0000_0000, DZ),
     ("sqrt", (64, 0x8000_0000_0000_0000), RNE, 0x8000_0000_0000_0000, 0),
+    # A root that is exact to the 60th digit, and no further.
+    ("sqrt", (64, 0x3FF3_DE2C_083A_CAF5), RUP, 0x3FF1_D450_558D_5316, NX),
     # Overflow goes no further than the rounding mode does.
     ("add", (64, 0x7FEF_FFFF_FFFF_FFFF, 0x7FEF_FFFF_FFFF_FFFF), RTZ, 0x7FEF_FFFF_FFFF_FFFF, OF | NX),
     ("add", (64, 0x7FEF_FFFF_FFFF_FFFF, 0x7FEF_FFFF_FFFF_FFFF), RUP, 0x7FF0_0000_0000_0000, OF | NX),
+    # A product of 0 leaves the addend as it is, however large the other factor.
+    ("fma", (64, 0, 0x7FEF_FFFF_FFFF_FFFF, 1), RNE, 1, 0),
     # x - x is +0, and -0 when rounding down.
     ("sub", (16, ONE, ONE), RNE, 0, 0),
     ("sub", (16, ONE, ONE), RDN, NEGATIVE, 0),
