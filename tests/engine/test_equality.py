@@ -65,6 +65,7 @@ def test_floating_point_on_all_pairs_of_modes_and_formats(name, count):
     check()
 
 
+@pytest.mark.long
 @sizes(150, 4000)
 def test_anything_in_any_mode(count):
     """Words of all kinds and of none, in every mode, with random delegation, gates and interrupts, in random slices."""
@@ -75,6 +76,7 @@ def test_anything_in_any_mode(count):
     check()
 
 
+@pytest.mark.long
 @sizes(100, 3000)
 def test_slices_do_not_matter(count):
     """One run, and the same in slices of 1, 2, 3 ... instructions."""
