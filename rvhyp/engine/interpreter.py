@@ -21,6 +21,8 @@ class CodePool:
     """Memory of decoded pages, shared by the harts of a machine, and the scratch page for single steps."""
 
     def __init__(self, size: int = POOL_BYTES):
+        if size < PAGE_BYTES:
+            raise ValueError(f"a pool of {size} bytes has no room for one decoded page of {PAGE_BYTES}")
         self._map = mmap.mmap(-1, HEADER_BYTES + WORK_BYTES + PAGE_BYTES + size,
                               flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | MAP_NORESERVE)
         self.address = ctypes.addressof(ctypes.c_char.from_buffer(self._map))

@@ -132,12 +132,11 @@ def code_written(h, page, pa, size):
 
 @rule
 def forget_code(h, page):
-    """Mark every slot of a page undecoded, with nothing to count."""
+    """Mark every slot of a page undecoded, with nothing to count.  Operands stay: the uop that stored still wants its own."""
     undecoded = load64(page + HEADER_UNDECODED)
     slot = 0
     while slot < SLOTS:
         store64(page + (slot << 4), undecoded)
-        store64(page + (slot << 4) + 8, 0)
         slot += 1
     slot = 0
     while slot < SLOTS:

@@ -58,8 +58,11 @@ class Word(int):
         return int(self) - ((int(self) >> 63) << 64)
 
     # What the vocabulary functions below ask of a word.
-    def sext(self, width): return u64((int(self) & (1 << width) - 1) - ((int(self) >> width - 1 & 1) << width))
-    def zext(self, width): return _new(Word, int(self) & (1 << width) - 1)
+    def sext(self, width):
+        width = int(width)
+        return u64((int(self) & (1 << width) - 1) - ((int(self) >> width - 1 & 1) << width))
+
+    def zext(self, width): return _new(Word, int(self) & (1 << int(width)) - 1)
     def sra(self, count): return u64(self.signed >> _shift_count(count))
     def lt_s(self, other): return self.signed < u64(other).signed
     def mulhu(self, other): return _new(Word, int(self) * int(other) >> 64)

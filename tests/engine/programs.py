@@ -17,18 +17,21 @@ SOURCES, TARGETS = (1, 3, 4, 5, 6, 7, 8, 9), tuple(range(10, 32))
 JUMPS = {Kind.BRANCH, Kind.JAL, Kind.JALR}
 ACCESSES = {Kind.LOAD, Kind.STORE, Kind.LOAD_RESERVED, Kind.STORE_CONDITIONAL, Kind.AMO}
 
-# A trap handler goes on 4 bytes after the trapping instruction (which may be within one: all the same), and disables interrupts.
+# A vectored trap handler goes on 4 bytes after the trapping instruction (which may be within one: all the same), and disables
+# interrupts.
 _HANDLER = """
-    csrw {x}scratch, t0
-    csrr t0, {x}cause
-    bltz t0, 1f
+    j 1f
+    .rept 13
+    j 2f
+    .endr
+1:  csrw {x}scratch, t0
     csrr t0, {x}epc
     addi t0, t0, 4
     csrw {x}epc, t0
-    j 2f
-1:  csrw {x}ie, zero
+    csrr t0, {x}scratch
+    {x}ret
+2:  csrw {x}ie, zero
     {more}
-2:  csrr t0, {x}scratch
     {x}ret
 """
 
@@ -55,7 +58,8 @@ def _singles() -> tuple[int, ...]:
 
 
 FLOATS = {64: _doubles(), 32: _singles()}
-words64 = st.one_of(st.sampled_from(INTEGERS), st.integers(0, (1 << 64) - 1))
+uniform64 = st.integers(0, (1 << 64) - 1).map(lambda n: n * 0x9E37_79B9_7F4A_7C15 % (1 << 64))      # every bit is as good as random
+words64 = st.one_of(st.sampled_from(INTEGERS), uniform64)
 doubles = st.one_of(st.sampled_from(FLOATS[64]), st.integers(0, (1 << 64) - 1))
 singles = st.one_of(st.sampled_from(FLOATS[32]), st.integers(0, (1 << 32) - 1).map(lambda bits: 0xFFFF_FFFF << 32 | bits))
 data_addresses = st.integers(DATA + 0x800, DATA + DATA_SIZE - 0x800)
@@ -90,7 +94,7 @@ def _operand(record, field, targets):
         return st.sampled_from((7, 7, 7, 0, 1, 2, 3, 4, 5, 6))
     if name == "csr":
         return st.sampled_from(sorted(CSR_NUMBERS.values()))
-    corners = sorted({low, 0, field.step, high} & set(range(low, high + 1)))
+    corners = sorted(value for value in {low, 0, field.step, high} if low <= value <= high)
     return st.one_of(st.sampled_from(corners), st.integers(low // field.step, high // field.step).map(lambda n: n * field.step))
 
 
@@ -119,7 +123,7 @@ def install_handlers(bench: Bench) -> None:
     bench.put(_HANDLER.format(x="m", more=""), HANDLERS["m"])
     bench.put(_HANDLER.format(x="s", more="csrw hie, zero"), HANDLERS["s"])
     bench.put(_HANDLER.format(x="s", more=""), HANDLERS["vs"])
-    bench.set(mtvec=HANDLERS["m"], stvec=HANDLERS["s"], vstvec=HANDLERS["vs"], mepc=PROGRAM, sepc=PROGRAM, vsepc=PROGRAM)
+    bench.set(mtvec=HANDLERS["m"] | 1, stvec=HANDLERS["s"] | 1, vstvec=HANDLERS["vs"] | 1, mepc=PROGRAM, sepc=PROGRAM, vsepc=PROGRAM)
 
 
 def fill_data(bench: Bench, seed: int = 1) -> None:
@@ -149,7 +153,8 @@ any_words = st.one_of(
     st.sampled_from(_BY_KIND[Kind.CSR]).flatmap(words_of),
     st.integers(0, (1 << 32) - 1).map(lambda bits: bits if bits & 3 == 3 else bits & 0xFFFF),
 )
-slices = st.lists(st.one_of(st.integers(1, 5), st.integers(1, 60)), min_size=1, max_size=12)
+soups = st.lists(any_words, min_size=30, max_size=70)
+slices = st.lists(st.one_of(st.integers(1, 5), st.integers(1, 100)), min_size=4, max_size=12)
 MODES = {"M": (3, 0), "HS": (1, 0), "U": (0, 0), "VS": (1, 1), "VU": (0, 1)}
 modes = st.sampled_from(sorted(MODES)).map(MODES.get)
 
@@ -160,7 +165,7 @@ GATES = ("mstatus", "hstatus", "vsstatus", "medeleg", "mideleg", "hedeleg", "hid
 @st.composite
 def gate_settings(draw, names=GATES, interrupts=True):
     """Values of CSRs that decide who may do what; FS is mostly on, MPRV mostly off."""
-    values = {name: draw(st.one_of(st.sampled_from((0, (1 << 64) - 1)), st.integers(0, (1 << 64) - 1))) for name in names}
+    values = {name: draw(st.one_of(st.sampled_from((0, (1 << 64) - 1)), uniform64)) for name in names}
     for name in {"mstatus", "vsstatus"} & values.keys():
         if draw(st.integers(0, 3)):
             values[name] |= 3 << 13
