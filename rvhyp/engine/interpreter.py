@@ -18,7 +18,7 @@ MAP_NORESERVE = getattr(mmap, "MAP_NORESERVE", 0x4000)      # in Python since 3.
 
 
 class CodePool:
-    """Memory of decoded pages, shared by the harts of a machine, and the scratch page for single steps."""
+    """Memory of decoded pages, and the scratch page for single steps."""
 
     def __init__(self, size: int = POOL_BYTES):
         if size < PAGE_BYTES:
@@ -41,13 +41,14 @@ class Interpreter:
     def __init__(self, pool_bytes: int = POOL_BYTES, progress: Progress | None = None):
         self.core: Core = load_core(progress)
         self.rules = self.core          # exported rules: the hart's address, then words
-        self.pool = CodePool(pool_bytes)
+        self.pool_bytes = pool_bytes
 
     def attach(self, hart: Hart) -> None:
-        """Give a hart the core's tables and the pool."""
+        """Give a hart the core's tables and a pool of decoded pages, which lives as long as the hart: it points into its RAM."""
         for name, address in self.core.pointers.items():
             setattr(hart, name, address)
-        hart.pool, hart.worklist, hart.scratch = self.pool.address, self.pool.worklist, self.pool.scratch
+        hart.code_pool = pool = CodePool(self.pool_bytes)
+        hart.pool, hart.worklist, hart.scratch = pool.address, pool.worklist, pool.scratch
         hart.compressed_extension = EXTENSIONS["C"].number
         self.core.prepare_scratch(hart.address)
 
