@@ -137,6 +137,28 @@ def test_the_host_writes_code(engine):
 
 
 @pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("instruction, result", [("amoadd.d a0, a1, (s0)", 0x13_0000_0013), ("sc.d a0, a1, (s0)", 0)])
+def test_an_atomic_that_changes_code_of_its_own_page_writes_rd(engine, instruction, result):
+    bench = Bench(engine)
+    bench.put(f"""
+        la s0, target
+        li a0, -1
+        li a1, {1 << 32 | 1 << 15:#x}
+        jal target
+        lr.d a2, (s0)
+        {instruction}
+        j .
+        .balign 8
+    target:
+        nop
+        nop
+        ret
+    """)
+    bench.run(20)
+    assert (bench.hart.x[10], bench.hart.x[0]) == (result, 0)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
 def test_page_tables_that_lie_among_code(engine):
     """The hardware sets A and D in a PTE whose bytes have been run as code: the change is seen when they run again."""
     bench = Bench(engine, size=RAM)
