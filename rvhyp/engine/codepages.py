@@ -23,6 +23,8 @@ from rvhyp.engine.tables import (
     IS_LOCAL,
     IS_ROUNDED,
     KIND_F,
+    LINK_RS2,
+    LINK_SHIFT,
     ROW_BYTES,
     ROW_EXTENSION,
     ROW_FLAGS,
@@ -37,6 +39,9 @@ from rvhyp.engine.tables import (
     SPECIAL_ILLEGAL,
     SPECIAL_PAGE_END,
     SPECIAL_STRADDLE,
+    USES_RS1,
+    USES_RS2,
+    WRITES_RD,
 )
 from rvhyp.hart.memory import (
     HEADER_BLOCKS,
@@ -263,8 +268,36 @@ def localise(h, page, slot):
 
 
 @rule
+def distance(h, page, first, index, register):
+    """How many instructions before the one at `index` in the order a register (as uops name it) was written, of those from `first` on
+    that precede it; 0 if none did."""
+    at = index
+    while at > first:
+        at -= 1
+        slot = load16(h.worklist + WORK_ORDER + (at << 1))
+        if load8(h.handler_flags + load16(h.worklist + WORK_IDS + (slot << 1))) & WRITES_RD:
+            if load8(page + (slot << 4) + UOP_RD) == register:
+                return index - at
+    return 0
+
+
+@rule
+def links(h, page, first, index):
+    """Which operands of an instruction in the order its predecessors computed: see rvhyp.engine.tables.Part."""
+    slot = load16(h.worklist + WORK_ORDER + (index << 1))
+    uop = page + (slot << 4)
+    flags = load8(h.handler_flags + load16(h.worklist + WORK_IDS + (slot << 1)))
+    found = 0
+    if flags & USES_RS1:
+        found = distance(h, page, first, index, load8(uop + UOP_RS1))
+    if flags & USES_RS2:
+        found |= distance(h, page, first, index, load8(uop + UOP_RS2)) << LINK_RS2
+    return found
+
+
+@rule
 def fused(h, first, second):
-    """Number of the superinstruction of two handlers in a row; 0 if there is none."""
+    """Number of the superinstruction of two handlers in a row (links in the second's upper bits); 0 if there is none."""
     key = (first << 16) | second
     entry = h.fusions + (((key * 0x9E37_79B9_7F4A_7C15) >> 54) & (FUSION_BUCKETS - 1)) * FUSION_BYTES
     way = 0
@@ -285,7 +318,10 @@ def fuse(h, page, first, count):
         number = load16(h.worklist + WORK_IDS + (slot << 1))
         following = index + 1
         while following < count:
-            longer = fused(h, number, load16(h.worklist + WORK_IDS + (load16(h.worklist + WORK_ORDER + (following << 1)) << 1)))
+            second = load16(h.worklist + WORK_IDS + (load16(h.worklist + WORK_ORDER + (following << 1)) << 1))
+            longer = fused(h, number, second | (links(h, page, index, following) << LINK_SHIFT))
+            if longer == NO_HANDLER:
+                longer = fused(h, number, second)
             if longer == NO_HANDLER:
                 following = count
             else:

@@ -17,7 +17,7 @@ from rvhyp.engine.codepages import (
 )
 from rvhyp.engine.fpu import DYNAMIC as HOST_DYNAMIC
 from rvhyp.engine.fpu import RTZ, HostFpu, RuleFpu
-from rvhyp.engine.tables import BY_RULE, DYNAMIC, HANDLERS, TRUNCATING, Handler
+from rvhyp.engine.tables import BY_RULE, DYNAMIC, HANDLERS, LINK_RS2, TRUNCATING, Handler, Part
 from rvhyp.engine.trace import LIKELY, UNLIKELY, Symbol, Text, operand
 from rvhyp.hart.access import HLV, HLVX, PLAIN
 from rvhyp.hart.state import FP_CLEAN, FP_MODE, FP_OFF, MIXED_ENTRIES, OFFSET, TLB_ENTRIES
@@ -37,6 +37,7 @@ METADATA = """
 !4 = !{!"branch_weights", i32 1000, i32 1}
 !5 = !{!"branch_weights", i32 1, i32 1000}
 """
+LINKED = {UOP_RS1: 0, UOP_RS2: LINK_RS2}
 FLAVOUR = {"": PLAIN, "hlv": HLV, "hlvx": HLVX}
 
 
@@ -47,6 +48,8 @@ class HandlerText(Text):
         super().__init__()
         self.name = name
         self.uop = "%uop"
+        self.links = 0                      # operands that earlier parts computed: see rvhyp.engine.tables.Part
+        self.results: list[Symbol | None] = [None]      # what each part has computed for rd, this one last
         self.declarations: set[str] = set()
 
     # The hart record and the uop.
@@ -79,9 +82,13 @@ class HandlerText(Text):
 
     def register(self, offset: int) -> Symbol:
         """The register that a uop's operand byte names."""
+        distance = self.links >> LINKED[offset] & 3 if offset in LINKED else 0
+        if distance:
+            return self.results[-1 - distance]
         return Symbol(self, self.load("i64", self.register_pointer(offset), "hart"))
 
     def set_rd(self, value) -> None:
+        self.results[-1] = value
         self.store("i64", operand(value), self.register_pointer(UOP_RD), "hart")
 
     def immediate(self) -> Symbol:
@@ -565,27 +572,29 @@ SHELLS: dict[Kind, type[Shell]] = {
 }
 
 
-def shell(instruction: Instruction, length: int, variant: str) -> Shell:
+def shell(part: Part) -> Shell:
     """The shell that writes an instruction's handlers.  FP moves, whose bodies use no unit, are ALU work behind the gate."""
-    kind = instruction.kind
-    if kind is Kind.FP and "fp" not in instruction.parameters:
+    kind = part.instruction.kind
+    if kind is Kind.FP and "fp" not in part.instruction.parameters:
         kind = Kind.ALU
-    return SHELLS[kind](instruction, length, variant)
+    return SHELLS[kind](part.instruction, part.length, part.variant)
 
 
 def write_handler(handler: Handler) -> list[HandlerText]:
     """The functions of one handler: hot, and for a single instruction the slow one."""
     t = HandlerText(handler.name)
     falls = True
-    for number, (instruction, length, variant) in enumerate(handler.parts):
+    for number, part in enumerate(handler.parts):
         if number:
-            t.uop = t.at(t.uop, 8 * handler.parts[number - 1][1])
-        falls = shell(instruction, length, variant).hot(t)
+            t.uop = t.at(t.uop, 8 * handler.parts[number - 1].length)
+            t.results.append(None)
+        t.links = part.links
+        falls = shell(part).hot(t)
     if falls:
-        t.next(handler.parts[-1][1])
+        t.next(handler.parts[-1].length)
     functions = [t]
     if len(handler.parts) == 1:
-        one = shell(*handler.parts[0])
+        one = shell(handler.parts[0])
         slow = HandlerText(one.slow_name)
         one.cold(slow)
         if slow.lines:

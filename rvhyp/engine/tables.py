@@ -6,12 +6,15 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from rvhyp.engine.superinstructions import SEQUENCES
 from rvhyp.isa.decode import expansion_table
 from rvhyp.isa.instruction import COMPRESSED, EXTENSIONS, INSTRUCTIONS, Instruction, Kind
 
 ENDS_LINE, IS_LOCAL, IS_ROUNDED = 1, 2, 4           # flags of rows and handlers
+WRITES_RD, USES_RS1, USES_RS2 = 8, 16, 32           # flags of handlers
+LINK_RS2, LINK_SHIFT = 2, 12        # in links: where the distance of rs2 stands; in fusion keys: where links stand
 ENDING_KINDS = {Kind.JAL, Kind.JALR, Kind.SYSTEM}
 LOCAL_KINDS = {Kind.BRANCH, Kind.JAL}               # those whose target may be in the same page
 
@@ -30,12 +33,25 @@ SPECIALS = {SPECIAL_DECODE: "decode", SPECIAL_PAGE_END: "page_end", SPECIAL_STRA
 DYNAMIC, TRUNCATING, BY_RULE = "dyn", "rtz", "rule"   # variants of a rounded instruction, by its rm field
 
 
+class Part(NamedTuple):
+    """One instruction of a handler.
+
+    `links` says which operands need no register to be read, since an earlier part computed them: how many parts before, 1 to 3 (0: none
+    did), for rs1 in bits 0 and 1, for rs2 in the next two.
+    """
+
+    instruction: Instruction
+    length: int                             # in bytes
+    variant: str
+    links: int = 0
+
+
 @dataclass(frozen=True)
 class Handler:
     """One handler of the interpreter: an instruction at a length, or several in a row."""
 
     name: str
-    parts: tuple[tuple[Instruction, int, str], ...]     # (instruction, length in bytes, variant)
+    parts: tuple[Part, ...]
     flags: int
 
 
@@ -57,6 +73,19 @@ def row_flags(instruction: Instruction) -> int:
             | IS_ROUNDED * instruction.has_rounding_mode)
 
 
+def operand_flags(instruction: Instruction) -> int:
+    """WRITES_RD, USES_RS1, USES_RS2 of an instruction, integer or floating-point registers alike."""
+    def has(*names):
+        return any(name in instruction.fields for name in names)
+    return WRITES_RD * has("rd", "fd") | USES_RS1 * has("rs1", "fs1") | USES_RS2 * has("rs2", "fs2")
+
+
+def split_links(name: str) -> tuple[str, int]:
+    """The name of a handler in a sequence, "add.2:01", as its own name and its links: the distances of rs1 and rs2."""
+    name, _, distances = name.partition(":")
+    return name, int(distances[0]) | int(distances[1]) << LINK_RS2 if distances else 0
+
+
 def _handlers() -> dict[str, Handler]:
     handlers = {"none": Handler("none", (), 0)}
     for name in SPECIALS.values():
@@ -68,16 +97,19 @@ def _handlers() -> dict[str, Handler]:
                 continue
             for variant in _variants(instruction):
                 name = ".".join(filter(None, (instruction.name, str(length), variant)))
-                handlers[name] = Handler(name, ((instruction, length, variant),), row_flags(instruction))
+                flags = row_flags(instruction) | operand_flags(instruction)
+                handlers[name] = Handler(name, (Part(instruction, length, variant),), flags)
     for sequence in SEQUENCES:
-        parts = tuple(part for name in sequence for part in handlers[name].parts)
+        alone = [(handlers[name], links) for name, links in map(split_links, sequence)]
+        parts = tuple(handler.parts[0]._replace(links=links) for handler, links in alone)
         name = "+".join(sequence)
-        handlers[name] = Handler(name, parts, handlers[sequence[-1]].flags & ENDS_LINE)
+        handlers[name] = Handler(name, parts, alone[-1][0].flags & (ENDS_LINE | WRITES_RD))
     return handlers
 
 
 HANDLERS = _handlers()
 NUMBER = {name: number for number, name in enumerate(HANDLERS)}
+assert len(HANDLERS) <= 1 << LINK_SHIFT
 
 
 def _handler_numbers(instruction: Instruction) -> list[int]:
@@ -138,17 +170,20 @@ def decode_tables() -> tuple[bytes, bytes]:
 
 
 def fusion_table() -> bytes:
-    """Hash of (handler, following handler) -> superinstruction, four ways."""
+    """Hash of (handler, links and following handler) -> superinstruction, four ways."""
     table = bytearray(FUSION_BUCKETS * FUSION_BYTES)
     for sequence in SEQUENCES:
         first = NUMBER["+".join(sequence[:-1])]         # a KeyError here: the shorter sequence is missing
-        key = first << 16 | NUMBER[sequence[-1]]
+        last, links = split_links(sequence[-1])
+        key = first << 16 | links << LINK_SHIFT | NUMBER[last]
         bucket = (key * 0x9E37_79B9_7F4A_7C15 & (1 << 64) - 1) >> 54 & FUSION_BUCKETS - 1
         for way in range(0, FUSION_BYTES, 8):
             at = bucket * FUSION_BYTES + way
             if not any(table[at:at + 8]):
                 struct.pack_into("<IH", table, at, key, NUMBER["+".join(sequence)])
                 break
+        else:
+            raise ValueError(f"the table of superinstructions has no room for {sequence}")
     return bytes(table)
 
 
