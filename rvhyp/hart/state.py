@@ -46,7 +46,7 @@ _FIELDS = [
     ("page", 1), ("bias", 1),
     # Translation contexts: tag bits of the TLBs, and the slots of the context table they come from.
     ("fetch_context", 1), ("data_context", 1), ("fetch_slot", 1), ("data_slot", 1), ("next_context", 1),
-    ("leaf_bits", 1),
+    ("leaf_bits", 1), ("addend", 1),        # addend: of the entry last filled
     # Not 0 where a floating-point instruction may not simply run: see FP_* below.
     ("fp_gate", 1), ("fflags_before", 1),
     # Not 0 while the engine runs: the host's floating-point unit is the hart's.

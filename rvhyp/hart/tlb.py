@@ -128,6 +128,8 @@ def tlb_fill(h, table, va, host, slot):
     entry = tlb_entry(h, table, va)
     store64(entry, (va & ~PAGE) | load64(slot + 8))
     store64(entry + 8, host - va)
+    if table != FETCH_TLB:
+        h.addend = host - va
     widen_range(h, va, slot)
 
 
