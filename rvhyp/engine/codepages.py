@@ -67,7 +67,7 @@ from rvhyp.isa.rule import load8, load16, load32, load64, record, rule, store8, 
 from rvhyp.isa.word import sext32
 
 UOP_IMM, UOP_RD, UOP_RS1, UOP_RS2, UOP_LENGTH = 8, 12, 13, 14, 15
-UOP_DISPLACEMENT, UOP_DELTA = 8, 10             # of a branch within its page
+UOP_DISPLACEMENT, UOP_DELTA = 8, 10             # of a branch within its page: bytes of uops (they fit), change of K
 DEPTH = UOP_BYTES * UOPS_IN_PAGE
 POOL_NEXT, POOL_FIRST, POOL_END = 0, 8, 16      # the pool's header
 # Working memory of decode_at, arrays of half-words: slots to visit, slots in order of decoding, handler number of each slot,
@@ -261,7 +261,7 @@ def localise(h, page, slot):
         return 0
     number += 1                                     # handlers of one instruction: far, then local
     store64(uop, handler(h, number))
-    store16(uop + UOP_DISPLACEMENT, target - slot)
+    store16(uop + UOP_DISPLACEMENT, (target - slot) << 4)
     store16(uop + UOP_DELTA, depth_of(page, slot) - 1 - depth_of(page, target))
     store16(h.worklist + WORK_IDS + (slot << 1), number)
     return 0

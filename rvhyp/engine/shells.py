@@ -198,7 +198,7 @@ def enter_line(t: HandlerText, target: Symbol, page: Symbol, code: Symbol, left:
 def jump_local(t: HandlerText) -> None:
     """A taken branch within the page."""
     k = Symbol(t, "%K") + t.uop_field("i16", UOP_DELTA, "sext")
-    uop = t.at(t.uop, t.uop_field("i16", UOP_DISPLACEMENT, "sext") << 4)
+    uop = t.at(t.uop, t.uop_field("i16", UOP_DISPLACEMENT, "sext"))
     short, go = t.new_label("short"), t.new_label("go")
     t.branch(k.lt_s(0), short, go, UNLIKELY)
     t.label(short)

@@ -79,6 +79,13 @@ class GuestPageFault(Exit):
         low = 0 if words[HTINST] in PSEUDO else words[STVAL] & 3
         return words[HTVAL] << 2 | low
 
+    def device_gpa(self) -> int | None:
+        """`gpa` of a load or store of data, which a device may answer; None for a fetch, and for an access to a page table."""
+        words = self.words
+        if self.access == "fetch" or words[HTINST] in PSEUDO:
+            return None
+        return words[HTVAL] << 2 | words[STVAL] & 3
+
     @property
     def htinst(self) -> int:
         """The transformed instruction, a pseudoinstruction, or 0."""

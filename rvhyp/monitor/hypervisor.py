@@ -19,7 +19,7 @@ from rvhyp.isa.csr import (
     VS_INTERRUPTS,
 )
 from rvhyp.isa.word import MASK64
-from rvhyp.machine.bus import Attached, BusError
+from rvhyp.machine.bus import BusError
 from rvhyp.machine.errors import BadInput
 from rvhyp.machine.machine import NEVER, QUANTUM, Ended, Machine, Outcome, Watch
 from rvhyp.machine.ram import Ram
@@ -204,20 +204,13 @@ class Hypervisor:
             words[A1] = value & MASK64
 
     def _guest_page_fault(self, vcpu: Vcpu, leaving: GuestPageFault) -> None:
-        gpa, vm = leaving.gpa, vcpu.vm
-        if leaving.access != "fetch" and not leaving.is_implicit:
-            attached = vm.bus.find(gpa)
-            if attached is not None:
-                self._device_access(vcpu, leaving, attached, gpa)
-                return
-        what = "a page table" if leaving.is_implicit else {"fetch": "an instruction"}.get(leaving.access, "data")
-        verb = "stored" if leaving.access == "store" and not leaving.is_implicit else "looked for"
-        self._stop(vcpu, f"{leaving.name}: it {verb} {what} at guest physical {gpa:#x}, where it has neither RAM nor a device",
-                   leaving.gva, gpa)
-
-    def _device_access(self, vcpu: Vcpu, leaving: GuestPageFault, attached: Attached, gpa: int) -> None:
-        if vcpu.vm.has_input:
-            vcpu.vm.take_input()
+        vm, gpa = vcpu.vm, leaving.device_gpa()
+        attached = None if gpa is None else vm.bus.find(gpa)
+        if attached is None:
+            self._stop_lost(vcpu, leaving)
+            return
+        if vm.has_input:
+            vm.take_input()
         try:
             if emulate.device_access(self.hart, self.rules, attached, gpa):
                 return
@@ -227,6 +220,13 @@ class Hypervisor:
             pass
         fault = LOAD_ACCESS_FAULT if leaving.access == "load" else STORE_ACCESS_FAULT
         self.rules.inject(self.hart.address, fault, leaving.gva)
+
+    def _stop_lost(self, vcpu: Vcpu, leaving: GuestPageFault) -> None:
+        """The guest went where it has nothing."""
+        what = "a page table" if leaving.is_implicit else {"fetch": "an instruction"}.get(leaving.access, "data")
+        verb = "stored" if leaving.access == "store" and not leaving.is_implicit else "looked for"
+        self._stop(vcpu, f"{leaving.name}: it {verb} {what} at guest physical {leaving.gpa:#x}, where it has neither RAM nor a device",
+                   leaving.gva, leaving.gpa)
 
     def _virtual_instruction(self, vcpu: Vcpu, leaving: VirtualInstruction) -> None:
         """WFI waits; everything else is an instruction that the guest's hart does not have."""

@@ -29,6 +29,7 @@ DR, OE, THRE, TEMT = 1, 2, 0x20, 0x40                                           
 DCTS, DDSR, TERI, DDCD, CTS, DSR, RI, DCD = 1, 2, 4, 8, 0x10, 0x20, 0x40, 0x80      # MSR
 
 FIFO_SIZE = 16
+BYTE_OR_WORD = (1, 4)                   # sizes of access
 TRIGGER_LEVELS = (1, 4, 8, 14)
 CLOCK_FREQUENCY = 3686400               # Hz
 LOOPED = 0x100                          # marks a byte that came round the loop, not from the line
@@ -63,14 +64,18 @@ class Uart:
 
     def read(self, offset: int, size: int) -> int:
         """One register, in the low byte of a wider access.  BusError beyond SCR, or unless `size` is 1 or 4."""
-        value = self._readers[_register(offset, size)]()
+        if offset > SCR or size not in BYTE_OR_WORD:
+            raise BusError(f"uart: {size}-byte read at offset {offset:#x}")
+        value = self._readers[offset]()
         self._last_read_lsr = offset == LSR
         self._settle()
         return value
 
     def write(self, offset: int, size: int, value: int) -> None:
         """One register, from the low byte of a wider access.  BusError as for `read`."""
-        self._writers[_register(offset, size)](value & 0xFF)
+        if offset > SCR or size not in BYTE_OR_WORD:
+            raise BusError(f"uart: {size}-byte write at offset {offset:#x}")
+        self._writers[offset](value & 0xFF)
         self._last_read_lsr = False
         self._settle()
 
@@ -192,13 +197,7 @@ class Uart:
         """After any change: receive if the guest waits for interrupts, and drive the line."""
         if self._ier & ERBFI:
             self._fill()
-        level = self._cause() != NO_INTERRUPT
+        level = self._ier != 0 and self._cause() != NO_INTERRUPT
         if level != self._irq_level:
             self._irq_level = level
             self._irq(level)
-
-
-def _register(offset: int, size: int) -> int:
-    if offset > SCR or size not in (1, 4):
-        raise BusError(f"uart: {size}-byte access at offset {offset:#x}")
-    return offset
