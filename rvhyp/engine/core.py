@@ -49,6 +49,7 @@ class Core:
         function = ctypes.PYFUNCTYPE(ctypes.c_uint64, ctypes.c_uint64)
         self.run = function(self.address + symbols["run"])
         self.return_to_guest = function(self.address + symbols["return_to_guest"])
+        self.builtins = {name: self.address + symbols[f"builtin_{name}"] for name in ("run", "return_to_guest")}
         for name, (offset, count) in exports.items():
             setattr(self, name, ctypes.PYFUNCTYPE(ctypes.c_uint64, *[ctypes.c_uint64] * count)(self.address + offset))
         self.pointers = {name: self.address + at for name, (at, _) in tables.items()}

@@ -4,8 +4,8 @@ from __future__ import annotations
 import ctypes
 import mmap
 from collections.abc import Callable
-from functools import partial
 
+from rvhyp.engine.builtin import builtin
 from rvhyp.engine.core import Core, Progress, load_core
 from rvhyp.hart.memory import PAGE_BYTES
 from rvhyp.hart.state import Hart
@@ -57,4 +57,5 @@ class Interpreter:
 
         They return when instret is hart.quantum_end at the latest.
         """
-        return partial(self.core.run, hart.address), partial(self.core.return_to_guest, hart.address)
+        run, return_to_guest = (builtin(name, address, hart.address) for name, address in self.core.builtins.items())
+        return run, return_to_guest

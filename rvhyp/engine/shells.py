@@ -38,6 +38,7 @@ METADATA = """
 !5 = !{!"branch_weights", i32 1, i32 1000}
 """
 LINKED = {UOP_RS1: 0, UOP_RS2: LINK_RS2}
+BYTES_HEADER = bytes.__basicsize__ - 1
 FLAVOUR = {"": PLAIN, "hlv": HLV, "hlvx": HLVX}
 
 
@@ -742,6 +743,27 @@ entry:
 """
 
 
+def builtin_text(name: str) -> str:
+    """An entry point as the C function of a Python built-in of no arguments (METH_NOARGS): `self` holds, from a known offset on, the
+    hart's address, what to add to the result's reference count, and the addresses of the results 0, 1, 2 ... as Python ints."""
+    return f"""
+define ptr @builtin_{name}(ptr %self, ptr %unused) #0 {{
+  %data = getelementptr i8, ptr %self, i64 {BYTES_HEADER}
+  %hart = load ptr, ptr %data
+  %reason = call i64 @{name}(ptr %hart)
+  %at = add i64 %reason, 2
+  %cell = getelementptr i64, ptr %data, i64 %at
+  %result = load ptr, ptr %cell
+  %second = getelementptr i64, ptr %data, i64 1
+  %step = load i64, ptr %second
+  %count = load i64, ptr %result
+  %more = add i64 %count, %step
+  store i64 %more, ptr %result
+  ret ptr %result
+}}
+"""
+
+
 # Rules that Python calls in compiled form, as symbols export.NAME.
 EXPORTS = ("prepare_scratch", "notice_write", "csr_read", "csr_write", "load", "store", "inject", "ticks", "next_event",
            "hfence_gvma", "update_contexts")
@@ -762,5 +784,6 @@ def interpreter_text() -> str:
             functions += write_handler(handler)
     declarations = sorted(set().union(*(f.declarations for f in functions)))
     return "\n".join([*declarations, *(f.definition() for f in functions), ENTRY_POINTS,
+                      *map(builtin_text, ("run", "return_to_guest")),
                       *map(export_text, EXPORTS), METADATA,
                       "attributes #0 = { nounwind strictfp \"no-builtins\" }"])
