@@ -32,7 +32,7 @@ def test_imports_point_one_way(path):
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_files_stay_small(path):
     lines = len(path.read_text().splitlines())
-    assert lines <= 760, f"{path} has {lines} lines"
+    assert lines <= 400, f"{path} has {lines} lines"
 
 
 def test_public_names():

@@ -113,7 +113,7 @@ def build_object(progress: Callable[[int, int], None]) -> bytes:
     """The relocatable object of the whole core."""
     import llvmlite.binding as llvm
 
-    from rvhyp.engine.shells import interpreter_text
+    from rvhyp.engine.handlers import interpreter_text
     text = without_duplicate_declarations("\n".join([rules_text(progress), interpreter_text(), handler_table()]))
     machine = target_machine()
     if path := os.environ.get("RVHYP_DUMP_IR"):

@@ -1,4 +1,4 @@
-"""Files of compiled code on disk.  A cache file is code: it is run only if it is ours, unchanged, and made from these very sources.
+"""Files of compiled code on disk.  A cache file is code: it is run only if it is ours, unchanged, and made from these sources.
 
 A file is the SHA-256 of everything after it, the length of a JSON header, the header, and a payload.  Files live in a folder of
 mode 0700, are written under another name and renamed, and never followed through links.

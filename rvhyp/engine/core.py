@@ -59,7 +59,7 @@ class Core:
 def build(progress: Progress) -> tuple[dict, bytes]:
     """Header and payload of a new core: the code, then each table."""
     from rvhyp.engine.build import build_object, flatten
-    from rvhyp.engine.shells import EXPORTS
+    from rvhyp.engine.handlers import EXPORTS
     from rvhyp.engine.tables import constant_tables
     from rvhyp.isa.rule import RULES
     image, symbols = flatten(build_object(progress))

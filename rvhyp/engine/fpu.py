@@ -72,7 +72,7 @@ class HostFpu(RuleFpu):
     def sqrt(self, width, a): return self._arithmetic("sqrt", width, a)
 
     def fma(self, width, a, b, c):
-        """x86 raises no flag for infinity times zero plus a quiet NaN; RISC-V does: where the result is a NaN, the rule adds its flags."""
+        """x86 raises no flag for infinity times zero plus a quiet NaN; RISC-V does: where the result is a NaN, the rule adds it."""
         result = self._arithmetic("fma", width, a, b, c)
         by_rule, done = self.text.new_label("nan"), self.text.new_label("on")
         self.text.branch(result == CANONICAL_NAN[width], by_rule, done, UNLIKELY)
@@ -95,7 +95,7 @@ class HostFpu(RuleFpu):
     def le(self, width, a, b): return self._compare("fcmps", "ole", width, a, b)
 
     def to_int(self, width, a, bits, signed):
-        """cvtsd2si and its kin give the most negative integer for everything out of range; a NaN and +large want the other end."""
+        """cvtsd2si and its kin give the most negative integer for all out of range; a NaN and +large want the other end."""
         if not signed:
             return self._by_rule("to_int", width, a, bits, signed)
         vector = {32: "<4 x float>", 64: "<2 x double>"}[width]

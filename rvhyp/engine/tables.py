@@ -1,6 +1,6 @@
 """Constant tables of the core, derived from the instruction records: handlers and their numbers, decode rows, formats.
 
-The compiled decoder (`rvhyp.engine.codepages`) reads them as bytes; nothing about an instruction is written here.
+The compiled decoder (`rvhyp.engine.uop`) reads them as bytes; nothing about an instruction is written here.
 """
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ DYNAMIC, TRUNCATING, BY_RULE = "dyn", "rtz", "rule"   # variants of a rounded in
 class Part(NamedTuple):
     """One instruction of a handler.
 
-    `links` says which operands need no register to be read, since an earlier part computed them: how many parts before, 1 to 3 (0: none
-    did), for rs1 in bits 0 and 1, for rs2 in the next two.
+    `links` says which operands need no register to be read, since an earlier part computed them: how many parts before, 1 to 3
+    (0: none did), for rs1 in bits 0 and 1, for rs2 in the next two.
     """
 
     instruction: Instruction

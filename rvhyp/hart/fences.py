@@ -1,4 +1,4 @@
-"""SFENCE.VMA, HFENCE.VVMA and HFENCE.GVMA, and the invalidations of Svinval that equal them (hypervisor chapter, table of fences).
+"""SFENCE.VMA, HFENCE.VVMA, HFENCE.GVMA, and the invalidations of Svinval that equal them (hypervisor chapter, table of fences).
 
 `*_field` are register numbers: x0 asks for all addresses or all address spaces.
 """

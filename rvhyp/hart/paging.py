@@ -60,7 +60,7 @@ def leaf_address(pte, bits, va):
 
 @rule
 def pte_host(h, pa, va, access, v, permission):
-    """Host address of the PTE at pa, read or written as S-mode would; an access fault of the original type if PMP or PMA refuse."""
+    """Host address of the PTE at pa, accessed as S-mode would; an access fault of the original type if PMP or PMA refuse."""
     host = ram_host(h, pa, 8)
     if (host == 0) | ((pmp_permissions(h, pa, 8, S) & permission) == 0):
         return access_fault(h, va, access, v)

@@ -18,7 +18,7 @@ LOW32 = (1 << 32) - 1
 
 
 class Gate(IntEnum):
-    """What else must be open for an access (the ordered procedure is `csr_access` in rvhyp.hart.csrs)."""
+    """What else must be open for an access (the ordered procedure is `csr_access` in rvhyp.hart.csrs.access)."""
 
     ABSENT = 0          # no such CSR
     OPEN = 1

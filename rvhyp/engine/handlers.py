@@ -1,0 +1,205 @@
+"""All handlers of the interpreter, and the core's entry points, as one text of LLVM IR."""
+from __future__ import annotations
+
+from rvhyp.engine.handlertext import (
+    CONVENTION,
+    METADATA,
+    HandlerText,
+    continue_at,
+    enter_line,
+)
+from rvhyp.engine.shells import shell
+from rvhyp.engine.tables import HANDLERS, Handler
+from rvhyp.engine.trace import Symbol
+from rvhyp.isa.rule import RULES
+
+BYTES_HEADER = bytes.__basicsize__ - 1          # where the contents of a bytes object begin
+
+
+def write_handler(handler: Handler) -> list[HandlerText]:
+    """The functions of one handler: hot, and for a single instruction the slow one."""
+    t = HandlerText(handler.name)
+    falls = True
+    for number, part in enumerate(handler.parts):
+        if number:
+            t.uop = t.at(t.uop, 8 * handler.parts[number - 1].length)
+            t.results.append(None)
+        t.links = part.links
+        falls = shell(part).hot(t)
+    if falls:
+        t.next(handler.parts[-1].length)
+    functions = [t]
+    if len(handler.parts) == 1:
+        one = shell(handler.parts[0])
+        slow = HandlerText(one.slow_name)
+        one.cold(slow)
+        if slow.lines:
+            functions.append(slow)
+    return functions
+
+
+def write_special() -> list[HandlerText]:
+    """Handlers that stand for no instruction, and the cold ends of the others."""
+    functions = []
+
+    def define(name):
+        t = HandlerText(name)
+        functions.append(t)
+        return t
+
+    # Undecoded: decode from here, then go on at the same pc.  Nothing was counted for an undecoded slot.
+    t = define("decode")
+    pc = t.sync()
+    slot = (pc & 0xFFF) >> 1
+    t.call("decode_at", t.get("page"), slot)
+    continue_at(t, pc, t.get("budget"))
+
+    t = define("page_end")
+    continue_at(t, t.pc(), Symbol(t, "%K"))
+
+    t = define("straddle")
+    t.sync()
+    t.tail("step")
+
+    t = define("illegal_instruction")
+    t.sync()
+    t.call("illegal")
+    t.tail("fault")
+
+    t = define("refused")                   # an illegal instruction found by a slow path, which has synced
+    t.call("illegal")
+    t.tail("fault")
+
+    # A trap, or a reason to leave, is in the record; pc and budget are those of the instruction.
+    t = define("fault")
+    t.unlikely(t.get("fault") == 2, "leave")
+    t.call("find_insn")
+    t.unlikely(t.call("deliver") != 0, "leave")
+    t.tail("resume")
+
+    t = define("leave")
+    t.line("ret void")
+
+    t = define("resume")                    # at pc, with budget, both in the record
+    continue_at(t, t.get("pc"), t.get("budget"))
+
+    t = define("resume_slow")               # the page of pc is not in the fetch TLB
+    t.unlikely(t.get("budget") == 0, "out_of_budget")
+    page = t.call("fetch_page")
+    t.unlikely(t.get("fault") != 0, "fault")
+    t.unlikely(page == 1, "step")
+    target = t.get("pc")
+    enter_line(t, target, target & ~0xFFF, page, t.get("budget"))
+
+    t = define("slice_end")                 # a local branch would overrun the slice: uop is its target
+    t.sync()
+    t.tail("step")
+
+    t = define("step")                      # the slice may end within this line: run one instruction alone
+    t.unlikely(t.get("budget") == 0, "out_of_budget")
+    t.tail("step_now")
+
+    t = define("step_now")
+    t.unlikely(t.call("prepare_step") == 0, "fault")
+    scratch = t.value(f"inttoptr i64 {t.get('scratch').name} to ptr")
+    t.dispatch(scratch, t.get("budget") - 1)
+
+    t = define("out_of_budget")             # or after a device access: an interrupt may be due
+    t.put("resync", 0)
+    t.unlikely(t.call("reschedule") != 0, "leave")
+    t.tail("resume")
+
+    t = define("settle")                    # after a SYSTEM instruction: next_pc is set
+    t.unlikely(t.call("finish_system") != 0, "leave")
+    t.tail("resume")
+
+    for length in (2, 4):
+        t = define(f"settle.{length}")      # after a CSR instruction that may have changed anything
+        t.put("next_pc", t.get("pc") + length)
+        t.tail("settle")
+
+        # After a slow access: decoded code, and even this uop, may have been forgotten, and a watched word written.
+        t = define(f"next.{length}")
+        t.put("pc", t.get("pc") + length)
+        t.put("budget", t.get("budget") - 1)
+        t.unlikely(t.get("watch_hit") != 0, "watched")
+        t.unlikely(t.get("resync") != 0, "out_of_budget")
+        t.tail("resume")
+
+    t = define("watched")
+    t.put("watch_hit", 0)
+    t.put("reason", 4)
+    t.line("ret void")
+    return functions
+
+
+ENTRY_POINTS = f"""
+define i64 @run(ptr %hart) #0 {{
+entry:
+  %h = ptrtoint ptr %hart to i64
+  %stop = call i64 @"rule.begin"(i64 %h)
+  %stopped = icmp ne i64 %stop, 0
+  br i1 %stopped, label %done, label %go
+go:
+  call {CONVENTION} void @resume(ptr null, ptr %hart, i64 0)
+  br label %done
+done:
+  %end = call i64 @"rule.end"(i64 %h)
+  ret i64 %end
+}}
+define i64 @return_to_guest(ptr %hart) #0 {{
+entry:
+  %h = ptrtoint ptr %hart to i64
+  %x = call i64 @"rule.return_to_guest"(i64 %h)
+  %r = call i64 @run(ptr %hart)
+  ret i64 %r
+}}
+"""
+
+
+def builtin_text(name: str) -> str:
+    """An entry point as the C function of a Python built-in of no arguments (METH_NOARGS; see rvhyp.engine.builtin).
+
+    `self` is a bytes object: the hart's address, what to add to the result's reference count, addresses of the ints 0, 1, 2 ...
+    """
+    return f"""
+define ptr @builtin_{name}(ptr %self, ptr %unused) #0 {{
+  %data = getelementptr i8, ptr %self, i64 {BYTES_HEADER}
+  %hart = load ptr, ptr %data
+  %reason = call i64 @{name}(ptr %hart)
+  %at = add i64 %reason, 2
+  %cell = getelementptr i64, ptr %data, i64 %at
+  %result = load ptr, ptr %cell
+  %second = getelementptr i64, ptr %data, i64 1
+  %step = load i64, ptr %second
+  %count = load i64, ptr %result
+  %more = add i64 %count, %step
+  store i64 %more, ptr %result
+  ret ptr %result
+}}
+"""
+
+
+# Rules that Python calls in compiled form, as symbols export.NAME.
+EXPORTS = ("prepare_scratch", "notice_write", "csr_read", "csr_write", "load", "store", "inject", "ticks", "next_event",
+           "hfence_gvma", "update_contexts")
+
+
+def export_text(name: str) -> str:
+    """A global function that calls a rule."""
+    count = len(RULES[name].parameters)
+    words = ", ".join(f"i64 %a{n}" for n in range(count))
+    return (f'define i64 @"export.{name}"({words}) #0 {{\n  %r = call i64 @"rule.{name}"({words})\n  ret i64 %r\n}}\n')
+
+
+def interpreter_text() -> str:
+    """LLVM assembly of all handlers, without the rules they call."""
+    functions = write_special()
+    for handler in HANDLERS.values():
+        if handler.parts:
+            functions += write_handler(handler)
+    declarations = sorted(set().union(*(f.declarations for f in functions)))
+    return "\n".join([*declarations, *(f.definition() for f in functions), ENTRY_POINTS,
+                      *map(builtin_text, ("run", "return_to_guest")),
+                      *map(export_text, EXPORTS), METADATA,
+                      "attributes #0 = { nounwind strictfp \"no-builtins\" }"])

@@ -1,0 +1,79 @@
+"""Who may access a CSR (Privileged ISA, "CSR Address Mapping Conventions"; hypervisor chapter)."""
+from rvhyp.hart.csrs.rows import ROW_BITS, ROW_GATE, ROW_HYPERVISOR, ROW_TWIN
+from rvhyp.hart.interrupt import menvcfg_stce, vs_stce
+from rvhyp.hart.state import FP_OFF
+from rvhyp.hart.trap import illegal, virtual
+from rvhyp.isa.cause import M, S, U
+from rvhyp.isa.csr import (
+    HSTATUS_VTVM,
+    MISA_H,
+    MSTATUS_TVM,
+    Gate,
+)
+from rvhyp.isa.rule import load8, load16, rule
+
+TM = 1
+GATE_ABSENT, GATE_FLOAT, GATE_COUNTER = int(Gate.ABSENT), int(Gate.FLOAT), int(Gate.COUNTER)
+GATE_STIMECMP, GATE_VSTIMECMP = int(Gate.STIMECMP), int(Gate.VSTIMECMP)
+GATE_SATP, GATE_HGATP = int(Gate.SATP), int(Gate.HGATP)
+
+
+@rule
+def machine_gate_closed(h, gate, number):
+    """Whether an M-level gate refuses an access from below M: illegal, even where V=1."""
+    if gate == GATE_COUNTER:
+        return 1 - ((h.mcounteren >> (number & 31)) & 1)
+    if (gate == GATE_STIMECMP) | (gate == GATE_VSTIMECMP):
+        return 1 - (menvcfg_stce(h) & (h.mcounteren >> TM) & 1)
+    return 0
+
+
+@rule
+def hypervisor_gate_closed(h, gate, number):
+    """Whether an H-level gate refuses an access with V=1: virtual instruction."""
+    if gate == GATE_COUNTER:
+        return 1 - ((h.hcounteren >> (number & 31)) & 1)
+    if gate == GATE_STIMECMP:
+        return 1 - (vs_stce(h) & (h.hcounteren >> TM) & 1)
+    if gate == GATE_SATP:
+        return HSTATUS_VTVM.get(h.hstatus)
+    return 0
+
+
+@rule
+def refuse(h):
+    """Refuse an access that only lacks privilege: the hypervisor's business if V=1."""
+    return virtual(h) if h.v else illegal(h)
+
+
+@rule
+def csr_access(h, number, is_write):
+    """The CSR number that an access to `number` reaches; 0 with the trap set if it may not be."""
+    row = h.csr_table + (number << ROW_BITS)
+    gate = load8(row + ROW_GATE)
+    if (gate == GATE_ABSENT) | ((load8(row + ROW_HYPERVISOR) != 0) & (MISA_H.get(h.misa) == 0)):
+        return illegal(h)
+    if (is_write != 0) & ((number >> 10) == 3):
+        return illegal(h)
+    if (gate == GATE_FLOAT) & ((h.fp_gate & FP_OFF) != 0):
+        return illegal(h)
+    if h.prv != M:
+        if machine_gate_closed(h, gate, number):
+            return illegal(h)
+        need = (number >> 8) & 3
+        have = h.prv + 1 if (h.prv == S) & (h.v == 0) else h.prv
+        if have < need:
+            return illegal(h) if need == 3 else refuse(h)
+        if h.v == 0:
+            if (h.prv == S) & (MSTATUS_TVM.get(h.mstatus) != 0) & ((gate == GATE_SATP) | (gate == GATE_HGATP)):
+                return illegal(h)
+        elif hypervisor_gate_closed(h, gate, number):
+            return virtual(h)
+        if (h.prv == U) & (gate == GATE_COUNTER):
+            if ((h.scounteren >> (number & 31)) & 1) == 0:
+                return refuse(h)
+        if h.v:
+            twin = load16(row + ROW_TWIN)
+            if twin:
+                return twin
+    return number

@@ -1,0 +1,84 @@
+"""mstatus, sstatus, vsstatus, misa."""
+from rvhyp.hart.csrs.rows import reads, writes
+from rvhyp.hart.fp import update_fp_gate
+from rvhyp.isa.csr import (
+    MISA_H,
+    MSTATUS_FS,
+    MSTATUS_GVA,
+    MSTATUS_MPP,
+    MSTATUS_MPV,
+    MSTATUS_SD,
+    MSTATUS_UXL,
+    MSTATUS_WRITABLE,
+    SSTATUS_WRITABLE,
+)
+from rvhyp.isa.rule import rule
+
+SSTATUS_VISIBLE = SSTATUS_WRITABLE | MSTATUS_UXL.mask
+
+
+@rule
+def with_sd(status):
+    """SD summarises FS (there is no other dirty state here)."""
+    return status | MSTATUS_SD.mask if MSTATUS_FS.get(status) == 3 else status
+
+
+@rule
+def write_status(h, old, value, mask):
+    """A status register with its writable bits replaced; MPP takes 0, 1 or 3."""
+    new = (old & ~mask) | (value & mask)
+    if MSTATUS_MPP.get(new) == 2:
+        new = MSTATUS_MPP.put(new, MSTATUS_MPP.get(old))
+    return new
+
+
+@rule
+def status_written(h):
+    """What depends on the status registers is recomputed before the next instruction."""
+    update_fp_gate(h)
+    h.resync = 1
+
+
+@reads("mstatus")
+def read_mstatus(h, number):
+    return with_sd(h.mstatus)
+
+
+@writes("mstatus")
+def write_mstatus(h, number, value):
+    mask = MSTATUS_WRITABLE
+    if MISA_H.get(h.misa) == 0:
+        mask = MSTATUS_WRITABLE & ~(MSTATUS_MPV.mask | MSTATUS_GVA.mask)
+    h.mstatus = write_status(h, h.mstatus, value, mask)
+    status_written(h)
+
+
+@reads("sstatus")
+def read_sstatus(h, number):
+    return with_sd(h.mstatus & SSTATUS_VISIBLE)
+
+
+@writes("sstatus")
+def write_sstatus(h, number, value):
+    h.mstatus = write_status(h, h.mstatus, value, SSTATUS_WRITABLE)
+    status_written(h)
+
+
+@reads("vsstatus")
+def read_vsstatus(h, number):
+    return with_sd(h.vsstatus)
+
+
+@writes("vsstatus")
+def write_vsstatus(h, number, value):
+    h.vsstatus = write_status(h, h.vsstatus, value, SSTATUS_WRITABLE)
+    status_written(h)
+
+
+@writes("misa")
+def write_misa(h, number, value):
+    """H alone is writable.  Without it there is no V to return to."""
+    h.misa = (h.misa & ~MISA_H.mask) | (value & MISA_H.mask)
+    if MISA_H.get(h.misa) == 0:
+        h.mstatus = h.mstatus & ~(MSTATUS_MPV.mask | MSTATUS_GVA.mask)
+    h.resync = 1

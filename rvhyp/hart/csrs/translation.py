@@ -1,0 +1,95 @@
+"""satp, vsatp, hgatp, the environment configurations, PMP: what address translation depends on."""
+from rvhyp.hart.csrs.rows import ROW_BITS, reads, write_stored, writes
+from rvhyp.hart.pmp import pmp_write_address, pmp_write_config
+from rvhyp.hart.tlb import drop_contexts
+from rvhyp.isa.csr import (
+    ATP_MODE,
+    ATP_PPN,
+    HENVCFG_GATED,
+    MENVCFG_WRITABLE,
+    PMP_ENTRIES,
+    SATP_ASID,
+)
+from rvhyp.isa.rule import rule
+
+
+@rule
+def valid_mode(atp):
+    """Bare, 39, 48 or 57 bits."""
+    mode = ATP_MODE.get(atp)
+    return 1 if (mode == 0) | ((mode >= 8) & (mode <= 10)) else 0
+
+
+@rule
+def replace_atp(h, old, value):
+    """satp or vsatp after a write: one with an unsupported MODE is ignored as a whole.
+
+    A new root under the old ASID asks software for a fence; forgetting the translations at once is as legal, and kinder.
+    """
+    if valid_mode(value) == 0:
+        return old
+    if (SATP_ASID.get(old) == SATP_ASID.get(value)) & (ATP_PPN.get(old) != ATP_PPN.get(value)):
+        drop_contexts(h)
+    h.resync = 1
+    return value
+
+
+@writes("satp")
+def write_satp(h, number, value):
+    h.satp = replace_atp(h, h.satp, value)
+
+
+@writes("vsatp")
+def write_vsatp(h, number, value):
+    h.vsatp = replace_atp(h, h.vsatp, value)
+
+
+@writes("hgatp")
+def write_hgatp(h, number, value):
+    """An unsupported MODE keeps the old one, the other fields are written; the root is aligned to 16 KiB."""
+    mode = value if valid_mode(value) else h.hgatp
+    new = (value & 0x03FF_FFFF_FFFF_FFFC) | (mode & ATP_MODE.mask)
+    new = new & ~(0x3 << 58)
+    if (ATP_PPN.get(new) != ATP_PPN.get(h.hgatp)) & ((((new ^ h.hgatp) >> 44) & 0x3FFF) == 0):
+        drop_contexts(h)
+    h.hgatp = new
+    h.resync = 1
+
+
+@writes("menvcfg")
+def write_menvcfg(h, number, value):
+    h.menvcfg = value & MENVCFG_WRITABLE
+    h.resync = 1
+
+
+@reads("henvcfg")
+def read_henvcfg(h, number):
+    return h.henvcfg & (~HENVCFG_GATED | h.menvcfg)
+
+
+@writes("henvcfg")
+def write_henvcfg(h, number, value):
+    mask = MENVCFG_WRITABLE & (~HENVCFG_GATED | h.menvcfg)
+    h.henvcfg = (h.henvcfg & ~mask) | (value & mask)
+    h.resync = 1
+
+
+@writes("stimecmp", "vstimecmp", "htimedelta", "hstatus")
+def write_watched(h, number, value):
+    """A plain write that interrupts or translation may depend on."""
+    write_stored(h, h.csr_table + (number << ROW_BITS), value)
+    h.resync = 1
+
+
+@writes("pmpcfg0", "pmpcfg2")
+def write_pmpcfg(h, number, value):
+    pmp_write_config(h, (number & 15) >> 1, value)
+    drop_contexts(h)
+    h.resync = 1
+
+
+@writes(*(f"pmpaddr{n}" for n in range(PMP_ENTRIES)))
+def write_pmpaddr(h, number, value):
+    pmp_write_address(h, number - 0x3B0, value)
+    drop_contexts(h)
+    h.resync = 1
