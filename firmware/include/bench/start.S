@@ -32,7 +32,11 @@ trap:
     .section .tohost, "aw"
     .align  6
     .globl tohost
+    .type tohost, @object
+    .size tohost, 8                     # QEMU asks for it
 tohost: .dword 0
     .align  6
     .globl fromhost
+    .type fromhost, @object
+    .size fromhost, 8
 fromhost: .dword 0
