@@ -1,0 +1,51 @@
+"""Whole processes: what they cost."""
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from typing import NamedTuple
+
+from rvhyp.machine.errors import BadInput
+
+RVHYP = [sys.executable, "-m", "rvhyp"]
+
+
+# A process starts with the memory of the one that started it, which counts in its peak: so a small one stands between.
+BETWEEN = """
+import os, resource, subprocess, sys
+status = subprocess.run(sys.argv[1:], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL).returncode
+print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss << 10)
+sys.exit(status)
+"""
+
+
+class Cost(NamedTuple):
+    """Wall and CPU time in seconds."""
+
+    wall: float
+    cpu: float
+
+
+def run(command: list[str], environment: dict[str, str] | None = None, accept: tuple[int, ...] = (0,)) -> Cost:
+    """Run a command to its end, without input; its output is dropped.  BadInput if its status is not one to accept."""
+    start = time.perf_counter()
+    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+                          env=os.environ | (environment or {})) as process:
+        errors = process.stderr.read()
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+    wall = time.perf_counter() - start
+    if process.returncode not in accept:
+        raise BadInput(f"{command[0]} failed with status {process.returncode}: {errors.decode(errors='replace').strip()[-300:]}",
+                       command[-1])
+    return Cost(wall, usage.ru_utime + usage.ru_stime)
+
+
+def peak_memory(command: list[str]) -> int:
+    """Bytes of resident memory that a command needed at most.  BadInput if it fails."""
+    done = subprocess.run([sys.executable, "-I", "-S", "-c", BETWEEN, *command], capture_output=True, text=True)
+    if done.returncode:
+        raise BadInput(f"{command[0]} failed with status {done.returncode}: {done.stderr.strip()[-300:]}", command[-1])
+    return int(done.stdout)
