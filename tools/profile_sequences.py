@@ -22,6 +22,7 @@ from rvhyp.machine.ram import OutsideMemory
 
 PERIOD = 20_011                 # instructions between samples: prime, so that loops do not alias
 LONGEST = 4                     # instructions in a sequence
+FURTHEST = 3                    # how far back a link may lead
 PATH = 24                       # instructions recorded at most
 AT_ONCE = 4                     # sequences chosen between two counts
 ALONE = {Kind.SYSTEM, Kind.CSR, Kind.LOAD_RESERVED, Kind.STORE_CONDITIONAL}     # their handlers end in a rule
@@ -88,7 +89,7 @@ def recorded(step: Callable[[int], int], read: Callable[[int, int], bytes]) -> P
     past: list[Decoded] = []
     while len(path) < PATH and (decoded := decoded_at(read, pc)) and (name := handler_name(decoded, pc)) in HANDLERS:
         path.append((name, distance(past, decoded, "1"), distance(past, decoded, "2")))
-        past = [*past, decoded][1 - LONGEST:]
+        past = [*past, decoded][-FURTHEST:]
         before, pc = pc, step(1)
         if pc != before + decoded.length or pc >> 12 != before >> 12:
             break
