@@ -68,8 +68,10 @@ def writes(decoded: Decoded) -> tuple[str, int] | None:
 
 def reads(decoded: Decoded, number: str) -> tuple[str, int] | None:
     """The register of the operand rs1 or fs1 (number "1"), or rs2 or fs2."""
-    return next(((file, decoded.operands[field + number]) for field, file in (("rs", "x"), ("fs", "f")) if field + number in decoded.operands),
-                None)
+    for field, file in (("rs" + number, "x"), ("fs" + number, "f")):
+        if field in decoded.operands:
+            return file, decoded.operands[field]
+    return None
 
 
 def distance(before: list[Decoded], decoded: Decoded, number: str) -> int:

@@ -89,7 +89,8 @@ def bench(programs, parts, instructions, rounds, json_path):
         for runs in ("steady", "whole"):
             show(speed_table(measurements, runs))
     for part, unit, format, run in (("traps", "us", ".2f", lambda: measure_traps(rounds, engine)),
-                                    ("start", "s", ".2f", lambda: measure_start(rounds)), ("memory", "MiB", ".0f", measure_memory)):
+                                    ("start", "s", ".2f", lambda: measure_start(rounds)),
+                                    ("memory", "MiB", ".0f", measure_memory)):
         if part in parts:
             values[f"{part}_{unit.lower()}"] = found = run()
             show([[part, unit], *([name, f"{value:{format}}"] for name, value in found.items())])

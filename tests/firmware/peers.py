@@ -4,7 +4,6 @@ from __future__ import annotations
 import functools
 import os
 import select
-import shutil
 import subprocess
 import time
 from collections.abc import Iterable
@@ -14,12 +13,13 @@ from typing import NamedTuple
 import pytest
 
 import firmware
+from rvhyp.bench.peers import find
 from rvhyp.isa.text import assemble
 from rvhyp.machine.loader import load_elf
 
-QEMU, SPIKE = shutil.which("qemu-system-riscv64"), shutil.which("spike")
+QEMU, SPIKE, DTC = find("qemu-system-riscv64"), find("spike"), find("dtc")
 needs_qemu = pytest.mark.skipif(not QEMU, reason="qemu-system-riscv64 is not installed")
-needs_spike = pytest.mark.skipif(not SPIKE, reason="spike is not installed")
+needs_spike = pytest.mark.skipif(not (SPIKE and DTC), reason="spike or dtc is not installed")
 TIMEOUT = 10
 GUEST_BASE = 0x8020_0000
 
