@@ -4,9 +4,11 @@ from __future__ import annotations
 import click
 
 from rvhyp.cli.common import (
+    commit_log,
     engine_options,
     guarded,
     json_option,
+    log_option,
     memory_option,
     say,
     start_engine,
@@ -34,10 +36,11 @@ def position(board: Board) -> str:
 @memory_option
 @click.option("--isa", default=config.DEFAULT, show_default=True, metavar="STRING", help="The hart's ISA string.")
 @click.option("--stats", is_flag=True, help="At the end, show retired instructions and traps.")
+@log_option
 @engine_options
 @json_option
 @guarded
-def bare(program, memory, isa, stats, engine, max_instructions, timeout, json_path):
+def bare(program, memory, isa, stats, log_path, engine, max_instructions, timeout, json_path):
     """Run an M-mode ELF on the bare board: HTIF, CLINT, PLIC, ns16550a UART, SiFive test finisher.
 
     The exit status is the program's own; 2 for bad input, 3 if it can never go on, 124 at a limit.
@@ -47,7 +50,7 @@ def bare(program, memory, isa, stats, engine, max_instructions, timeout, json_pa
     board.load(image)
     if image.tohost is None:
         board.give_device_tree()                # firmware wants it; a test with HTIF does not look
-    with Terminal(), where(lambda: [position(board)]):
+    with Terminal(), where(lambda: [position(board)]), commit_log(log_path, board.machine):
         outcome = board.run(max_instructions, timeout)
     machine = board.machine
     if outcome.ended is not Ended.EXIT:

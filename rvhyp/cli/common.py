@@ -56,6 +56,30 @@ def engine_options(command):
     return command
 
 
+def log_option(command):
+    """--log-commits."""
+    return click.option("--log-commits", "log_path", metavar="FILE",
+                        help="Write a line for each retired instruction, as Spike does; - is stderr.  Slow.")(command)
+
+
+@contextlib.contextmanager
+def commit_log(path: str | None, machine, core=lambda: 0):
+    """Log what a machine retires to a file while the context lasts."""
+    if path is None:
+        yield
+        return
+    from rvhyp.machine.commitlog import CommitLog
+    try:
+        file = sys.stderr if path == "-" else open(path, "w")
+    except OSError as error:
+        raise BadInput(f"cannot write it: {error.strerror}", path) from error
+    try:
+        CommitLog(machine, file.write, core)
+        yield
+    finally:
+        file.flush() if path == "-" else file.close()
+
+
 def memory_option(command):
     """--memory."""
     return click.option("--memory", type=Size(), default="128M", show_default=True, metavar="SIZE",

@@ -6,9 +6,11 @@ from pathlib import Path
 import click
 
 from rvhyp.cli.common import (
+    commit_log,
     engine_options,
     guarded,
     json_option,
+    log_option,
     memory_option,
     plain_table,
     say,
@@ -97,10 +99,11 @@ def report_end(hypervisor, outcome) -> None:
 @click.option("--append", default="", metavar="TEXT", help="Boot arguments (bootargs in the device tree).")
 @click.option("--dump-dtb", type=click.Path(dir_okay=False), metavar="FILE", help="Write the first guest's device tree, and do not run.")
 @click.option("--stats", is_flag=True, help="At the end, show exits by cause and instructions.")
+@log_option
 @engine_options
 @json_option
 @guarded
-def run(guests, memory, cpus, append, dump_dtb, stats, engine, max_instructions, timeout, json_path):
+def run(guests, memory, cpus, append, dump_dtb, stats, log_path, engine, max_instructions, timeout, json_path):
     """Boot each GUEST in VS-mode under the monitor: an ELF, a Linux Image, or a guest of ours by name.
 
     One guest has the terminal as its console; of several, each line shows whose it is.  The exit status is the guest's own (the
@@ -118,7 +121,8 @@ def run(guests, memory, cpus, append, dump_dtb, stats, engine, max_instructions,
     if dump_dtb:
         Path(dump_dtb).write_bytes(hypervisor.vms[0].device_tree())
         return 0
-    with Terminal(), where(lambda: positions(hypervisor)):
+    with (Terminal(), where(lambda: positions(hypervisor)),
+          commit_log(log_path, hypervisor.machine, lambda: hypervisor.vcpus.index(hypervisor.running))):
         outcome = hypervisor.run(max_instructions, timeout)
     report_end(hypervisor, outcome)
     if stats:

@@ -46,9 +46,6 @@ class Core:
         if _libc.mprotect(self.address, size, mmap.PROT_READ | mmap.PROT_EXEC):
             raise OSError(ctypes.get_errno(), "cannot make the compiled core executable")
         self.size = len(image)
-        function = ctypes.PYFUNCTYPE(ctypes.c_uint64, ctypes.c_uint64)
-        self.run = function(self.address + symbols["run"])
-        self.return_to_guest = function(self.address + symbols["return_to_guest"])
         self.builtins = {name: self.address + symbols[f"builtin_{name}"] for name in ("run", "return_to_guest")}
         for name, (offset, count) in exports.items():
             setattr(self, name, ctypes.PYFUNCTYPE(ctypes.c_uint64, *[ctypes.c_uint64] * count)(self.address + offset))

@@ -182,7 +182,7 @@ define ptr @builtin_{name}(ptr %self, ptr %unused) #0 {{
 
 # Rules that Python calls in compiled form, as symbols export.NAME.
 EXPORTS = ("prepare_scratch", "notice_write", "csr_read", "csr_write", "load", "store", "inject", "ticks", "next_event",
-           "hfence_gvma", "update_contexts")
+           "hfence_gvma", "update_contexts", "fetch", "return_to_guest")
 
 
 def export_text(name: str) -> str:

@@ -38,6 +38,7 @@ _FIELDS = [
     ("fault", 1), ("resync", 1), ("reason", 1),
     ("trap_cause", 1), ("trap_tval", 1), ("trap_gva", 1), ("trap_tval2", 1), ("trap_inst", 1), ("trap_offset", 1),
     ("trap_instret", 1), ("trap_repeats", 1), ("traps", 1),
+    ("stop_at_traps", 1),                   # not 0: leave the engine when one is taken, whatever its mode
     # A device access: performed by Python between two runs of the same instruction.
     ("mmio_address", 1), ("mmio_size", 1), ("mmio_is_write", 1), ("mmio_value", 1), ("mmio_done", 1),
     # AMO in two halves, and the reservation (system physical address + 1, or 0).
@@ -101,7 +102,8 @@ REASON_MMIO = 3                 # an access to the bus, before it happens
 REASON_WATCH = 4                # a store to the watched range (HTIF) has retired
 REASON_WFI = 5                  # waiting, and nothing pending
 REASON_TRAP_LOOP = 6            # a thousand traps without one retired instruction
-REASON_NAMES = {1: "budget", 2: "HS trap", 3: "MMIO", 4: "watched store", 5: "WFI", 6: "trap loop"}
+REASON_TRAP = 7                 # a trap was taken, and stop_at_traps asks to be told
+REASON_NAMES = {7: "trap", 1: "budget", 2: "HS trap", 3: "MMIO", 4: "watched store", 5: "WFI", 6: "trap loop"}
 
 
 class _Scalar:

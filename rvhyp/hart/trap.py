@@ -1,6 +1,6 @@
 """Traps: how a rule reports one, how the hart takes it, and the returns from it (Privileged ISA; hypervisor chapter, "Traps")."""
 from rvhyp.hart.fp import update_fp_gate
-from rvhyp.hart.state import FAULT_TRAP, REASON_HS_TRAP, REASON_TRAP_LOOP
+from rvhyp.hart.state import FAULT_TRAP, REASON_HS_TRAP, REASON_TRAP, REASON_TRAP_LOOP
 from rvhyp.hart.tlb import update_contexts
 from rvhyp.isa.cause import (
     BREAKPOINT,
@@ -199,6 +199,9 @@ def enter_trap(h, cause, tval, gva, tval2, tinst):
         trap_to_hs(h, cause, tval, gva, tval2, tinst)
         leave = h.monitor
         h.reason = REASON_HS_TRAP
+    if (h.stop_at_traps != 0) & (leave == 0):
+        leave = 1
+        h.reason = REASON_TRAP
     update_contexts(h)
     update_fp_gate(h)
     return leave

@@ -15,6 +15,7 @@ from rvhyp.hart.state import (
     RAM_REGIONS,
     REASON_BUDGET,
     REASON_MMIO,
+    REASON_TRAP,
     REASON_TRAP_LOOP,
     REASON_WATCH,
     REASON_WFI,
@@ -86,6 +87,7 @@ class Machine:
         self.before_access: Callable[[], object] = lambda: None     # called before each device access
         self.on_watch: Callable[[], object] = lambda: None          # the watched range of RAM was stored to
         self.wait: Callable[[float], bool] = lambda seconds: False  # host input may come: wait for it
+        self.quantum = QUANTUM                                      # instructions that the engine runs at most before it returns
 
     def _configure(self, isa: str) -> None:
         base, names = isa_extensions(isa)
@@ -149,7 +151,7 @@ class Machine:
                 return Outcome(Ended.INSTRUCTIONS)
             if watch.is_over:
                 return Outcome(Ended.SECONDS)
-            self.hart.quantum_end = min(self.instret + QUANTUM, end)
+            self.hart.quantum_end = min(self.instret + self.quantum, end)
             self.serve(self.run_hart())
         return self.outcome
 
@@ -163,7 +165,7 @@ class Machine:
             self._wait_for_interrupt()
         elif reason == REASON_TRAP_LOOP:
             self.outcome = Outcome(Ended.TRAP_LOOP)
-        elif reason != REASON_BUDGET:
+        elif reason not in (REASON_BUDGET, REASON_TRAP):
             raise AssertionError(f"the engine returned for reason {reason}")
 
     def _device_access(self) -> None:

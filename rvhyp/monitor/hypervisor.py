@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from rvhyp.hart.state import OFFSET, REASON_BUDGET, REASON_HS_TRAP, REASON_TRAP_LOOP
+from rvhyp.hart.state import OFFSET, REASON_BUDGET, REASON_HS_TRAP, REASON_TRAP, REASON_TRAP_LOOP
 from rvhyp.isa import config
 from rvhyp.isa.cause import ILLEGAL_INSTRUCTION, LOAD_ACCESS_FAULT, STI, STORE_ACCESS_FAULT
 from rvhyp.isa.csr import (
@@ -21,7 +21,7 @@ from rvhyp.isa.csr import (
 from rvhyp.isa.word import MASK64
 from rvhyp.machine.bus import BusError
 from rvhyp.machine.errors import BadInput
-from rvhyp.machine.machine import NEVER, QUANTUM, Ended, Machine, Outcome, Watch
+from rvhyp.machine.machine import NEVER, Ended, Machine, Outcome, Watch
 from rvhyp.machine.ram import Ram
 from rvhyp.monitor import emulate, sbi
 from rvhyp.monitor.exits import Exit, Exits, GuestException, GuestPageFault, HsInterrupt, VirtualInstruction, VsEcall
@@ -77,6 +77,7 @@ class Hypervisor:
         self.hooks: list[Hook] = []
         self._exits = Exits(self.hart)
         self._call = sbi.Call(self)
+        self.running = self.vcpus[0]            # loaded on the hart, or the last that was
         self._scheduler = RoundRobin()
         for vm in self.vms:
             vm.boot()
@@ -118,11 +119,12 @@ class Hypervisor:
         hart, machine, words, handle = self.hart, self.machine, self.hart.words, self._handle
         return_to_guest = machine.return_to_guest
         vcpu.load(hart)
+        self.running = vcpu
         words[STIMECMP] = NO_TIMER
         if any(other is not vcpu and other.state is not State.STOPPED for other in self.vcpus):
             self.limit_slice()
         try:
-            words[QUANTUM_END] = min(machine.instret + QUANTUM, end)
+            words[QUANTUM_END] = min(machine.instret + machine.quantum, end)
             reason = return_to_guest()
             while True:
                 while reason == REASON_HS_TRAP:
@@ -133,11 +135,11 @@ class Hypervisor:
                     self._to_hs()
                     self._stop(vcpu, "trap loop: it takes the same traps for ever without executing an instruction", words[PC])
                     return None
-                assert reason == REASON_BUDGET, reason
+                assert reason in (REASON_BUDGET, REASON_TRAP), reason
                 if machine.instret >= end or watch.is_over:
                     self._to_hs()
                     return Ended.INSTRUCTIONS if machine.instret >= end else Ended.SECONDS
-                words[QUANTUM_END] = min(machine.instret + QUANTUM, end)
+                words[QUANTUM_END] = min(machine.instret + machine.quantum, end)
                 reason = machine.run_hart()
         except BaseException:
             if words[V]:
