@@ -1,11 +1,14 @@
 """rvhyp bare: an M-mode program on the board."""
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 
 from rvhyp.cli.common import (
     commit_log,
     engine_options,
+    granularity_option,
     guarded,
     json_option,
     log_option,
@@ -31,16 +34,26 @@ def position(board: Board) -> str:
     return f"in {mode_name(hart.prv, hart.v)}-mode at pc {int(hart.pc):#x}" + (f" <{symbol}>" if symbol else "")
 
 
-@click.command()
+class PlusOptions(click.Command):
+    """Takes +signature=FILE and +signature-granularity=N as well, as test frameworks give them to Spike."""
+
+    def parse_args(self, ctx, args):
+        return super().parse_args(ctx, [f"--{arg[1:]}" if arg.startswith("+signature") else arg for arg in args])
+
+
+@click.command(cls=PlusOptions)
 @click.argument("program", metavar="ELF")
 @memory_option
 @click.option("--isa", default=config.DEFAULT, show_default=True, metavar="STRING", help="The hart's ISA string.")
 @click.option("--stats", is_flag=True, help="At the end, show retired instructions and traps.")
+@click.option("--signature", "signature_path", metavar="FILE",
+              help="At the end, write the memory from begin_signature to end_signature.")
+@granularity_option
 @log_option
 @engine_options
 @json_option
 @guarded
-def bare(program, memory, isa, stats, log_path, engine, max_instructions, timeout, json_path):
+def bare(program, memory, isa, stats, signature_path, granularity, log_path, engine, max_instructions, timeout, json_path):
     """Run an M-mode ELF on the bare board: HTIF, CLINT, PLIC, ns16550a UART, SiFive test finisher.
 
     The exit status is the program's own; 2 for bad input, 3 if it can never go on, 124 at a limit.
@@ -53,6 +66,9 @@ def bare(program, memory, isa, stats, log_path, engine, max_instructions, timeou
     with Terminal(), where(lambda: [position(board)]), commit_log(log_path, board.machine):
         outcome = board.run(max_instructions, timeout)
     machine = board.machine
+    if signature_path:
+        from rvhyp.machine.signature import write_signature
+        write_signature(Path(signature_path), image, machine.memory, granularity)
     if outcome.ended is not Ended.EXIT:
         say(f"{outcome.ended.value}: stopped after {machine.instret} instructions, {position(board)}")
     if stats:

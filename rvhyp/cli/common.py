@@ -62,6 +62,12 @@ def log_option(command):
                         help="Write a line for each retired instruction, as Spike does; - is stderr.  Slow.")(command)
 
 
+def granularity_option(command):
+    """--signature-granularity."""
+    return click.option("--signature-granularity", "granularity", type=click.IntRange(1, 4096), default=16, show_default=True,
+                        metavar="N", help="Bytes in a line of a signature.")(command)
+
+
 @contextlib.contextmanager
 def commit_log(path: str | None, machine, core=lambda: 0):
     """Log what a machine retires to a file while the context lasts."""

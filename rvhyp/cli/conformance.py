@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from rvhyp.cli.common import guarded, start_engine, write_json
+from rvhyp.cli.common import granularity_option, guarded, start_engine, write_json
 from rvhyp.engine import ENGINES
 from rvhyp.machine.errors import BadInput
 
@@ -61,13 +61,14 @@ def check_writable(path: str | None) -> None:
         raise BadInput(what, path, "give a file that can be written")
 
 
-def write_junit(path: str | None, report) -> None:
-    """Write the JUnit file."""
+def write_report(path: str | None, form: str, report) -> None:
+    """Write a report in the form "junit" or "html"."""
     if path is None:
         return
-    from rvhyp.conformance.junit import to_junit
+    from importlib import import_module
+    convert = getattr(import_module(f"rvhyp.conformance.{form}"), f"to_{form}")
     try:
-        Path(path).write_bytes(to_junit(report))
+        Path(path).write_bytes(convert(report))
     except OSError as error:
         raise BadInput(f"cannot be written ({error.strerror})", path) from error
 
@@ -111,11 +112,15 @@ def show_table(header: list[str], rows: list[list[str]]) -> None:
 @click.option("--expected", "expected_path", metavar="FILE", help="Tests known to fail: TOML, tables [[expected]].")
 @click.option("--json", "json_path", metavar="FILE", help="Write all results as JSON; - is stdout, the text then goes to stderr.")
 @click.option("--junit", "junit_path", metavar="FILE", help="Write all results as JUnit XML.")
+@click.option("--html", "html_path", metavar="FILE", help="Write all results as one page to look at, with filters.")
+@click.option("--signature", "signatures", metavar="DIR",
+              help="Write DIR/NAME.signature for each test with symbols begin_signature and end_signature.")
+@granularity_option
 @click.option("--quiet", "-q", "level", flag_value=-1, type=int, help="Show unexpected results only.")
 @click.option("--verbose", "-v", "level", flag_value=1, type=int, default=0, help="Show passing tests too.")
 @guarded
 def conformance(paths, select, deselect, jobs, engine, max_instructions, timeout, rules_path, expected_path, json_path,
-                junit_path, level):
+                junit_path, html_path, signatures, granularity, level):
     """Run each RISC-V ELF file in or at PATH that is a test in the style of riscv-tests, and say which pass.
 
     A test passes only by the exit command with code 0, stored to `tohost`.  The exit status is 0 if nothing unexpected happened,
@@ -130,12 +135,13 @@ def conformance(paths, select, deselect, jobs, engine, max_instructions, timeout
     from rvhyp.conformance.runner import Job
     if timeout is not None and not timeout < float("inf"):
         raise BadInput(f"{timeout} seconds is no limit", "--timeout", "give a number")
-    for path in (json_path, junit_path):
+    for path in (json_path, junit_path, html_path):
         check_writable(path)
     rules = Rules.read(rules_path) if rules_path else Rules()
     expectations = Expectations.read(expected_path) if expected_path else Expectations()
     found = discover(paths)
-    wanted = [Job(test, rules.config(test, max_instructions=max_instructions, timeout=timeout))
+    wanted = [Job(test, rules.config(test, max_instructions=max_instructions, timeout=timeout, signatures=signatures,
+                                      granularity=granularity))
               for test in select_tests(found, select, deselect)]
     if all(job.skip for job in wanted):
         raise BadInput(f"nothing to run: all {len(wanted)} tests are skipped", do=f"the first: {wanted[0].skip}")
@@ -149,5 +155,6 @@ def conformance(paths, select, deselect, jobs, engine, max_instructions, timeout
     report = Report(sorted(results, key=lambda result: result.name), expectations, time.monotonic() - start)
     show(report, level, json_path == "-")
     write_json(json_path, report.to_json())
-    write_junit(junit_path, report)
+    write_report(junit_path, "junit", report)
+    write_report(html_path, "html", report)
     return 0 if report.is_good else 1

@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 import traceback
 from dataclasses import dataclass
+from pathlib import Path
 
 from rvhyp.conformance.discover import Test
 from rvhyp.conformance.result import Result, Status
@@ -20,6 +21,7 @@ from rvhyp.machine.errors import BadInput
 from rvhyp.machine.loader import load_elf
 from rvhyp.machine.machine import Ended, Outcome
 from rvhyp.machine.ram import OutsideMemory
+from rvhyp.machine.signature import GRANULARITY, has_signature, write_signature
 
 MAX_INSTRUCTIONS, TIMEOUT = 10_000_000, 30.0
 KEPT_OUTPUT = 1 << 14                   # bytes of a test's console, counted from the end
@@ -41,6 +43,8 @@ class Config:
     max_instructions: int = MAX_INSTRUCTIONS
     timeout: float = TIMEOUT            # seconds
     skip: str = ""
+    signatures: str = ""                # folder for the signatures of tests that have one; "" for none
+    granularity: int = GRANULARITY
 
 
 @dataclass(frozen=True)
@@ -81,7 +85,7 @@ class Run:
 
     def __init__(self, job: Job, engine: str, output: Tail):
         wanted = job.config
-        self.config, self.output = wanted, output
+        self.config, self.output, self.name = wanted, output, job.test.name
         self.board = Board(wanted.memory, wanted.isa, make_engine(engine), output)
         self.last_word = 0              # of tohost, when the run ended by a store to it
         self.program = load_elf(job.test.path)
@@ -113,6 +117,12 @@ class Run:
         limit = {Ended.INSTRUCTIONS: f"limit of {self.config.max_instructions:,} instructions",
                  Ended.SECONDS: f"limit of {self.config.timeout:g} seconds"}.get(outcome.ended, outcome.ended.value)
         return {"status": Status.TIMEOUT, "detail": f"{limit}, {self._position()}"}
+
+    def write_signature(self) -> None:
+        """Write the test's signature, if it has one and it is wanted."""
+        if self.config.signatures and has_signature(self.program):
+            path = Path(self.config.signatures, f"{self.name}.signature")
+            write_signature(path, self.program, self.board.machine.memory, self.config.granularity)
 
     def _judge_exit(self, outcome: Outcome) -> dict:
         if not self.last_word & 1:
@@ -159,6 +169,7 @@ def run_test(job: Job, engine: str = "auto") -> Result:
     try:
         run = Run(job, engine, output)
         judged = run.judge()
+        run.write_signature()
     except BadInput as error:
         judged = {"status": Status.ERROR, "detail": str(BadInput(error.what, do=error.do))}
     except Exception:
