@@ -9,10 +9,10 @@
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING
 
 __version__ = "0.1.0"
 
+TYPE_CHECKING = False       # type checkers know the name; importing typing for it would take longer than all else here
 if TYPE_CHECKING:
     from rvhyp.engine import make_engine
     from rvhyp.isa.text import assemble, disassemble

@@ -1,4 +1,13 @@
-"""python -m rvhyp"""
-from rvhyp.cli import main
+"""The command `rvhyp`, also as `python -m rvhyp`."""
+from rvhyp.cli import interruption
 
-main(prog_name="rvhyp")
+
+def main() -> None:
+    """Signals are caught before anything else is imported."""
+    interruption.catch()
+    from rvhyp.cli.verbs import main
+    main(prog_name="rvhyp")
+
+
+if __name__ == "__main__":
+    main()

@@ -16,9 +16,9 @@ from rvhyp.cli.common import (
     say,
     start_engine,
     status_of,
-    where,
     write_json,
 )
+from rvhyp.cli.interruption import during
 from rvhyp.cli.run import open_guest
 from rvhyp.isa import config
 from rvhyp.isa.cause import mode_name
@@ -63,7 +63,8 @@ def bare(program, memory, isa, stats, signature_path, granularity, log_path, eng
     board.load(image)
     if image.tohost is None:
         board.give_device_tree()                # firmware wants it; a test with HTIF does not look
-    with Terminal(), where(lambda: [position(board)]), commit_log(log_path, board.machine):
+    terminal = Terminal()
+    with during(lambda: [f"running, {position(board)}"], terminal.restore), terminal, commit_log(log_path, board.machine):
         outcome = board.run(max_instructions, timeout)
     machine = board.machine
     if signature_path:

@@ -6,18 +6,18 @@ import functools
 import json
 import os
 import re
-import signal
 import sys
 import time
 from pathlib import Path
 
 import click
 
+from rvhyp.cli.interruption import during
 from rvhyp.engine import ENGINES, HostUnsupported, make_engine
 from rvhyp.machine.errors import BadInput
 from rvhyp.machine.machine import Ended
 
-USAGE, STOPPED, LIMIT, OUR_BUG, INTERRUPTED, TERMINATED = 2, 3, 124, 70, 130, 143
+USAGE, STOPPED, LIMIT, OUR_BUG = 2, 3, 124, 70
 UNITS = {"": 0, "K": 10, "M": 20, "G": 30, "T": 40}
 
 
@@ -33,10 +33,6 @@ class Size(click.ParamType):
         if not match:
             self.fail(f"{value!r} is no size; give one like 64M or 1G", param, ctx)
         return int(match[1]) << UNITS[match[2].upper()]
-
-
-class Terminated(BaseException):
-    """SIGTERM arrived."""
 
 
 def say(text: str) -> None:
@@ -81,7 +77,8 @@ def commit_log(path: str | None, machine, core=lambda: 0):
         raise BadInput(f"cannot write it: {error.strerror}", path) from error
     try:
         CommitLog(machine, file.write, core)
-        yield
+        with during(list, file.flush):
+            yield
     finally:
         file.flush() if path == "-" else file.close()
 
@@ -98,49 +95,49 @@ class BuildProgress:
     def __init__(self):
         self._start = time.monotonic()
         self._is_tty = sys.stderr.isatty()
-        self._begun = False
+        self._at = ""
 
     def __call__(self, done: int, total: int) -> None:
-        if not self._begun:
-            self._begun = True
+        if not self._at:
             say("compiling the core for this processor; this happens once")
+        self._at = f"rule {done} of {total}" if done < total else f"linking {total} rules"
         if self._is_tty:
-            click.echo(f"\r  rule {done} of {total}" + (", linking ..." if done == total else ""), nl=False, err=True)
+            click.echo(f"\r  {self._at} ...", nl=False, err=True)
+
+    def clear(self) -> None:
+        """Remove the counter."""
+        if self._at and self._is_tty:
+            os.write(2, b"\r\033[K")
 
     def finish(self) -> None:
         """The engine is ready."""
-        if self._begun:
-            if self._is_tty:
-                click.echo("\r\033[K", nl=False, err=True)
+        if self._at:
+            self.clear()
             say(f"core compiled in {time.monotonic() - self._start:.1f} s")
+
+    def describe(self) -> list[str]:
+        """What is going on."""
+        return [f"compiling the core: {self._at}" if self._at else "loading the core"]
 
 
 def start_engine(name: str):
     """An engine, with progress if it must be built."""
     progress = BuildProgress()
-    engine = make_engine(name, progress)
+    with during(progress.describe, progress.clear):
+        engine = make_engine(name, progress)
     progress.finish()
     return engine
 
 
 def guarded(command):
-    """Run a verb: bad input is one message and status 2, Ctrl-C says where it was, our own bug leaves a report."""
+    """Run a verb: bad input is one message and status 2, our own bug leaves a report."""
     @functools.wraps(command)
     def wrapper(*args, **kwargs):
-        def terminate(number, frame):
-            raise Terminated
-        signal.signal(signal.SIGTERM, terminate)
         try:
             status = command(*args, **kwargs)
         except (BadInput, HostUnsupported) as error:
             say(str(error))
             status = USAGE
-        except KeyboardInterrupt:
-            say("interrupted")
-            status = INTERRUPTED
-        except Terminated:
-            say("terminated")
-            status = TERMINATED
         except BrokenPipeError:
             os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
             status = 1
@@ -163,17 +160,6 @@ def bug_report(error: Exception) -> int:
         file.write(text)
     say(f"internal error: {type(error).__name__}: {error}\n  this is a bug in rvhyp; a report to send with the guest is in {file.name}")
     return OUR_BUG
-
-
-@contextlib.contextmanager
-def where(describe):
-    """On Ctrl-C or SIGTERM, say where the guests were before going on to end."""
-    try:
-        yield
-    except (KeyboardInterrupt, Terminated):
-        for line in describe():
-            say(line)
-        raise
 
 
 def status_of(outcome) -> int:

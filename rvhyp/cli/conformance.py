@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from rvhyp.cli.common import granularity_option, guarded, start_engine, write_json
+from rvhyp.cli.interruption import during
 from rvhyp.engine import ENGINES
 from rvhyp.machine.errors import BadInput
 
@@ -41,10 +42,12 @@ class Bar:
             self._bar.start()
         self._bar.update(self._task, completed=self._done, description=f"{self._bad} not passed  {name}", refresh=True)
 
-    def __enter__(self) -> Bar:
-        return self
+    def describe(self) -> list[str]:
+        """What is going on."""
+        return [f"running tests: {self._done} of {self._total} done"]
 
-    def __exit__(self, *_: object) -> None:
+    def stop(self) -> None:
+        """Remove it."""
         if self._bar:
             self._bar.stop()
 
@@ -148,8 +151,10 @@ def conformance(paths, select, deselect, jobs, engine, max_instructions, timeout
     start_engine(engine)
     rules.check_machines(engine)
     start = time.monotonic()
-    with Bar(len(wanted), is_wanted=level >= 0) as bar:
+    bar = Bar(len(wanted), is_wanted=level >= 0)
+    with during(bar.describe, bar.stop):
         results = run_all(wanted, engine, jobs, bar)
+    bar.stop()
     chosen = {job.test for job in wanted}
     results += [Job(test).result(Status.NOT_SELECTED) for test in found if test not in chosen]
     report = Report(sorted(results, key=lambda result: result.name), expectations, time.monotonic() - start)

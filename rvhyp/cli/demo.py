@@ -3,7 +3,8 @@ from __future__ import annotations
 
 import click
 
-from rvhyp.cli.common import engine_options, guarded, start_engine, status_of, where
+from rvhyp.cli.common import engine_options, guarded, start_engine, status_of
+from rvhyp.cli.interruption import during
 from rvhyp.cli.run import consoles, exit_table, open_guest, positions, report_end
 
 GUESTS = ("hello", "tasks", "selftest")
@@ -22,7 +23,7 @@ def demo(engine, max_instructions, timeout):
     configs = [VmConfig(name, open_guest(name), 64 << 20, output=output)
                for name, output in zip(GUESTS, consoles(list(GUESTS), 1), strict=True)]
     hypervisor = Hypervisor(configs, start_engine(engine))
-    with where(lambda: positions(hypervisor)):
+    with during(lambda: ["running", *positions(hypervisor)]):
         outcome = hypervisor.run(max_instructions, timeout)
     report_end(hypervisor, outcome)
     click.echo()

@@ -16,9 +16,9 @@ from rvhyp.cli.common import (
     say,
     start_engine,
     status_of,
-    where,
     write_json,
 )
+from rvhyp.cli.interruption import during
 from rvhyp.machine.console import Input, Output, Prefixed, Terminal
 from rvhyp.machine.errors import BadInput
 from rvhyp.machine.loader import Program, load
@@ -72,8 +72,9 @@ def summary(hypervisor, outcome) -> dict:
 
 
 def positions(hypervisor) -> list[str]:
-    """Where each guest is."""
+    """Where each guest is, once nothing runs any more."""
     from rvhyp.monitor.report import mode_of, place_of
+    hypervisor.leave_guest()
     return [f"guest {vm.name}: " + ("ended with status " + str(vm.status) if vm.is_over else ", ".join(
         f"hart {vcpu.number} in {mode_of(vcpu)}-mode at {place_of(vcpu, vcpu['sepc'])}" for vcpu in vm.vcpus))
         for vm in hypervisor.vms]
@@ -121,7 +122,8 @@ def run(guests, memory, cpus, append, dump_dtb, stats, log_path, engine, max_ins
     if dump_dtb:
         Path(dump_dtb).write_bytes(hypervisor.vms[0].device_tree())
         return 0
-    with (Terminal(), where(lambda: positions(hypervisor)),
+    terminal = Terminal()
+    with (during(lambda: ["running", *positions(hypervisor)], terminal.restore), terminal,
           commit_log(log_path, hypervisor.machine, lambda: hypervisor.vcpus.index(hypervisor.running))):
         outcome = hypervisor.run(max_instructions, timeout)
     report_end(hypervisor, outcome)

@@ -1,12 +1,7 @@
 """Running tests in worker processes: one that dies, or does not answer, costs its own test only."""
 from __future__ import annotations
 
-import ctypes
 import gc
-import multiprocessing
-import os
-import signal
-import sys
 import time
 from collections import deque
 from collections.abc import Callable, Iterable
@@ -14,18 +9,11 @@ from multiprocessing.connection import Connection, wait
 
 from rvhyp.conformance.result import Result, Status
 from rvhyp.conformance.runner import Job, run_test
+from rvhyp.engine.children import Child, available_cores
 from rvhyp.machine.errors import BadInput
 
 GRACE = 2.0                             # seconds a worker has beyond a test's limit before it is killed
 LONGEST_WAIT = 3600.0                   # seconds; the host's own limit is lower than that of a float
-ENDING_SIGNALS = {signal.SIGINT, signal.SIGTERM}
-PR_SET_PDEATHSIG = 1
-_fork = multiprocessing.get_context("fork")     # workers share the core that this process has loaded
-
-
-def available_cores() -> int:
-    """Processors that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def run_all(jobs: Iterable[Job], engine: str = "auto", workers: int | None = None,
@@ -72,17 +60,11 @@ class Worker:
         self._start()
 
     def _start(self) -> None:
-        """The process must not see an ending signal before it has said what these mean to it."""
-        self.connection, theirs = _fork.Pipe()
-        self._process = _fork.Process(target=_serve, args=(theirs, self._engine, os.getpid()), daemon=True)
-        blocked = signal.pthread_sigmask(signal.SIG_BLOCK, ENDING_SIGNALS)
         try:
-            self._process.start()
+            self._child = Child(_serve, self._engine)
         except OSError as error:
             raise BadInput(f"cannot start a worker process ({error.strerror})", do="give a smaller --jobs") from error
-        finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
-        theirs.close()
+        self.connection = self._child.connection
 
     def give(self, job: Job) -> None:
         """Begin a test."""
@@ -99,9 +81,7 @@ class Worker:
         try:
             return self.connection.recv()
         except (EOFError, OSError):
-            self._process.join()
-            code = self._process.exitcode
-            how = f"by {signal.Signals(-code).name}" if code < 0 else f"with status {code}"
+            how = self._child.how_it_ended()
             self._restart()
             return job.result(Status.CRASH, detail=f"the worker process that ran it was ended {how}")
 
@@ -117,18 +97,12 @@ class Worker:
         self._start()
 
     def kill(self) -> None:
-        """End the process at once: it has nothing to lose."""
-        self._process.kill()
-        self._process.join()
-        self.connection.close()
+        """End the process."""
+        self._child.kill()
 
 
-def _serve(connection: Connection, engine: str, parent: int) -> None:
+def _serve(connection: Connection, engine: str) -> None:
     """A worker: run the tests that come, until nobody sends any."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)        # Ctrl-C reaches every process of the terminal: the parent acts on it
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING_SIGNALS)
-    _die_with(parent)
     gc.freeze()                                         # what is there now is here to stay
     while True:
         try:
@@ -137,11 +111,3 @@ def _serve(connection: Connection, engine: str, parent: int) -> None:
             return
         connection.send(run_test(job, engine))
         gc.collect()                                    # boards hold much memory, in cycles
-
-
-def _die_with(parent: int) -> None:
-    """A worker whose parent was killed ends too (where the host can arrange that)."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-        if os.getppid() != parent:
-            os._exit(1)

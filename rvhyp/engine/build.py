@@ -1,6 +1,7 @@
 """Builds the core: every rule and every handler in one relocatable object, flattened to a position-independent image.
 
 Needs numba and llvmlite and takes some seconds; `rvhyp.engine.core` keeps the result on disk, so that a warm start needs neither.
+Both are used in child processes only: their long native calls heed no signal, so whoever wants an end kills them.
 """
 from __future__ import annotations
 
@@ -11,10 +12,10 @@ import os
 import re
 import struct
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 from rvhyp.engine import cache, compile
+from rvhyp.engine.children import available_cores, call_in_children
 from rvhyp.engine.compile import NATIVE_TEXT, Compiler, dispatch_text, explicit
 from rvhyp.isa.rule import RULES, Dispatch
 
@@ -34,7 +35,7 @@ def load_rules() -> None:
 
 
 def compile_rules(names: list[str]) -> dict[str, str]:
-    """LLVM IR of some rules by name; runs in a worker process."""
+    """LLVM IR of some rules by name."""
     load_rules()
     compiler = Compiler()
     return {name: compiler.compile(RULES[name]) for name in names}
@@ -62,10 +63,9 @@ def rules_text(progress: Callable[[int, int], None]) -> str:
     progress(len(names) - len(missing), len(names))
     batches = [missing[start:start + 8] for start in range(0, len(missing), 8)]
     if batches:
-        with ProcessPoolExecutor(len(os.sched_getaffinity(0))) as pool:
-            for batch in pool.map(compile_rules, batches):
-                known |= {keys[name]: text for name, text in batch.items()}
-                progress(sum(key in known for key in keys.values()), len(names))
+        for batch in call_in_children([(compile_rules, batch) for batch in batches], available_cores()):
+            known |= {keys[name]: text for name, text in batch.items()}
+            progress(sum(key in known for key in keys.values()), len(names))
         cache.write(path, {}, json.dumps({key: known[key] for key in keys.values()}).encode())
     texts = [dispatch_text(name, rule) for name, rule in RULES.items() if isinstance(rule, Dispatch)]
     return "\n".join([NATIVE_TEXT, *texts, *(known[keys[name]] for name in names)])
@@ -109,12 +109,19 @@ def handler_table() -> str:
     return f"@handler_table = constant [{len(HANDLERS)} x i32] [{entries}]\n"
 
 
-def build_object(progress: Callable[[int, int], None]) -> bytes:
-    """The relocatable object of the whole core."""
+def build_image(progress: Callable[[int, int], None]) -> tuple[bytes, dict[str, int]]:
+    """The image of the whole core, and the offsets of its global symbols."""
+    image, = call_in_children([(link, rules_text(progress))], 1)
+    return image
+
+
+def link(rules: str) -> tuple[bytes, dict[str, int]]:
+    """The image of all handlers and of the rules whose IR is given."""
     import llvmlite.binding as llvm
 
     from rvhyp.engine.handlers import interpreter_text
-    text = without_duplicate_declarations("\n".join([rules_text(progress), interpreter_text(), handler_table()]))
+    load_rules()
+    text = without_duplicate_declarations("\n".join([rules, interpreter_text(), handler_table()]))
     machine = target_machine()
     if path := os.environ.get("RVHYP_DUMP_IR"):
         with open(path, "w") as file:
@@ -125,7 +132,7 @@ def build_object(progress: Callable[[int, int], None]) -> bytes:
     options.loop_vectorization = options.slp_vectorization = options.loop_unrolling = False
     passes = llvm.create_pass_builder(machine, options)
     passes.getModulePassManager().run(module, passes)
-    return machine.emit_object(module)
+    return flatten(machine.emit_object(module))
 
 
 def flatten(object_code: bytes) -> tuple[bytes, dict[str, int]]:

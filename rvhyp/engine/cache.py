@@ -18,7 +18,7 @@ from pathlib import Path
 
 DIGEST = 32
 SOURCES = ("isa", "hart", "engine")             # packages whose every file goes into the key, but for those that only use
-RUNTIME = {"cache.py", "core.py", "interpreter.py", "reference.py"}     # compiled code
+RUNTIME = {"cache.py", "children.py", "core.py", "interpreter.py", "reference.py"}     # compiled code
 
 
 def folder() -> Path:
@@ -94,6 +94,7 @@ def write(path: Path, header: dict, payload: bytes) -> bool:
             raise
     except OSError:
         return False
+    remove_others(path, f"{path.name}?*")       # what a process that was killed here has left
     return True
 
 

@@ -55,11 +55,16 @@ class Core:
 
 def build(progress: Progress) -> tuple[dict, bytes]:
     """Header and payload of a new core: the code, then each table."""
-    from rvhyp.engine.build import build_object, flatten
+    from rvhyp.engine.build import build_image
+    from rvhyp.engine.children import ChildFailed
     from rvhyp.engine.handlers import EXPORTS
     from rvhyp.engine.tables import constant_tables
     from rvhyp.isa.rule import RULES
-    image, symbols = flatten(build_object(progress))
+    try:
+        image, symbols = build_image(progress)
+    except ChildFailed as error:
+        raise HostUnsupported(f"compiling the core failed: the process that did was ended {error}, perhaps for want of memory; "
+                              "--engine reference needs no compiler") from error
     payload, tables = bytearray(image), {}
     for name, table in constant_tables().items():
         payload += b"\0" * (-len(payload) % TABLE_ALIGNMENT)

@@ -3,7 +3,6 @@ from __future__ import annotations
 
 import os
 import select
-import sys
 from collections.abc import Callable
 
 CHUNK = 4096
@@ -81,11 +80,14 @@ class Terminal:
             mode = termios.tcgetattr(self._descriptor)
             mode[0] &= ~termios.ICRNL
             mode[3] &= ~(termios.ICANON | termios.ECHO)
-            termios.tcsetattr(self._descriptor, termios.TCSADRAIN, mode)
+            termios.tcsetattr(self._descriptor, termios.TCSANOW, mode)
         return self
 
-    def __exit__(self, *exception):
+    def restore(self) -> None:
+        """Make the terminal what it was."""
         if self._saved is not None:
             import termios
-            termios.tcsetattr(self._descriptor, termios.TCSADRAIN, self._saved)
-            sys.stdout.flush()
+            termios.tcsetattr(self._descriptor, termios.TCSANOW, self._saved)
+
+    def __exit__(self, *exception):
+        self.restore()

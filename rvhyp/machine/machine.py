@@ -28,7 +28,8 @@ from rvhyp.machine.fdt import isa_extensions
 from rvhyp.machine.ram import MAP_NORESERVE, PAGE, Memory, Ram
 
 TIMEBASE = 10_000_000           # Hz: mtime ticks of virtual time, 100 retired instructions each
-QUANTUM = 2_000_000             # instructions between two looks at the host: some milliseconds
+QUANTUM_MIN, QUANTUM_MAX = 10, 200_000          # instructions between two looks at the host ...
+QUANTUM_SECONDS = 0.005                         # ... which should take this long
 FAR = 1 << 40                   # ticks: what the rule next_event gives when no timer is set
 NEVER = (1 << 63) - 1
 
@@ -53,14 +54,28 @@ class Outcome:
 
 
 class Watch:
-    """A limit of a run in host seconds, and when to look at it."""
+    """A run's limit in host seconds, and when to look at the host again.
+
+    Instructions take from a nanosecond to many microseconds (self-modifying code, fences, the reference engine), so how many
+    there are between two looks follows from how long the last ones took.
+    """
 
     def __init__(self, seconds: float | None):
-        self._end = None if seconds is None else time.monotonic() + seconds
+        self._quantum, self._instret, self._looked = QUANTUM_MIN, 0, time.monotonic()
+        self._end = float("inf") if seconds is None else self._looked + seconds
 
     @property
     def is_over(self) -> bool:
-        return self._end is not None and time.monotonic() >= self._end
+        """Whether the limit had been reached at the last look."""
+        return self._looked >= self._end
+
+    def look(self, instret: int) -> int:
+        """Look at the clock; the instret at which to look again."""
+        now = time.monotonic()
+        fitting = int((instret - self._instret) * QUANTUM_SECONDS / (now - self._looked + 1e-9))
+        self._quantum = max(QUANTUM_MIN, min(fitting, 2 * self._quantum, QUANTUM_MAX))
+        self._instret, self._looked = instret, now
+        return instret + self._quantum
 
 
 class Machine:
@@ -87,7 +102,7 @@ class Machine:
         self.before_access: Callable[[], object] = lambda: None     # called before each device access
         self.on_watch: Callable[[], object] = lambda: None          # the watched range of RAM was stored to
         self.wait: Callable[[float], bool] = lambda seconds: False  # host input may come: wait for it
-        self.quantum = QUANTUM                                      # instructions that the engine runs at most before it returns
+        self.quantum = QUANTUM_MAX                                  # instructions that the engine runs at most before it returns
 
     def _configure(self, isa: str) -> None:
         base, names = isa_extensions(isa)
@@ -149,9 +164,9 @@ class Machine:
         while self.outcome is None:
             if self.instret >= end:
                 return Outcome(Ended.INSTRUCTIONS)
+            self.hart.quantum_end = min(watch.look(self.instret), self.instret + self.quantum, end)
             if watch.is_over:
                 return Outcome(Ended.SECONDS)
-            self.hart.quantum_end = min(self.instret + self.quantum, end)
             self.serve(self.run_hart())
         return self.outcome
 

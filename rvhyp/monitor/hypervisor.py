@@ -103,15 +103,16 @@ class Hypervisor:
         watch = Watch(seconds)
         end = NEVER if max_instructions is None else self.machine.instret + max_instructions
         while not all(vm.is_over for vm in self.vms):
+            if watch.is_over:
+                return Outcome(Ended.SECONDS)
             vcpu = self._scheduler.next(self.vcpus, self.machine.now())
             if vcpu is None:
                 self._idle()
+                watch.look(self.machine.instret)
             else:
                 ended = self._run_vcpu(vcpu, end, watch)
                 if ended:
                     return Outcome(ended)
-            if watch.is_over:
-                return Outcome(Ended.SECONDS)
         return Outcome(Ended.EXIT, next((vm.status for vm in self.vms if vm.status), 0))
 
     def _run_vcpu(self, vcpu: Vcpu, end: int, watch: Watch) -> Ended | None:
@@ -124,7 +125,7 @@ class Hypervisor:
         if any(other is not vcpu and other.state is not State.STOPPED for other in self.vcpus):
             self.limit_slice()
         try:
-            words[QUANTUM_END] = min(machine.instret + machine.quantum, end)
+            words[QUANTUM_END] = min(watch.look(machine.instret), machine.instret + machine.quantum, end)
             reason = return_to_guest()
             while True:
                 while reason == REASON_HS_TRAP:
@@ -132,24 +133,24 @@ class Hypervisor:
                         return None
                     reason = return_to_guest()
                 if reason == REASON_TRAP_LOOP:
-                    self._to_hs()
+                    self.leave_guest()
                     self._stop(vcpu, "trap loop: it takes the same traps for ever without executing an instruction", words[PC])
                     return None
                 assert reason in (REASON_BUDGET, REASON_TRAP), reason
+                words[QUANTUM_END] = min(watch.look(machine.instret), machine.instret + machine.quantum, end)
                 if machine.instret >= end or watch.is_over:
-                    self._to_hs()
+                    self.leave_guest()
                     return Ended.INSTRUCTIONS if machine.instret >= end else Ended.SECONDS
-                words[QUANTUM_END] = min(machine.instret + machine.quantum, end)
                 reason = machine.run_hart()
         except BaseException:
             if words[V]:
-                self._to_hs()
+                self.leave_guest()
             raise
         finally:
             vcpu.save()
 
-    def _to_hs(self) -> None:
-        """The host interrupts a guest between two instructions: as a trap would, but without a cause."""
+    def leave_guest(self) -> None:
+        """The host interrupts a guest, if one runs, between two instructions: as a trap would, but without a cause."""
         hart = self.hart
         if hart.v:
             hart.mstatus = MSTATUS_SPP.put(hart.mstatus, hart.prv)

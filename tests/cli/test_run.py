@@ -1,16 +1,13 @@
 """rvhyp run, bare, demo: what a user sees, and every kind of bad input."""
 import json
 import os
-import pty
-import signal
 import struct
-import termios
 import time
 
 import pytest
 
 from rvhyp import assemble
-from tests.cli.terminal import COMMAND, Session, rvhyp
+from tests.cli.terminal import Session, rvhyp
 
 
 def elf(source="_start: j .\n", base=0x8020_0000):
@@ -166,62 +163,11 @@ def test_json_to_nowhere():
     refused(rvhyp("run", "hello", "--json", "/nowhere/at/all.json"), "/nowhere/at/all.json")
 
 
-# Interruption.
-
-@pytest.mark.parametrize("number, status", [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_signals_end_a_run_and_say_where_it_was(number, status):
-    with Session("run", "badloop") as session:
-        session.expect(b"looping")
-        time.sleep(0.2)
-        session.process.send_signal(number)
-        start = time.monotonic()
-        assert session.process.wait(10) == status
-        assert time.monotonic() - start < 2
-        assert b"bad_loop" in session.process.stderr.read()
-
-
-def test_terminal_is_restored():
-    master, slave = pty.openpty()
-    before = termios.tcgetattr(slave)
-    import subprocess
-    process = subprocess.Popen([*COMMAND, "run", "badloop"], stdin=slave, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    try:
-        seen = b""
-        while b"looping" not in seen:
-            seen += os.read(process.stdout.fileno(), 4096)
-        assert termios.tcgetattr(slave)[3] & termios.ECHO == 0
-        process.send_signal(signal.SIGINT)
-        assert process.wait(10) == 130
-        assert termios.tcgetattr(slave) == before
-    finally:
-        process.kill()
-        os.close(master)
-        os.close(slave)
-
-
 # The cache of compiled code.
 
 def core_file(folder):
     core, = folder.glob("core-*")
     return core
-
-
-@pytest.fixture
-def warm_cache(tmp_path):
-    """A private cache folder with the compiled core of this very code."""
-    from rvhyp.engine import cache, load_core
-    load_core()
-    source = cache.folder() / f"core-{cache.source_key()}"
-    folder = tmp_path / "cache"
-    folder.mkdir(mode=0o700)
-    copy = folder / source.name
-    copy.write_bytes(source.read_bytes())
-    copy.chmod(0o600)
-    rules = next(iter(cache.folder().glob("rules-*")), None)
-    if rules:
-        (folder / rules.name).write_bytes(rules.read_bytes())
-        (folder / rules.name).chmod(0o600)
-    return folder
 
 
 @pytest.mark.parametrize("damage", ["truncate", "flip", "empty", "writable by others", "link"])
