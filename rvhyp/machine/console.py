@@ -6,6 +6,7 @@ import select
 from collections.abc import Callable
 
 CHUNK = 4096
+LONGEST_LINE = 4096
 
 
 class Output:
@@ -26,7 +27,7 @@ class Output:
 
 
 class Prefixed:
-    """Lines of one of several guests: each gets a prefix, and only whole lines are passed on."""
+    """Lines of one of several guests: each gets a prefix, and only whole lines are passed on, or pieces of very long ones."""
 
     def __init__(self, prefix: str, write: Callable[[bytes], object]):
         self._prefix, self._write, self._line = prefix.encode(), write, b""
@@ -35,6 +36,8 @@ class Prefixed:
         *lines, self._line = (self._line + data.replace(b"\r", b"")).split(b"\n")
         for line in lines:
             self._write(self._prefix + line + b"\n")
+        if len(self._line) > LONGEST_LINE:
+            self.flush()
 
     def flush(self) -> None:
         """Pass on a last line without its end."""

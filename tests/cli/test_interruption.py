@@ -21,16 +21,17 @@ pytestmark = pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="ne
 STATUS = {signal.SIGINT: 130, signal.SIGTERM: 143}
 BOUND = 1                               # second; a tenth is wanted, and on an idle host it is a hundredth
 COMPILING = b"rvhyp: compiling the core for this processor; this happens once\n"
-WAITS = "_start: wfi\n j _start\n"
+HELLO = "_start: li a7, 1\n li a0, 'x'\n ecall\n"            # each guest says that it runs
+WAITS = HELLO + "1: wfi\n j 1b\n"
 # Instructions that take long: each store makes the interpreter decode a whole page anew.
-SLOW = "_start: la t0, 2f\n lw t1, 0(t0)\n1: sw t1, 0(t0)\n2: beqz zero, 1b\n .rept 1000\n addi a0, a0, 1\n .endr\n j 1b\n"
-TALKS = "_start: li a7, 1\n li a0, 'x'\n1: ecall\n j 1b\n"
+SLOW = HELLO + "la t0, 2f\n lw t1, 0(t0)\n1: sw t1, 0(t0)\n2: beqz zero, 1b\n .rept 1000\n addi a0, a0, 1\n .endr\n j 1b\n"
+TALKS = HELLO + "j _start\n"
 
 
 def start(*arguments, **more) -> subprocess.Popen:
     """A command in a session of its own, so that a signal to its group reaches nobody else."""
-    return subprocess.Popen([*COMMAND, *map(str, arguments)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                            start_new_session=True, bufsize=0, **more)
+    pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
+    return subprocess.Popen([*COMMAND, *map(str, arguments)], start_new_session=True, bufsize=0, **pipes, **more)
 
 
 def end(process, number=signal.SIGINT, send=os.kill) -> str:
@@ -148,13 +149,15 @@ def test_a_guest_that_computes(engine, number):
 def test_a_guest_that_waits_or_is_slow_or_talks_to_nobody(guest, source):
     """`TALKS` fills the pipe of its console, and the monitor waits in a write."""
     process = start("run", guest(source))
-    time.sleep(1)
+    assert process.stdout.read(1) == b"x"
+    time.sleep(0.3)
     assert "guest guest: hart 0 in VS-mode at 0x8020" in end(process)
 
 
 def test_a_bare_program(guest):
-    process = start("bare", guest(WAITS.replace("wfi", "nop")), "--memory", "16M")
-    time.sleep(0.8)
+    process = start("bare", guest("_start: li t0, 0x10000000\n li t1, 'x'\n sb t1, 0(t0)\n1: j 1b\n"), "--memory", "16M")
+    assert process.stdout.read(1) == b"x"
+    time.sleep(0.1)
     assert end(process).startswith("rvhyp: interrupted while running, in M-mode at pc 0x8020")
 
 
@@ -208,7 +211,8 @@ def test_the_terminal_is_restored(number):
 @pytest.mark.parametrize("seconds", [0, 0.005, 0.01, 0.02, 0.04, 0.08, 0.12])
 def test_while_it_starts(seconds):
     """From the first line of ours on, imports too."""
-    code = "import os; from rvhyp.cli import interruption as i; i.catch(); os.write(1, b'.'); import rvhyp.__main__ as m; m.main()"
+    code = "import os; from rvhyp.cli import interruption; interruption.catch(); os.write(1, b'.')\n" \
+           "from rvhyp.__main__ import main; main()"
     process = subprocess.Popen([sys.executable, "-c", code, "run", "badloop"], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     os.read(process.stdout.fileno(), 1)
     time.sleep(seconds)
