@@ -1,6 +1,7 @@
 """Damaged ELF files from the first byte to the last instruction: each is refused with BadInput, or runs to an Outcome."""
 import faulthandler
 import gc
+import itertools
 import re
 import struct
 from functools import cache
@@ -16,7 +17,7 @@ from tests.engine.support import examples, sizes
 
 MEMORY = 16 << 20
 INSTRUCTIONS = 5_000
-SECONDS = 30                            # after which an example counts as a hang
+SECONDS = 60                            # after which sixteen examples count as a hang
 PEAK = 256 << 20                        # bytes of resident memory that a thousand examples may add
 
 # Programs with something of everything, so that a changed bit leads somewhere: pointers, calls, traps, atomics, floating point,
@@ -209,6 +210,7 @@ def test_the_undamaged_file_runs_to_its_end(name):
 @pytest.mark.parametrize("name", RUNNERS)
 def test_a_damaged_file_is_refused_or_runs(name, count):
     """Also on the machine that it was not made for."""
+    number = itertools.count()
     seen = {"refused": 0, "ran": 0, "ended": set()}
     engine()
     gc.collect()
@@ -218,7 +220,9 @@ def test_a_damaged_file_is_refused_or_runs(name, count):
     @examples(count)
     @given(damages(name))
     def check(data):
-        faulthandler.dump_traceback_later(SECONDS, exit=True)
+        if next(number) % 16 == 0:
+            faulthandler.dump_traceback_later(SECONDS, exit=True)
+            gc.collect()                    # machines hold their memory in cycles
         for run in RUNNERS.values():
             try:
                 outcome = run(data)
@@ -229,13 +233,11 @@ def test_a_damaged_file_is_refused_or_runs(name, count):
                 assert isinstance(outcome, Outcome)
                 seen["ran"] += 1
                 seen["ended"].add(outcome.ended)
-        gc.collect()                        # machines hold their memory in cycles
     try:
         check()
     finally:
         faulthandler.cancel_dump_traceback_later()
         gc.unfreeze()
-    print(seen, (resident_peak() - before) >> 20)
     assert resident_peak() - before < PEAK
     assert seen["ran"] > count / 2 and seen["refused"] > count / 2 and len(seen["ended"]) >= 3, seen
 
