@@ -43,7 +43,7 @@ WORK_BYTES = 4 << 13
 @rule
 def target_slot(slot, imm):
     """The slot a branch or jump leads to; SLOTS or more if it is outside the page."""
-    target = slot + (imm >> 1)
+    target = ((slot << 1) + imm) >> 1           # imm may be negative: the sum is not, within the page
     return target if target < SLOTS else SLOTS
 
 
