@@ -158,7 +158,8 @@ def bug_report(error: Exception) -> int:
     text = "".join([f"rvhyp {__version__}, Python {sys.version}\ncommand: {sys.argv}\n\n", *traceback.format_exception(error)])
     with tempfile.NamedTemporaryFile("w", prefix="rvhyp-bug-", suffix=".txt", delete=False) as file:
         file.write(text)
-    say(f"internal error: {type(error).__name__}: {error}\n  this is a bug in rvhyp; a report to send with the guest is in {file.name}")
+    say(f"internal error: {type(error).__name__}: {error}\n"
+        f"  this is a bug in rvhyp; a report to send with the guest is in {file.name}")
     return OUR_BUG
 
 

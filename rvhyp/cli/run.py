@@ -98,7 +98,8 @@ def report_end(hypervisor, outcome) -> None:
 @memory_option
 @click.option("--cpus", type=click.IntRange(1, 64), default=1, show_default=True, metavar="N", help="Harts of each guest.")
 @click.option("--append", default="", metavar="TEXT", help="Boot arguments (bootargs in the device tree).")
-@click.option("--dump-dtb", type=click.Path(dir_okay=False), metavar="FILE", help="Write the first guest's device tree, and do not run.")
+@click.option("--dump-dtb", type=click.Path(dir_okay=False), metavar="FILE",
+              help="Write the first guest's device tree, and do not run.")
 @click.option("--stats", is_flag=True, help="At the end, show exits by cause and instructions.")
 @log_option
 @engine_options

@@ -72,7 +72,7 @@ class HostFpu(RuleFpu):
     def sqrt(self, width, a): return self._arithmetic("sqrt", width, a)
 
     def fma(self, width, a, b, c):
-        """x86 raises no flag for infinity times zero plus a quiet NaN; RISC-V does: where the result is a NaN, the rule adds it."""
+        """x86 raises no flag for infinity times zero plus a quiet NaN; RISC-V does: if the result is a NaN, the rule adds it."""
         result = self._arithmetic("fma", width, a, b, c)
         by_rule, done = self.text.new_label("nan"), self.text.new_label("on")
         self.text.branch(result == CANONICAL_NAN[width], by_rule, done, UNLIKELY)

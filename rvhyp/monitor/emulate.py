@@ -42,7 +42,7 @@ def _fetch_half(hart: Hart, rules, gva: int) -> int:
 
 
 class Access:
-    """A load or store as the monitor performs it: `size` in bytes, the word of the record that is its register, its length in bytes."""
+    """A load or store as the monitor performs it: `size` in bytes, the record's word of its register, its length in bytes."""
 
     __slots__ = ("_body", "_bytes", "is_load", "length", "register", "size")
 

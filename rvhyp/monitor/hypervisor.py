@@ -228,8 +228,8 @@ class Hypervisor:
         """The guest went where it has nothing."""
         what = "a page table" if leaving.is_implicit else {"fetch": "an instruction"}.get(leaving.access, "data")
         verb = "stored" if leaving.access == "store" and not leaving.is_implicit else "looked for"
-        self._stop(vcpu, f"{leaving.name}: it {verb} {what} at guest physical {leaving.gpa:#x}, where it has neither RAM nor a device",
-                   leaving.gva, leaving.gpa)
+        self._stop(vcpu, f"{leaving.name}: it {verb} {what} at guest physical {leaving.gpa:#x}, where it has neither RAM "
+                         "nor a device", leaving.gva, leaving.gpa)
 
     def _virtual_instruction(self, vcpu: Vcpu, leaving: VirtualInstruction) -> None:
         """WFI waits; everything else is an instruction that the guest's hart does not have."""

@@ -15,7 +15,7 @@ from rvhyp.machine.errors import BadInput
 from rvhyp.machine.fdt import Cpu, device_tree
 from rvhyp.machine.loader import Program
 from rvhyp.machine.machine import TIMEBASE
-from rvhyp.machine.ram import Memory, OutsideMemory, Ram, size_text
+from rvhyp.machine.ram import MAX_SIZE, Memory, OutsideMemory, Ram, size_text
 from rvhyp.monitor.gstage import GStage
 from rvhyp.monitor.vcpu import VSEIP, State, Vcpu
 
@@ -133,7 +133,9 @@ class Vm:
         if segment.pa < memory.base:
             return f"link it at {memory.base + 0x20_0000:#x}"
         needed = 1 << (segment.pa + segment.memsz - memory.base - 1).bit_length()
-        return f"give it --memory {size_text(needed)}, or link it lower" if needed <= 1 << 40 else f"link it at {memory.base + 0x20_0000:#x}"
+        if needed <= MAX_SIZE:
+            return f"give it --memory {size_text(needed)}, or link it lower"
+        return f"link it at {memory.base + 0x20_0000:#x}"
 
     def place_device_tree(self, tree: bytes) -> int:
         """Write the tree as high in RAM as alignment allows, clear of the program.  Its guest-physical address."""

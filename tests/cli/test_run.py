@@ -88,8 +88,9 @@ def test_limits():
     assert result.returncode == 124 and b"instruction limit reached after 1000000 instructions" in result.stderr
 
 
-@pytest.mark.parametrize("arguments", [("run", "badloop"), ("run", "badloop", "--engine", "reference"), ("run", "badloop", "badloop"),
-                                       ("run", "selftest", "--engine", "reference"), ("demo", "--engine", "reference")])
+@pytest.mark.parametrize("arguments", [
+    ("run", "badloop"), ("run", "badloop", "badloop"), ("run", "badloop", "--engine", "reference"),
+    ("run", "selftest", "--engine", "reference"), ("demo", "--engine", "reference")])
 def test_limit_of_seconds(arguments):
     """However long instructions take: the reference runs some thousand in a second."""
     start = time.monotonic()
@@ -160,8 +161,8 @@ def test_unknown_isa(isa):
 
 
 @pytest.mark.parametrize("arguments", [
-    ("run",), ("run", "hello", "--memory", "lots"), ("run", "hello", "--cpus", "0"), ("run", "hello", "--engine", "magic"), ("nonsense",),
-    ("run", "hello", "--timeout", "-1")])
+    ("run",), ("run", "hello", "--memory", "lots"), ("run", "hello", "--cpus", "0"), ("run", "hello", "--engine", "magic"),
+    ("nonsense",), ("run", "hello", "--timeout", "-1")])
 def test_bad_usage(arguments):
     result = rvhyp(*arguments)
     assert result.returncode == 2 and b"Traceback" not in result.stderr

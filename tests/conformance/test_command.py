@@ -185,7 +185,8 @@ linux = pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="needs /
 
 @linux
 @pytest.mark.parametrize(("number", "is_for_all", "status", "word"), [
-    (signal.SIGINT, True, 130, "interrupted"), (signal.SIGINT, False, 130, "interrupted"), (signal.SIGTERM, False, 143, "terminated"),
+    (signal.SIGINT, True, 130, "interrupted"), (signal.SIGINT, False, 130, "interrupted"),
+    (signal.SIGTERM, False, 143, "terminated"),
 ])
 def test_signals_end_it_at_once(endless, number, is_for_all, status, word):
     """Ctrl-C at a terminal goes to all processes, other signals to one."""

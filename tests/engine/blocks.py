@@ -100,8 +100,8 @@ ends = st.sampled_from((*CONDITIONS, *CONDITIONS, "c.beqz", "c.bnez", "jal", "c.
 def block_lists(draw, skews=(0, 0, 0, 0, 0, 2)):
     """Blocks in order; some lie at the end of a page, or across it."""
     blocks = []
-    places = sorted(draw(st.lists(st.tuples(st.integers(0, PAGES - 2), st.sampled_from((2, 4, 6, 8, 10, 14, 30, 300))), max_size=3)),
-                    key=lambda place: (place[0], -place[1]))
+    place = st.tuples(st.integers(0, PAGES - 2), st.sampled_from((2, 4, 6, 8, 10, 14, 30, 300)))
+    places = sorted(draw(st.lists(place, max_size=3)), key=lambda place: (place[0], -place[1]))
     for number in range(draw(st.integers(2, 9))):
         place = places.pop(0) if number and places and draw(st.booleans()) else None
         blocks.append(Block(draw(st.lists(plain_words(), max_size=12)), draw(ends), draw(st.integers(0, 8)),

@@ -84,7 +84,8 @@ def mostly(usual, *rare):
 
 
 flags = mostly((FULL, FULL, FULL & ~U), st.integers(0, 255).map(lambda bits: bits | V), st.integers(0, 255))
-high_bits = st.integers(0, 15).flatmap(lambda n: st.just(0) if n else st.sampled_from((1 << 61, 2 << 61, 3 << 61, N, 1 << 54, 1 << 60)))
+high_bits = st.integers(0, 15).flatmap(
+    lambda n: st.just(0) if n else st.sampled_from((1 << 61, 2 << 61, 3 << 61, N, 1 << 54, 1 << 60)))
 frames = st.integers(0, 5).map(lambda n: FRAMES + n * PAGE)
 
 
@@ -140,7 +141,8 @@ def canonical(va: int, mode: int) -> int:
 
 
 # Eight pages lie across a border of the last, the middle, or the top level of tables.
-_places = st.sampled_from((0x1F_E000, 0x3FFF_E000, 0x7F_FFFF_E000, 0x10_0000, 0x80_0000_0000_0000 - 0x2000, 0x40_0000_0000 - 0x3000))
+_places = st.sampled_from((0x1F_E000, 0x3FFF_E000, 0x7F_FFFF_E000, 0x10_0000, 0x80_0000_0000_0000 - 0x2000,
+                           0x40_0000_0000 - 0x3000))
 
 
 @st.composite

@@ -42,9 +42,10 @@ INTEGERS = tuple(sorted({sign * edge % (1 << 64) for edge in _EDGES for sign in 
 
 
 def _doubles() -> tuple[int, ...]:
-    numbers = [0.0, 1.0, 1.5, 3.0, 0.1, 2.0**-1022, 2.0**-1074, 2.0**-1023, 1.7976931348623157e308, float("inf"), 2.0**31, 2.0**32,
-               2.0**63, 2.0**64, 2.0**63 - 1024, 2.0**31 - 1, 2.0**31 - 0.5, 0.5, 0.75, 2.5, 2.0**53 + 2, 2.0**-149, 2.0**-150,
-               2.0**-126, 3.4028234663852886e38, 3.4028235677973366e38, 1 + 2.0**-52, 1 + 2.0**-24, 1e300, 1e-300]
+    numbers = [0.0, 1.0, 1.5, 3.0, 0.1, 2.0**-1022, 2.0**-1074, 2.0**-1023, 1.7976931348623157e308, float("inf"), 2.0**31,
+               2.0**32, 2.0**63, 2.0**64, 2.0**63 - 1024, 2.0**31 - 1, 2.0**31 - 0.5, 0.5, 0.75, 2.5, 2.0**53 + 2,
+               2.0**-149, 2.0**-150, 2.0**-126, 3.4028234663852886e38, 3.4028235677973366e38, 1 + 2.0**-52, 1 + 2.0**-24,
+               1e300, 1e-300]
     bits = [struct.unpack("<Q", struct.pack("<d", n))[0] for n in numbers]
     return (*bits, *(b | 1 << 63 for b in bits), 0x7FF8 << 48, 0xFFF8 << 48, 0x7FF0_0000_0000_0001, 0x7FFF_FFFF_FFFF_FFFF)
 
@@ -58,15 +59,18 @@ def _singles() -> tuple[int, ...]:
 
 
 FLOATS = {64: _doubles(), 32: _singles()}
-uniform64 = st.integers(0, (1 << 64) - 1).map(lambda n: n * 0x9E37_79B9_7F4A_7C15 % (1 << 64))      # every bit is as good as random
+uniform64 = st.integers(0, (1 << 64) - 1).map(lambda n: n * 0x9E37_79B9_7F4A_7C15 % (1 << 64))      # all bits alike
 words64 = st.one_of(st.sampled_from(INTEGERS), uniform64)
 doubles = st.one_of(st.sampled_from(FLOATS[64]), st.integers(0, (1 << 64) - 1))
 singles = st.one_of(st.sampled_from(FLOATS[32]), st.integers(0, (1 << 32) - 1).map(lambda bits: 0xFFFF_FFFF << 32 | bits))
 data_addresses = st.integers(DATA + 0x800, DATA + DATA_SIZE - 0x800)
 
 
+any_floats = st.one_of(doubles, singles)
+
+
 @st.composite
-def registers(draw, floats=st.one_of(doubles, singles), integers=words64):
+def registers(draw, floats=any_floats, integers=words64):
     """Values of registers: sources, pointers to data (mostly aligned), f0 to f9."""
     values = {f"x{n}": draw(integers) for n in SOURCES}
     for n in POINTERS:
@@ -123,7 +127,8 @@ def install_handlers(bench: Bench) -> None:
     bench.put(_HANDLER.format(x="m", more=""), HANDLERS["m"])
     bench.put(_HANDLER.format(x="s", more="csrw hie, zero"), HANDLERS["s"])
     bench.put(_HANDLER.format(x="s", more=""), HANDLERS["vs"])
-    bench.set(mtvec=HANDLERS["m"] | 1, stvec=HANDLERS["s"] | 1, vstvec=HANDLERS["vs"] | 1, mepc=PROGRAM, sepc=PROGRAM, vsepc=PROGRAM)
+    bench.set(mtvec=HANDLERS["m"] | 1, stvec=HANDLERS["s"] | 1, vstvec=HANDLERS["vs"] | 1,
+              mepc=PROGRAM, sepc=PROGRAM, vsepc=PROGRAM)
 
 
 def fill_data(bench: Bench, seed: int = 1) -> None:

@@ -91,7 +91,7 @@ def test_the_contexts_of_a_guest_never_take_those_of_its_host(count):
 
 
 def test_the_contexts_of_loads_never_take_those_of_fetches():
-    """M-mode with MPRV loads as U of thousands of spaces; what it fetches stays physical, and U then fetches through its tables."""
+    """M-mode with MPRV loads as U of thousands of spaces; what it fetches stays physical, and U then fetches through tables."""
     bench = Bench("interpreter", size=RAM)
     table = PageTable(bench.memory, 8, Allocator(BASE + 0x40000))
     table.map(BASE, FRAMES[3], FULL)                                # U has other code at this address
@@ -130,8 +130,8 @@ def test_pages_that_share_a_tlb_entry(engine):
     for number in range(3):
         table.map(VA + (number << 22), FRAMES[number], SUPERVISOR)
         table.map(VA + 0x1000 + (number << 22), FRAMES[3 + number], SUPERVISOR)
-        bench.put(f"addi a{number}, a{number}, 1\nld t0, (s{number + 2})\nadd t0, t0, s1\nsd t0, (s{number + 2})\njr a{4 + number}\n",
-                  FRAMES[3 + number])
+        bench.put(f"addi a{number}, a{number}, 1\nld t0, (s{number + 2})\nadd t0, t0, s1\nsd t0, (s{number + 2})\n"
+                  f"jr a{4 + number}\n", FRAMES[3 + number])
         bench.set(**{f"x{18 + number}": VA + (number << 22), f"x{14 + number}": VA + 0x1000 + ((number + 1) % 3 << 22)})
     bench.set(x9=1, satp=table.atp, prv=1, pc=VA + 0x1000)
     bench.run(5 * 30)

@@ -50,9 +50,10 @@ def situations(draw):
     for n in VSSTATUS_REGISTERS:                            # SUM, MXR
         state[f"x{n}"] = draw(uniform64) & (3 << 18) | FS_DIRTY
     state |= {"menvcfg": draw(uniform64) | draw(mostly((3 << 61,), st.just(0))), "henvcfg": draw(uniform64), "mstatus": FS_DIRTY}
-    if draw(st.integers(0, 5)) == 0:                        # PMP: an entry on some bytes of the data, before the one that opens all
+    if draw(st.integers(0, 5)) == 0:                        # PMP: an entry for some bytes of the data, before that of all
         state |= {"pmpaddr1": (1 << 54) - 1, "pmpaddr0": (0x8000_8000 >> 2) + draw(st.integers(0, 0x800)),
-                  "pmpcfg0": 0x1F << 8 | draw(st.sampled_from((2, 3))) << 3 | draw(st.integers(0, 7)) | draw(st.sampled_from((0, 0x80)))}
+                  "pmpcfg0": (0x1F << 8 | draw(st.sampled_from((2, 3))) << 3 | draw(st.integers(0, 7))
+                              | draw(st.sampled_from((0, 0x80))))}
     return host, guest, state
 
 
@@ -60,7 +61,8 @@ def situations(draw):
 def test_accesses_through_random_page_tables(count):
     """MPRV and HLV, HSV reach the data from M-mode: Sv39 to Sv57 and their x4 forms, SUM, MXR, SPVP, ADUE, PBMT, PMP, fences."""
     @examples(count)
-    @given(st.lists(access_words(), min_size=15, max_size=40), situations(), registers(), st.lists(st.integers(1, 80), min_size=2))
+    @given(st.lists(access_words(), min_size=15, max_size=40), situations(), registers(),
+           st.lists(st.integers(1, 80), min_size=2))
     def check(accesses, situation, values, counts):
         host, guest, state = situation
 

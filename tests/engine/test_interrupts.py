@@ -52,7 +52,8 @@ def test_a_timer_fires_at_its_instruction(engine, timer, ticks, cycles_per_tick,
 
 
 @both
-@pytest.mark.parametrize("start, compare", [(0, 3), (-2, 3), (-2, 0), (1 << 63, (1 << 63) + 3), (100, 3), (100, 100), (-1, NEVER)])
+@pytest.mark.parametrize("start, compare", [
+    (0, 3), (-2, 3), (-2, 0), (1 << 63, (1 << 63) + 3), (100, 3), (100, 100), (-1, NEVER)])
 def test_the_clock_of_a_guest_starts_anywhere(engine, start, compare):
     """htimedelta moves it, modulo 2**64; a comparator is reached when time is equal or above, unsigned (H-INT-013)."""
     bench = counting(engine, **TIMERS["vstimecmp"], vstimecmp=compare, htimedelta=start, cycles_per_tick=10)
@@ -65,7 +66,8 @@ def test_the_clock_of_a_guest_starts_anywhere(engine, start, compare):
 @both
 def test_a_guest_clock_that_wraps_fires_after_it_has(engine):
     """While time is beyond the comparator the interrupt is pending; when it has wrapped it is not, until it comes round."""
-    bench = counting(engine, handler="csrw sie, zero\nsret\n", **TIMERS["vstimecmp"], vstimecmp=5, htimedelta=-3, cycles_per_tick=10)
+    bench = counting(engine, handler="csrw sie, zero\nsret\n", **TIMERS["vstimecmp"],
+                     vstimecmp=5, htimedelta=-3, cycles_per_tick=10)
     bench.run(10)                                                   # pending at the start: taken, and disabled
     assert bench.csr("vscause") == INTERRUPT | STI and bench.csr("mip") == 1 << VSTI
     bench.set(vscause=0)
@@ -100,7 +102,8 @@ def test_anything_with_timers(count):
     """Random programs in every mode with all timers close by, in slices; nothing but an equal time can make equal states."""
     clocks = st.fixed_dictionaries({
         "cycles_per_tick": st.integers(1, 20), "mtimecmp": st.integers(0, 60), "stimecmp": st.integers(0, 60),
-        "vstimecmp": st.integers(0, 60), "htimedelta": st.sampled_from((0, 0, 5, -5)), "wires": st.sampled_from((0, 0, 1 << 11, 1 << 9))})
+        "vstimecmp": st.integers(0, 60), "htimedelta": st.sampled_from((0, 0, 5, -5)),
+        "wires": st.sampled_from((0, 0, 1 << 11, 1 << 9))})
 
     @examples(count)
     @given(soups, registers(), modes, gate_settings(), clocks, slices)
@@ -114,8 +117,8 @@ def test_anything_with_timers(count):
 
 # Devices: an access leaves the engine before it happens, and happens once.
 
-device_words = st.sampled_from(("lb", "lbu", "lh", "lw", "lwu", "ld", "sb", "sh", "sw", "sd", "fld", "fsw", "flw", "c.lw", "c.sd", "lr.w",
-                                "amoadd.d", "sc.w", "hlv.w", "hlvx.hu", "hsv.d", "addi")).flatmap(words_of)
+device_words = st.sampled_from(("lb", "lbu", "lh", "lw", "lwu", "ld", "sb", "sh", "sw", "sd", "fld", "fsw", "flw", "c.lw", "c.sd",
+                                "lr.w", "amoadd.d", "sc.w", "hlv.w", "hlvx.hu", "hsv.d", "addi")).flatmap(words_of)
 
 
 @sizes(50, 1500)

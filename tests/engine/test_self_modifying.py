@@ -77,7 +77,7 @@ FRAMES = [BASE + 0x2000 + n * PAGE for n in range(5)]
 
 @sizes(80, 2000)
 def test_stores_through_another_mapping(count):
-    """The code runs from pages that may not be written; its bytes are stored to through others.  HSV writes it through the guest's."""
+    """The code runs from pages that may not be written; stores reach it through others.  HSV writes it through the guest's."""
     @examples(count)
     @given(modifying_blocks(), patch_values, runs, st.sampled_from(("HS", "VS")), st.permutations(FRAMES))
     def check(blocks, values, counts, mode, frames):

@@ -1,4 +1,4 @@
-"""Superinstructions: fused exactly where they fit, and then nothing but faster than their parts, whatever happens between these."""
+"""Superinstructions: fused exactly where they fit, and then nothing but faster than their parts, whatever happens within."""
 import ctypes
 import random
 import struct

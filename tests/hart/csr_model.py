@@ -88,7 +88,8 @@ def _counter(bit: int, mode: str, gates: Gates) -> int:
 # Bits that software can set and clear, everything else being read-only; (mask, value of the rest).
 
 SIE, MIE, SPIE, MPIE, SPP, MPP, FS, MPRV, SUM, MXR, TVM, TW, TSR, GVA, MPV = (
-    1 << 1, 1 << 3, 1 << 5, 1 << 7, 1 << 8, 3 << 11, 3 << 13, 1 << 17, 1 << 18, 1 << 19, 1 << 20, 1 << 21, 1 << 22, 1 << 38, 1 << 39)
+    1 << 1, 1 << 3, 1 << 5, 1 << 7, 1 << 8, 3 << 11, 3 << 13, 1 << 17, 1 << 18, 1 << 19, 1 << 20, 1 << 21, 1 << 22,
+    1 << 38, 1 << 39)
 SSTATUS = SIE | SPIE | SPP | FS | SUM | MXR
 UXL, SXL = 2 << 32, 2 << 34
 S_BITS, VS_BITS, M_BITS = 0x2222, 0x444, 0x888
@@ -103,16 +104,16 @@ WRITABLE: dict[str, tuple[int, int]] = {
     "medeleg": (HEDELEG | sum(1 << n for n in (9, 10, 20, 21, 22, 23)), 0), "hedeleg": (HEDELEG, 0),
     "mideleg": (S_BITS, VS_BITS), "hideleg": (VS_BITS | 1 << 13, 0),
     "mie": (S_BITS | VS_BITS | M_BITS, 0), "hie": (VS_BITS, 0), "sie": (S_BITS, 0), "vsie": (S_BITS, 0),
-    "mip": (1 << 1 | 1 << 2 | 1 << 5 | 1 << 9 | 1 << 13, 0), "sip": (1 << 1 | 1 << 13, 0), "hip": (1 << 2, 0), "hvip": (VS_BITS, 0),
-    "vsip": (1 << 1 | 1 << 13, 0),
+    "mip": (1 << 1 | 1 << 2 | 1 << 5 | 1 << 9 | 1 << 13, 0), "sip": (1 << 1 | 1 << 13, 0), "hip": (1 << 2, 0),
+    "hvip": (VS_BITS, 0), "vsip": (1 << 1 | 1 << 13, 0),
     "mtvec": (ALL & ~2, 0), "stvec": (ALL & ~2, 0), "vstvec": (ALL & ~2, 0),
     "mepc": (ALL & ~1, 0), "sepc": (ALL & ~1, 0), "vsepc": (ALL & ~1, 0),
     "mcounteren": (0xFFFF_FFFF, 0), "scounteren": (0xFFFF_FFFF, 0), "hcounteren": (0xFFFF_FFFF, 0), "mcountinhibit": (5, 0),
     "menvcfg": (ENVCFG, 0), "henvcfg": (ENVCFG, 0), "senvcfg": (1, 0),
     "fflags": (0x1F, 0), "frm": (7, 0), "fcsr": (0xFF, 0),
     **{name: (ALL, 0) for name in (
-        "mscratch", "sscratch", "vsscratch", "mcause", "scause", "vscause", "mtval", "stval", "vstval", "htval", "mtval2", "htinst",
-        "mtinst", "htimedelta", "stimecmp", "vstimecmp")},
+        "mscratch", "sscratch", "vsscratch", "mcause", "scause", "vscause", "mtval", "stval", "vstval", "htval", "mtval2",
+        "htinst", "mtinst", "htimedelta", "stimecmp", "vstimecmp")},
     **{f"pmpaddr{n}": ((1 << 54) - 1, 0) for n in range(16)},
     **{name: (0, 0) for name in ("hgeie", "hgeip", "mvendorid", "marchid", "mimpid", "mconfigptr", "mhartid", "tselect", "tdata1",
                                  "tdata2", "tdata3")},

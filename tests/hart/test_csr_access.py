@@ -17,7 +17,8 @@ HANDLER = BASE + 0x100
 
 def settings(count: int) -> list[Gates]:
     """Everything open, everything closed, H off, and random ones."""
-    chosen = [Gates(mcounteren=ALL, hcounteren=ALL, scounteren=ALL, stce=1, h_stce=1), Gates(fs=0, vs_fs=0, tvm=1, vtvm=1), Gates(h=0)]
+    chosen = [Gates(mcounteren=ALL, hcounteren=ALL, scounteren=ALL, stce=1, h_stce=1), Gates(fs=0, vs_fs=0, tvm=1, vtvm=1),
+              Gates(h=0)]
     chance = random.Random(count)
 
     def bits():
@@ -72,7 +73,8 @@ def test_the_register_that_is_reached(gates, mode):
             bench.hart.fault = 0
             reached = csr_access(bench.hart, number, is_write)
             cause, expected = access(number, bool(is_write), mode, gates)
-            assert (int(bench.hart.trap_cause) if bench.hart.fault else 0, int(reached) * (not cause)) == (cause, expected), hex(number)
+            found = int(bench.hart.trap_cause) if bench.hart.fault else 0
+            assert (found, int(reached) * (not cause)) == (cause, expected), hex(number)
 
 
 def test_the_model_and_the_rows_name_the_same_csrs():

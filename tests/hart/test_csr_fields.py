@@ -80,13 +80,13 @@ ATPS = ("satp", "vsatp", "hgatp")
 @pytest.mark.parametrize("name", ATPS)
 @pytest.mark.parametrize("mode", range(16))
 def test_modes_of_translation(engine, name, mode):
-    """Bare, 39, 48, 57 (H-BASE-011).  Another MODE voids a write of satp and vsatp (H-CSR-006), but of hgatp only itself (H-CSR-003)."""
+    """Bare, 39, 48, 57 (H-BASE-011).  Another MODE voids a write of satp, vsatp (H-CSR-006), of hgatp just itself (H-CSR-003)."""
     bench = Bench(engine).set(**{name: 8 << 60 | 0x1234 << 44 | 0x54321 << 12})
     before = bench.csr(name)
     value = mode << 60 | ALL >> 4
     bench.set(**{name: value})
     legal = mode in (0, 8, 9, 10)
-    if name == "hgatp":                                             # VMID of 14 bits, root aligned to 16 KiB (H-CSR-004, H-CSR-005)
+    if name == "hgatp":                                     # VMID of 14 bits, root aligned to 16 KiB (H-CSR-004, H-CSR-005)
         assert bench.csr(name) == (mode if legal else 8) << 60 | 0x3FFF << 44 | (1 << 44) - 4
     else:
         assert bench.csr(name) == (value if legal else before)
@@ -137,8 +137,9 @@ def test_floating_point_state_is_dirty_for_host_and_guest(engine, mode):
 
 
 @both
-@pytest.mark.parametrize("source, dirty", [("fmv.x.d a0, ft0", 0), ("feq.d a0, ft0, ft1", 0), ("fclass.s a0, ft0", 0), ("fsd ft0, (s0)", 0),
-                                           ("frflags a0", 0), ("flt.d a0, ft2, ft0", 1), ("fsflags zero", 1), ("fld ft0, (s0)", 1),
+@pytest.mark.parametrize("source, dirty", [("fmv.x.d a0, ft0", 0), ("feq.d a0, ft0, ft1", 0), ("fclass.s a0, ft0", 0),
+                                           ("fsd ft0, (s0)", 0), ("frflags a0", 0), ("flt.d a0, ft2, ft0", 1),
+                                           ("fsflags zero", 1), ("fld ft0, (s0)", 1),
                                            ("fsgnj.d ft0, ft0, ft0", 1), ("fcvt.w.d a0, ft2", 1), ("fcvt.w.d a0, ft0", 0),
                                            ("fadd.d ft0, ft0, ft1", 1)])
 def test_what_makes_floating_point_state_dirty(engine, source, dirty):
@@ -250,7 +251,8 @@ def test_stip_belongs_to_the_comparator_or_to_software(engine):
 
 
 @both
-@pytest.mark.parametrize("instruction, software", [("csrs mip, zero", 0), ("csrsi mip, 2", 0), ("csrci mip, 2", 0), ("csrrw a1, mip, a2", 1)])
+@pytest.mark.parametrize("instruction, software", [
+    ("csrs mip, zero", 0), ("csrsi mip, 2", 0), ("csrci mip, 2", 0), ("csrrw a1, mip, a2", 1)])
 def test_read_modify_write_of_seip(engine, instruction, software):
     """Reads give the wire or the software bit; what is written back is the software bit alone (H-CSR-017)."""
     bench = Bench(engine).set(wires=1 << 9, x12=1 << 9)

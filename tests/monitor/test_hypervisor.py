@@ -38,7 +38,8 @@ def test_both_engines_retire_the_same_instructions(on):
 
 
 def test_the_same_guest_twice_is_the_same_run():
-    source = "    li s0, 20000\n1:  rdtime t0\n    add s1, s1, t0\n    addi s0, s0, -1\n    bnez s0, 1b\n    andi a0, s1, 63\n    j exit\n"
+    source = ("    li s0, 20000\n1:  rdtime t0\n    add s1, s1, t0\n    addi s0, s0, -1\n    bnez s0, 1b\n"
+              "    andi a0, s1, 63\n    j exit\n")
     first, second = boot(source), boot(source)
     assert first.outcome == second.outcome
     assert first.hypervisor.machine.instret == second.hypervisor.machine.instret
@@ -219,7 +220,8 @@ def test_trap_loop_ends_the_guest():
 
 def test_one_guest_fails_and_the_others_go_on():
     output: list[bytes] = []
-    good = program("    li s0, 3000000\n1:  addi s0, s0, -1\n    bnez s0, 1b\n    li a0, 'k'\n    li a7, 1\n    ecall\n" + SHUTDOWN, "good")
+    good = program("    li s0, 3000000\n1:  addi s0, s0, -1\n    bnez s0, 1b\n    li a0, 'k'\n    li a7, 1\n    ecall\n"
+                   + SHUTDOWN, "good")
     bad = program("    li t0, 0x70000000\n    ld t0, 0(t0)\n", "bad")
     hypervisor = Hypervisor([VmConfig("bad", bad, 16 << 20), VmConfig("good", good, 16 << 20, output=output.append)], engine())
     outcome = hypervisor.run(100_000_000)
@@ -257,7 +259,8 @@ def test_registers_of_guests_survive_a_switch():
                     for n in range(12, 32))
     source = ("    li t0, 0x2000\n    csrs sstatus, t0\n" + fill + "    fsrm x0, x0\n    csrw sscratch, x31\n    li x1, 1500000\n"
               "1:  addi x1, x1, -1\n    bnez x1, 1b\n" + check
-              + "    csrr a0, sscratch\n    li a1, 31000 + {number}\n    bne a0, a1, bad\n    li a0, 0\n    j exit\nbad: li a0, 1\n    j exit\n")
+              + "    csrr a0, sscratch\n    li a1, 31000 + {number}\n    bne a0, a1, bad\n    li a0, 0\n    j exit\n"
+              "bad: li a0, 1\n    j exit\n")
     configs = [VmConfig(f"guest{n}", program(source.replace("{number}", str(n))), 16 << 20) for n in (1, 2)]
     hypervisor = Hypervisor(configs, engine())
     hypervisor.run(100_000_000)

@@ -1,7 +1,7 @@
 """The Supervisor Binary Interface: what a guest may ask of the monitor by ECALL (RISC-V SBI specification, version 2.0).
 
-One file for each extension.  A function is registered by extension and function id and takes its vcpu's call; it returns an error, or
-(error, value).  Unknown ones are answered with NOT_SUPPORTED.
+One file for each extension.  A function is registered by extension and function id and takes its vcpu's call; it returns an
+error, or (error, value).  Unknown ones are answered with NOT_SUPPORTED.
 """
 from __future__ import annotations
 
