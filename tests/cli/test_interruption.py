@@ -7,6 +7,7 @@ import subprocess
 import sys
 import termios
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -46,8 +47,15 @@ def end(process, number=signal.SIGINT, send=os.kill) -> str:
         assert wait_until(lambda: all(map(is_gone, children)), BOUND)
         return process.stderr.read().decode()
     finally:
-        process.kill()
+        kill(process.pid, *children)
         process.communicate()
+
+
+def kill(*pids):
+    """End what is left."""
+    for pid in pids:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
 
 
 @pytest.fixture
@@ -117,8 +125,11 @@ def test_children_die_with_a_parent_that_is_killed(without_core):
     assert wait_until(lambda: children_of(process.pid), 10)
     children = children_of(process.pid)
     process.kill()
-    assert wait_until(lambda: all(map(is_gone, children)), BOUND)
-    process.communicate()
+    try:
+        assert wait_until(lambda: all(map(is_gone, children)), BOUND)
+    finally:
+        kill(*children)
+        process.communicate()
     with open(folder / "core.lock") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)        # BlockingIOError: somebody still holds it
 
