@@ -196,7 +196,7 @@ def test_signals_end_it_at_once(endless, number, is_for_all, status, word):
     output, errors = endless.communicate(timeout=20)
     assert time.monotonic() - start < 1
     assert (endless.returncode, output, errors) == (status, "", f"rvhyp: {word} while running tests: 0 of 4 done\n")
-    assert all(map(is_gone, workers))
+    assert wait_until(lambda: all(map(is_gone, workers)), 1)
 
 
 @linux

@@ -14,7 +14,8 @@ from tests.conformance.test_report import KNOWN, RESULTS
 CHROMIUM = find("chromium")
 OPTIONS = ("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
            "--disable-component-update", "--disable-sync", "--virtual-time-budget=2000", "--dump-dom")
-HOSTILE = Result("evil", "/t/e", Status.FAIL, 1, detail="</script><script>document.title='taken'</script>", output="<b>\u2028&amp;")
+HOSTILE = Result("evil", "/t/e", Status.FAIL, 1, detail="</script><script>document.title='taken'</script>",
+                 output="<b>\u2028&amp;")
 
 pytestmark = pytest.mark.skipif(not CHROMIUM, reason="Debian's package chromium is not installed")
 
