@@ -1,0 +1,99 @@
+"""Our own suite for the H extension, riscv-tests/hypervisor: its programs as ELF files, its checks, and what they cover.
+
+    python -m tools.h_suite build FOLDER        then: rvhyp conformance FOLDER, or spike
+    python -m tools.h_suite table [--check]     docs/h-coverage.md
+"""
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+import tomllib
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+
+import firmware
+from rvhyp.isa.text import assemble
+
+ROOT = Path(__file__).parents[1]
+FOLDER = ROOT / "riscv-tests" / "hypervisor"
+TABLE = ROOT / "docs" / "h-coverage.md"
+BASE = 0x8000_0000
+CHECK = re.compile(r'^    check +(?:"([^"]+)"|(\S+)), "(.*)"$', re.MULTILINE)
+FAILED = re.compile(r"^FAIL ([0-9a-f]+) (.*?): ", re.MULTILINE)
+
+
+class Check(NamedTuple):
+    """A check of a program: `number` counts from 1, in the order of the source."""
+
+    program: str
+    number: int
+    statements: tuple[str, ...]
+    title: str
+
+
+@cache
+def programs() -> dict[str, Path]:
+    """Sources by name."""
+    return {path.stem: path for path in sorted(FOLDER.glob("*.S"))}
+
+
+@cache
+def checks(name: str) -> tuple[Check, ...]:
+    """The checks of a program."""
+    found = CHECK.finditer(programs()[name].read_text())
+    return tuple(Check(name, number, tuple((m[1] or m[2]).split()), m[3]) for number, m in enumerate(found, 1))
+
+
+def all_checks() -> list[Check]:
+    return [check for name in programs() for check in checks(name)]
+
+
+def included(name: str) -> str:
+    """A file of the suite, or one that it shares with our other programs."""
+    path = FOLDER / "include" / name
+    return path.read_text() if path.exists() else firmware.included(name)
+
+
+@cache
+def elf(name: str) -> bytes:
+    """A program as an ELF file."""
+    return assemble(programs()[name].read_text(), BASE, f"{name}.S", include=included).to_elf()
+
+
+def failed(output: str) -> set[int]:
+    """The numbers of the checks that a program said have failed."""
+    return {int(number, 16) for number, _ in FAILED.findall(output)}
+
+
+def read(name: str) -> dict:
+    """A table of the suite: statements.toml, mutations.toml, spike.toml."""
+    return tomllib.loads((FOLDER / name).read_text())
+
+
+def build(folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in programs():
+        (folder / name).write_bytes(elf(name))
+    print(f"{len(programs())} programs, {len(all_checks())} checks")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m tools.h_suite", description=__doc__.splitlines()[0])
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("build").add_argument("folder", type=Path)
+    commands.add_parser("table").add_argument("--check", action="store_true", help="compare, change nothing")
+    options = parser.parse_args(arguments)
+    if options.command == "build":
+        build(options.folder)
+        return 0
+    text = ""
+    if options.check:
+        return TABLE.read_text() != text
+    TABLE.write_text(text)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
