@@ -1,25 +1,33 @@
 """Our own suite for the H extension, riscv-tests/hypervisor: its programs as ELF files, its checks, and what they cover.
 
-    python -m tools.h_suite build FOLDER        then: rvhyp conformance FOLDER, or spike
-    python -m tools.h_suite table [--check]     docs/h-coverage.md
+    python -m tools.h_suite build FOLDER            then: rvhyp conformance FOLDER, or spike
+    python -m tools.h_suite run [NAME[:NUMBER]...]  a program, or one check of it
+    python -m tools.h_suite table [--check]         docs/h-coverage.md
 """
 from __future__ import annotations
 
 import argparse
 import re
 import sys
+import tempfile
 import tomllib
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
 import firmware
+from rvhyp.conformance.discover import Test
+from rvhyp.conformance.result import Status
+from rvhyp.conformance.runner import Config, Job, Run, Tail
 from rvhyp.isa.text import assemble
 
 ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / "riscv-tests" / "hypervisor"
 TABLE = ROOT / "docs" / "h-coverage.md"
 BASE = 0x8000_0000
+MAX_INSTRUCTIONS, TIMEOUT = 2_000_000, 120.0
+GP = 3                              # the register with the number of the check that runs
 CHECK = re.compile(r'^    check +(?:"([^"]+)"|(\S+)), "(.*)"$', re.MULTILINE)
 FAILED = re.compile(r"^FAIL ([0-9a-f]+) (.*?): ", re.MULTILINE)
 
@@ -67,31 +75,67 @@ def failed(output: str) -> set[int]:
     return {int(number, 16) for number, _ in FAILED.findall(output)}
 
 
+def run(name: str, engine: str = "auto", numbers: Iterable[int] = ()) -> tuple[set[int], str]:
+    """The checks of a program that fail, of those with these numbers or of all; and what it said, and how it ended.
+
+    The check that runs when a program does not come to its end has failed.
+    """
+    with tempfile.NamedTemporaryFile(suffix=".elf") as file:
+        file.write(elf(name))
+        file.flush()
+        output = Tail()
+        test = Run(Job(Test(name, file.name), Config(max_instructions=MAX_INSTRUCTIONS, timeout=TIMEOUT)), engine, output)
+    if numbers:
+        selected = sum(1 << number for number in numbers)
+        test.board.machine.memory.write(test.program.symbols["selected"], selected.to_bytes(8, "little"))
+    judged = test.judge()
+    wrong = failed(str(output))
+    if judged["status"] not in (Status.PASS, Status.FAIL):
+        wrong.add(int(test.board.machine.hart.x[GP]))
+    return wrong, f"{output}{judged.get('detail', '')}"
+
+
 def read(name: str) -> dict:
     """A table of the suite: statements.toml, mutations.toml, spike.toml."""
     return tomllib.loads((FOLDER / name).read_text())
 
 
 def build(folder: Path) -> None:
+    """Write all programs."""
     folder.mkdir(parents=True, exist_ok=True)
     for name in programs():
         (folder / name).write_bytes(elf(name))
     print(f"{len(programs())} programs, {len(all_checks())} checks")
 
 
+def show_runs(wanted: list[str], engine: str) -> int:
+    """Run programs, or single checks (`name:number`); a line for each check that is red."""
+    numbers: dict[str, set[int]] = {}
+    for each in wanted or programs():
+        name, _, number = each.partition(":")
+        numbers.setdefault(name, set()).update({int(number)} if number else ())
+    reds = 0
+    for name in numbers:
+        red, said = run(name, engine, numbers[name])
+        reds += len(red)
+        print(said, *(f"red {name}:{number}" for number in sorted(red)), sep="\n")
+    return bool(reds)
+
+
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tools.h_suite", description=__doc__.splitlines()[0])
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("build").add_argument("folder", type=Path)
+    runner = commands.add_parser("run")
+    runner.add_argument("programs", nargs="*", metavar="NAME[:NUMBER]")
+    runner.add_argument("--engine", default="auto")
     commands.add_parser("table").add_argument("--check", action="store_true", help="compare, change nothing")
     options = parser.parse_args(arguments)
     if options.command == "build":
         build(options.folder)
         return 0
-    text = ""
-    if options.check:
-        return TABLE.read_text() != text
-    TABLE.write_text(text)
+    if options.command == "run":
+        return show_runs(options.programs, options.engine)
     return 0
 
 

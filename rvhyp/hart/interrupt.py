@@ -102,6 +102,12 @@ def first_of(ready):
 
 
 @rule
+def delegated_to_vs(h):
+    """The interrupts that VS takes: hideleg's, of those that mideleg gives to HS.  None without H, whatever hideleg holds."""
+    return h.hideleg & h.mideleg if MISA_H.get(h.misa) else 0
+
+
+@rule
 def interrupt_to_take(h, enabled):
     """Of the pending and enabled interrupts, those that may be taken now at the highest level that has one."""
     to_m = enabled & ~h.mideleg
@@ -109,10 +115,10 @@ def interrupt_to_take(h, enabled):
         return to_m
     if h.prv == M:
         return 0
-    to_hs = enabled & h.mideleg & ~h.hideleg
+    to_hs = enabled & h.mideleg & ~delegated_to_vs(h)
     if (to_hs != 0) & ((h.v != 0) | (h.prv == U) | (MSTATUS_SIE.get(h.mstatus) != 0)):
         return to_hs
-    to_vs = enabled & h.mideleg & h.hideleg
+    to_vs = enabled & delegated_to_vs(h)
     if (to_vs != 0) & (h.v != 0) & ((h.prv == U) | (MSTATUS_SIE.get(h.vsstatus) != 0)):
         return to_vs
     return 0

@@ -96,5 +96,6 @@
 
     .equ ECALL_INSN,    0x0000_0073
     .equ NOP_INSN,      0x0000_0013
+    .equ EBREAK_INSN,   0x0010_0073
     .equ PMP_NAPOT,     0x18            # pmpcfg: a region of a power of two
     .equ PMP_RWX,       7

@@ -1,6 +1,6 @@
 """Delegation, and the views of interrupt bits.  State: hvip, software_interrupts, mie; everything else is a view."""
 from rvhyp.hart.csrs.rows import reads, writes
-from rvhyp.hart.interrupt import SEIP, SSIP, STIP, VSSIP, menvcfg_stce, pending
+from rvhyp.hart.interrupt import SEIP, SSIP, STIP, VSSIP, delegated_to_vs, menvcfg_stce, pending
 from rvhyp.isa.csr import (
     MISA_H,
     S_INTERRUPTS,
@@ -33,7 +33,7 @@ def write_mideleg(h, number, value):
 
 @reads("hideleg")
 def read_hideleg(h, number):
-    return h.hideleg & h.mideleg
+    return delegated_to_vs(h)
 
 
 @writes("hideleg")
@@ -82,7 +82,7 @@ def write_hie(h, number, value):
 @rule
 def to_vs_view(h, bits):
     """Bits of mip or mie as vsip and vsie show them: delegated ones, VS-level numbers shifted down by one."""
-    delegated = bits & h.hideleg & h.mideleg
+    delegated = bits & delegated_to_vs(h)
     return ((delegated & VS_INTERRUPTS) >> 1) | (delegated & 1 << 13)
 
 
@@ -93,7 +93,7 @@ def read_vsie(h, number):
 
 @writes("vsie")
 def write_vsie(h, number, value):
-    delegated = h.hideleg & h.mideleg
+    delegated = delegated_to_vs(h)
     set_mie(h, delegated & (VS_INTERRUPTS | 1 << 13), ((value << 1) & VS_INTERRUPTS) | (value & 1 << 13))
 
 
@@ -154,6 +154,6 @@ def read_vsip(h, number):
 
 @writes("vsip")
 def write_vsip(h, number, value):
-    delegated = h.hideleg & h.mideleg
+    delegated = delegated_to_vs(h)
     set_hvip(h, delegated & VSSIP, value << 1)
     set_software(h, delegated & 1 << 13, value)

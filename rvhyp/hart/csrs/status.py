@@ -2,6 +2,7 @@
 from rvhyp.hart.csrs.rows import reads, writes
 from rvhyp.hart.fp import update_fp_gate
 from rvhyp.isa.csr import (
+    HSTATUS_SPV,
     MISA_H,
     MSTATUS_FS,
     MSTATUS_GVA,
@@ -81,4 +82,5 @@ def write_misa(h, number, value):
     h.misa = (h.misa & ~MISA_H.mask) | (value & MISA_H.mask)
     if MISA_H.get(h.misa) == 0:
         h.mstatus = h.mstatus & ~(MSTATUS_MPV.mask | MSTATUS_GVA.mask)
+        h.hstatus = h.hstatus & ~HSTATUS_SPV.mask
     h.resync = 1
