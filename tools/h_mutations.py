@@ -41,7 +41,7 @@ class Mutation(NamedTuple):
         """The file's text with the line replaced.  `ValueError` if it is not there exactly once."""
         start = source.index(f"def {self.within}(") if self.within else 0
         end = source.find("\n\n\n", start) if self.within else len(source)
-        pattern = re.compile(rf"^( *){re.escape(self.line)}$", re.MULTILINE)
+        pattern = re.compile(rf"^( *){re.escape(self.line)}(?: +#.*)?$", re.MULTILINE)
         part = source[start:end if end >= 0 else len(source)]
         if len(pattern.findall(part)) != 1:
             raise ValueError(f"not once in the source: {self}")
@@ -70,9 +70,18 @@ def failing(mutation: Mutation) -> set[str]:
         done = subprocess.run(command, cwd=folder, env=os.environ | {"PYTHONPATH": f"{folder}:{ROOT}"},
                               capture_output=True, text=True)
     red = set(re.findall(r"^red (\S+):(\d+)$", done.stdout, re.MULTILINE))
-    if done.returncode not in (0, 1):
+    if done.returncode not in (0, 1) or done.stderr:
         raise RuntimeError(f"{mutation}\n{done.stderr}")
     return {statement for check in wanted if (check.program, str(check.number)) in red for statement in check.statements}
+
+
+def unnoticed(mutation: Mutation) -> str:
+    """What is wrong with a mutation: which statements stay green, or why it cannot be tried; "" if nothing."""
+    try:
+        green = sorted(set(mutation.red) - failing(mutation))
+    except (RuntimeError, ValueError) as error:
+        return f"ERROR {error}\n"
+    return "GREEN " + " ".join(green) if green else ""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -83,10 +92,9 @@ def main(arguments: list[str] | None = None) -> int:
     chosen = [each for each in mutations() if options.only in f"{each} {' '.join(each.red)}"]
     bad = 0
     with ThreadPoolExecutor(options.jobs) as pool:
-        for mutation, red in zip(chosen, pool.map(failing, chosen), strict=True):
-            green = sorted(set(mutation.red) - red)
+        for mutation, green in zip(chosen, pool.map(unnoticed, chosen), strict=True):
             bad += bool(green)
-            print(f"{'GREEN ' + ' '.join(green) if green else 'red'}  {mutation}", flush=True)
+            print(f"{green or 'red'}  {mutation}", flush=True)
     print(f"{len(chosen)} mutations, {bad} of them not noticed")
     return bool(bad)
 

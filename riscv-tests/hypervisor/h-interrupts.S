@@ -15,7 +15,7 @@
 
     begin
 
-    check   H-INT-001, "a VS-level interrupt that hideleg does not give away: HS gets it, with its own code"
+    check   "H-INT-001 H-TRAP-028", "a VS-level interrupt that hideleg does not give away: HS gets it, with its own code"
     write   mie, VS_ALL
     .irp    code, VSSI, VSTI, VSEI
     write   hvip, 1 << \code
@@ -33,7 +33,7 @@
     clear_bits mstatus, MSTATUS_SIE
     .endr
 
-    check   H-INT-002, "one that hideleg gives away: VS gets it, with the code of its S-level twin"
+    check   "H-INT-002 H-TRAP-028", "one that hideleg gives away: VS gets it, with the code of its S-level twin"
     write   mie, VS_ALL
     write   hideleg, VS_ALL
     .irp    code, VSSI, VSTI, VSEI

@@ -203,7 +203,8 @@ def finish_system(h):
 
 @rule
 def wfi(h):
-    """Wait for interrupt: leaves the engine unless an enabled interrupt is pending, whatever SIE and delegation say."""
+    """Wait for interrupt, if the mode may.  `finish_system` leaves the engine unless an enabled one is pending, whatever SIE and
+    delegation say."""
     tw = MSTATUS_TW.get(h.mstatus)
     if h.prv != M:
         if (tw != 0) | ((h.prv == U) & (h.v == 0)):
@@ -211,8 +212,7 @@ def wfi(h):
         if h.v:
             if (h.prv == U) | (HSTATUS_VTW.get(h.hstatus) != 0):
                 return virtual(h)
-    if (pending(h) & h.mie) == 0:
-        h.reason = REASON_WFI
+    h.reason = REASON_WFI
     return 0
 
 

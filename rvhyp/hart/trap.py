@@ -19,7 +19,6 @@ from rvhyp.isa.csr import (
     HSTATUS_SPV,
     HSTATUS_SPVP,
     HSTATUS_VTSR,
-    MISA_H,
     MSTATUS_GVA,
     MSTATUS_MIE,
     MSTATUS_MPIE,
@@ -265,7 +264,7 @@ def ebreak(h):
 def after_return(h, prv, v, pc):
     """Continue in a mode at a pc, as every xRET does.  Leaving M-mode clears MPRV."""
     h.prv = prv
-    h.v = v & MISA_H.get(h.misa)
+    h.v = v
     h.next_pc = pc
     h.reservation = 0
     if prv != M:

@@ -49,7 +49,6 @@ def write_hgatp(h, number, value):
     """An unsupported MODE keeps the old one, the other fields are written; the root is aligned to 16 KiB."""
     mode = value if valid_mode(value) else h.hgatp
     new = (value & 0x03FF_FFFF_FFFF_FFFC) | (mode & ATP_MODE.mask)
-    new = new & ~(0x3 << 58)
     if (ATP_PPN.get(new) != ATP_PPN.get(h.hgatp)) & ((((new ^ h.hgatp) >> 44) & 0x3FFF) == 0):
         drop_contexts(h)
     h.hgatp = new
