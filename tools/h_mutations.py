@@ -2,8 +2,9 @@
 
     python -m tools.h_mutations [--only WORD] [--jobs 2]
 
-A mutation is applied to a copy of the package, and the checks of the statements it names run there, on the reference engine.
-The files in riscv-tests/mutations say which line, in which function, becomes what.  Status 1 if anything stays green.
+A mutation is applied to a copy of the package, and the checks of the statements it names run there: on the reference engine, unless
+it is of what only the compiled one has.  The files in riscv-tests/mutations say which line, in which function, becomes what.
+Status 1 if anything stays green.
 """
 from __future__ import annotations
 
@@ -33,6 +34,7 @@ class Mutation(NamedTuple):
     line: str
     becomes: str
     red: tuple[str, ...]
+    engine: str = "reference"
 
     def __str__(self) -> str:
         return f"{self.file}:{self.within}: {self.line} -> {self.becomes}"
@@ -53,7 +55,7 @@ def mutations() -> list[Mutation]:
     found = []
     for path in sorted(FOLDER.glob("*.toml")):
         document = tomllib.loads(path.read_text())
-        found += [Mutation(document["file"], each.get("within", ""), each["line"], each["becomes"], tuple(each["red"]))
+        found += [Mutation(document["file"], **each | {"within": each.get("within", ""), "red": tuple(each["red"])})
                   for each in document["mutation"]]
     return found
 
@@ -65,10 +67,10 @@ def failing(mutation: Mutation) -> set[str]:
         shutil.copytree(ROOT / "rvhyp", Path(folder, "rvhyp"), ignore=shutil.ignore_patterns("__pycache__"))
         path = Path(folder, mutation.file)
         path.write_text(mutation.apply(path.read_text()))
-        command = [sys.executable, "-m", "tools.h_suite", "run", "--engine", "reference",
+        command = [sys.executable, "-m", "tools.h_suite", "run", "--engine", mutation.engine,
                    *(f"{check.program}:{check.number}" for check in wanted)]
-        done = subprocess.run(command, cwd=folder, env=os.environ | {"PYTHONPATH": f"{folder}:{ROOT}"},
-                              capture_output=True, text=True)
+        environment = os.environ | {"PYTHONPATH": f"{folder}:{ROOT}", "RVHYP_CACHE": str(Path(folder, "cache"))}
+        done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
     red = set(re.findall(r"^red (\S+):(\d+)$", done.stdout, re.MULTILINE))
     if done.returncode not in (0, 1) or done.stderr:
         raise RuntimeError(f"{mutation}\n{done.stderr}")

@@ -469,6 +469,22 @@ other_leaf:     .zero PAGE
     .endr
     .endr
 
+    check   H-XLAT-029, "vsstatus.SUM, changed between two loads of M-mode with MPRV and MPV"
+    paged
+    vs_map  0, GPA, RWXU
+    li      a0, VA
+    li      a2, MSTATUS_SUM
+    li      a3, MSTATUS_MPRV | VS
+    la      t0, 82f
+    csrw    mscratch, t0
+    csrs    mstatus, a3
+    csrs    vsstatus, a2
+    ld      a1, (a0)
+    csrc    vsstatus, a2
+81: ld      a2, (a0)
+82: traps   LOAD_PAGE_FAULT, VA
+    expect  a1, CONTENT
+
     check   H-XLAT-029, "hstatus.SPVP, changed between two HLV"
     paged
     vs_map  1, GPA + PAGE, RWXU

@@ -15,7 +15,7 @@
 
 # Some simulators look at the clock only now and then: give them time to.
     .macro vstip_becomes value
-    li      t1, 100000
+    li      t1, 5000
 1:  csrr    t0, hip
     andi    t0, t0, 1 << VSTI
     li      t2, \value << VSTI

@@ -377,4 +377,15 @@
     fence_all
     in      VS, jr a0
     traps_at VA + PAGE + 2, ECALL_VS, 0
+
+    check   H-TRAP-023, "a compressed instruction at the end of a page does not need the next one"
+    paged
+    li      a2, data + PAGE
+    li      a1, C_NOP_INSN
+    sh      a1, -2(a2)
+    fence.i
+    g_map   1, 0, 0
+    li      a0, VA + PAGE - 2
+    in      VS, jr a0
+    traps_at VA + PAGE, FETCH_GUEST_PAGE_FAULT, VA + PAGE, (GPA + PAGE) >> 2, 0
     end

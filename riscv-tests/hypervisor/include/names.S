@@ -95,6 +95,7 @@
     .equ GIB,           1 << 30         # ... and two levels
 
     .equ ECALL_INSN,    0x0000_0073
+    .equ C_NOP_INSN,    0x0001
     .equ NOP_INSN,      0x0000_0013
     .equ EBREAK_INSN,   0x0010_0073
     .equ PMP_NAPOT,     0x18            # pmpcfg: a region of a power of two
