@@ -16,9 +16,9 @@ HEAD = """\
 # What the H suite covers
 
 Made by `python -m tools.h_coverage`; a test holds it current. Statements are those of
-`riscv-tests/hypervisor/statements.toml`. One is **shown** if it has a check, and a mutation of our rules that turns the check red;
-**checked** if no mutation shows yet that the check can fail; others wait for an extension, or are **not yet** covered.
-A check is named by its program and its number there.
+`riscv-tests/hypervisor/statements.toml`. One is **shown** if it has a check, and a mutation of our rules that turns the
+check red; **checked** if no mutation shows yet that the check can fail; others wait for an extension, or are **not yet**
+covered. A check is named by its program and its number there.
 
 """
 
@@ -47,9 +47,11 @@ def table() -> str:
         states[what.split(" for ")[0]] += 1
         short = textwrap.shorten(text, WIDTH, placeholder=" ...").replace("|", "\\|")
         rows.append(f"| {statement} | {short} | {what} | {'; '.join(places)} | {mutations[statement] or ''} |")
-    summary = (f"{len(rows)} statements: {', '.join(f'{count} {what}' for what, count in states.most_common())}; "
-               f"{len(all_checks())} checks in {len(h_suite.programs())} programs; {len(h_mutations.mutations())} mutations.\n\n")
-    return HEAD + summary + "| Statement | What it says | State | Checks | Mutations |\n|---|---|---|---|---|\n" + "\n".join(rows) + "\n"
+    counts = ", ".join(f"{count} {what}" for what, count in states.most_common())
+    summary = (f"{len(rows)} statements: {counts}; {len(all_checks())} checks in {len(h_suite.programs())} programs; "
+               f"{len(h_mutations.mutations())} mutations.")
+    columns = "| Statement | What it says | State | Checks | Mutations |\n|---|---|---|---|---|"
+    return "\n".join([HEAD + summary, "", columns, *rows, ""])
 
 
 def main(arguments: list[str]) -> int:

@@ -2,9 +2,9 @@
 
     python -m tools.h_mutations [--only WORD] [--jobs 2]
 
-A mutation is applied to a copy of the package, and the checks of the statements it names run there: on the reference engine, unless
-it is of what only the compiled one has.  The files in riscv-tests/mutations say which line, in which function, becomes what.
-Status 1 if anything stays green.
+A mutation is applied to a copy of the package, and the checks of the statements it names run there: on the reference engine,
+unless it is of what only the compiled one has.  The files in riscv-tests/mutations say which line, in which function, becomes
+what.  Status 1 if anything stays green.
 """
 from __future__ import annotations
 

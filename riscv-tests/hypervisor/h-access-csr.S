@@ -24,20 +24,28 @@
     write   scounteren, 0xffff_ffff
     .endm
 
+    .macro machine_only csr
+    reads   HS, \csr, refused_as_illegal
+    reads   U, \csr, refused_as_illegal
+    both    VS, \csr, refused_as_illegal
+    both    VU, \csr, refused_as_illegal
+    .endm
+
+    .macro hypervisor_only csr
+    both    VS, \csr, refused_as_virtual
+    both    VU, \csr, refused_as_virtual
+    reads   U, \csr, refused_as_illegal
+    reads   HS, \csr, completes
+    .endm
+
     begin
 
     check   H-ACC-001, "the CSRs of H and VS: virtual instruction from VS and VU, illegal from U"
-    .irp    csr, hstatus, hedeleg, hideleg, hie, htimedelta, hcounteren, hgeie, henvcfg, htval, hip, hvip, htinst, hgatp, vsstatus, vsie, vstvec, vsscratch, vsepc, vscause, vstval, vsip, vsatp
-    .irp    mode, VS, VU
-    in      \mode, csrr a0, \csr
-    refused_as_virtual
-    in      \mode, csrw \csr, zero
-    refused_as_virtual
+    .irp    csr, hstatus, hedeleg, hideleg, hie, htimedelta, hcounteren, hgeie, henvcfg, htval, hip, hvip, htinst, hgatp
+    hypervisor_only \csr
     .endr
-    in      U, csrr a0, \csr
-    refused_as_illegal
-    in      HS, csrr a0, \csr
-    completes
+    .irp    csr, vsstatus, vsie, vstvec, vsscratch, vsepc, vscause, vstval, vsip, vsatp
+    hypervisor_only \csr
     .endr
     reads   VS, hgeip, refused_as_virtual
     reads   VU, hgeip, refused_as_virtual
@@ -51,12 +59,11 @@
     .endr
 
     check   H-ACC-003, "the CSRs of M, and MRET: illegal below M"
-    .irp    csr, mstatus, misa, medeleg, mideleg, mie, mtvec, mcounteren, menvcfg, mscratch, mepc, mcause, mtval, mip, mtinst, mtval2, pmpcfg0, pmpaddr0, mcycle, mhartid, mvendorid, mcountinhibit
-    .irp    mode, HS, U, VS, VU
-    reads   \mode, \csr, refused_as_illegal
+    .irp    csr, mstatus, misa, medeleg, mideleg, mie, mtvec, mcounteren, menvcfg, mscratch, mepc, mcause, mtval, mip
+    machine_only \csr
     .endr
-    writes  VS, \csr, refused_as_illegal
-    writes  VU, \csr, refused_as_illegal
+    .irp    csr, mtinst, mtval2, pmpcfg0, pmpaddr0, mcycle, mhartid, mvendorid, mcountinhibit
+    machine_only \csr
     .endr
     .irp    mode, HS, U, VS, VU
     in      \mode, mret
@@ -64,7 +71,7 @@
     .endr
 
     check   H-ACC-004, "a number that names no CSR is illegal, whatever mode it would be of"
-    .irp    csr, 0x0ff, 0x13f, 0x1ff, 0x20f, 0x2ff, 0x3ff, 0x4ff, 0x5ff, 0x62f, 0x6ff, 0x8ff, 0x9ff, 0xa0f, 0xcff, 0xdff, 0xe00, 0xeff
+    .irp    csr, 0x0ff, 0x13f, 0x1ff, 0x20f, 0x2ff, 0x3ff, 0x4ff, 0x5ff, 0x62f, 0x6ff, 0x8ff, 0x9ff, 0xa0f, 0xcff, 0xe00, 0xeff
     .irp    mode, VS, VU, HS
     both    \mode, \csr, refused_as_illegal
     .endr

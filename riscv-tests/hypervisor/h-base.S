@@ -73,14 +73,17 @@ trap_vector_without_h:
 
     check   H-BASE-002, "with misa.H cleared the CSRs of H are illegal"
     h_off
-    .irp    csr, hstatus, hedeleg, hideleg, hie, htimedelta, hcounteren, hgeie, henvcfg, htval, hip, hvip, htinst, hgatp, hgeip, vsstatus, vsie, vstvec, vsscratch, vsepc, vscause, vstval, vsip, vsatp, vstimecmp, mtinst, mtval2
+    .irp    csr, hstatus, hedeleg, hideleg, hie, htimedelta, hcounteren, hgeie, henvcfg, htval, hip, hvip, htinst, hgatp, hgeip
+    illegal_everywhere csrr a0, \csr
+    .endr
+    .irp    csr, vsstatus, vsie, vstvec, vsscratch, vsepc, vscause, vstval, vsip, vsatp, vstimecmp, mtinst, mtval2
     illegal_everywhere csrr a0, \csr
     .endr
     csrr    a0, mideleg
     expect_bits a0, VS_INTERRUPTS, 0
     write   medeleg, -1
     csrr    a0, medeleg
-    expect_bits a0, 1 << ECALL_VS | 1 << FETCH_GUEST_PAGE_FAULT | 1 << LOAD_GUEST_PAGE_FAULT | 1 << VIRTUAL | 1 << STORE_GUEST_PAGE_FAULT, 0
+    expect_bits a0, 1 << ECALL_VS | 15 << FETCH_GUEST_PAGE_FAULT, 0
     write   mie, -1
     csrr    a0, mie
     expect_bits a0, VS_INTERRUPTS, 0
@@ -205,7 +208,7 @@ trap_vector_without_h:
     expect_csr hideleg, VS_INTERRUPTS
 
     check   H-BASE-009, "the upper halves that RV32 has are illegal, from VS and VU too"
-    .irp    csr, 0x310, 0x312, 0x31a, 0x61a, 0x615, 0x612, 0x613, 0x614, 0x61c, 0x15d, 0x25d, 0xc80, 0xc81, 0xc82, 0xb80, 0xb82, 0x3a1
+    .irp    csr, 0x310, 0x312, 0x31a, 0x61a, 0x615, 0x612, 0x15d, 0x25d, 0xc80, 0xc81, 0xc82, 0xb80, 0xb82, 0x3a1
     .irp    mode, M, HS, VS, VU, U
     in      \mode, csrr a0, \csr
     refused_as_illegal

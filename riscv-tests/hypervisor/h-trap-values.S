@@ -56,6 +56,10 @@
     gva     0
 
     check   H-TRAP-012, "illegal and virtual instructions, ECALL and interrupts write GVA, htval and mtval2 0"
+    paged_g
+    li      a0, 5 * GIB
+    in      VS, ld a1, (a0)
+    traps   LOAD_GUEST_PAGE_FAULT, 5 * GIB, 5 * GIB >> 2
     write   mtval2, POISON
     in      VS, csrr a0, mscratch
     refused_as_illegal

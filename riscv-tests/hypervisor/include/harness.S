@@ -161,12 +161,18 @@ text_\@:
     expect  s3, \tinst
     .endm
 
-# An illegal or virtual instruction: tval has its bits.
+# An illegal or virtual instruction, in the mode where it was tried: tval has its bits.
     .macro refused cause
     expect  s0, \cause
     expect_address s5, 81b
     lwu     t4, (t5)
     mv      t5, s1
+    expected
+    la      t0, entered
+    ld      t0, (t0)
+    li      t5, MPP | MPV
+    and     t4, s4, t5
+    mv      t5, t0
     expected
     expect_bits s4, MSTATUS_GVA, 0
     expect  s2, 0
@@ -302,6 +308,8 @@ print_hex:
 # enter(t0: mode, t1: pc, t2: where to go on after the trap); the rest of mstatus stays.
 enter:
     csrw    mscratch, t2
+    la      t3, entered
+    sd      t0, (t3)
     li      t3, MPP | MPV
     csrc    mstatus, t3
     csrs    mstatus, t0
@@ -332,10 +340,10 @@ fresh:
     li      t0, MSTATUS_FS
     csrw    mstatus, t0
     csrw    vsstatus, t0
-    .irp    csr, medeleg, mideleg, hedeleg, hideleg, mie, mip, hvip, hstatus, satp, vsatp, hgatp, mcounteren, hcounteren, scounteren
+    .irp    csr, medeleg, mideleg, hedeleg, hideleg, mie, mip, hvip, hstatus, satp, vsatp, hgatp
     csrw    \csr, zero
     .endr
-    .irp    csr, htimedelta, senvcfg, hgeie, sscratch, vsscratch
+    .irp    csr, mcounteren, hcounteren, scounteren, htimedelta, senvcfg, hgeie, sscratch, vsscratch
     csrw    \csr, zero
     .endr
     li      t0, -1
@@ -379,6 +387,7 @@ vs_landing:
     .pushsection .data
     .align 3
 first_failed: .dword 0
+entered:    .dword 0                        # the mode of the last `in`
 selected:   .dword -1                       # a bit for each check that is to be run
 digits:     .zero 16
 digits_end: .dword 0

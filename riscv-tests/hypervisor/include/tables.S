@@ -7,7 +7,8 @@
 #   2 GiB                       itself, by every table; privilege S in satp and vsatp
 #   3 GiB                       2 GiB, privilege U: where `in` runs U and VU when the first stage is on
 #
-# Each of these pages is readable, writable, executable, accessed and dirty.  Sv48 and Sv57 have the same tables below their own roots.
+# Each of these pages is readable, writable, executable, accessed and dirty.  Sv48 and Sv57 have the same tables below roots
+# of their own.
 
     .equ VA,        5 * GIB
     .equ FAR_VA,    VA + MIB2
