@@ -27,7 +27,7 @@ _COMPILER = Path(compile.__file__).read_text()
 def load_rules() -> None:
     """Import every module that defines rules."""
     import rvhyp.engine.codepages
-    import rvhyp.hart.access
+    import rvhyp.hart.blocks
     import rvhyp.hart.csrs
     import rvhyp.hart.fences
     import rvhyp.hart.interrupt

@@ -291,6 +291,7 @@ def vocabulary() -> dict[str, object]:
         "lt_s": signed_compare("<"), "ge_s": signed_compare(">="),
         "sra": define(2, lambda b, x, n: b.ashr(x, n)),
         "mulhu": high("zext"), "mulhs": high("sext"),
+        "clz": define(1, lambda b, x: b.ctlz(x, ir.Constant(bit, 0))), "cpop": define(1, lambda b, x: b.ctpop(x)),
         "div_u": define(2, lambda b, x, y: b.udiv(x, y)), "rem_u": define(2, lambda b, x, y: b.urem(x, y)),
         "word": word_of(bit, word), "select": select_of(word),
     }

@@ -82,17 +82,18 @@ class HostFpu(RuleFpu):
         self.text.label(done)
         return result
 
-
-    def _compare(self, intrinsic, condition, width, a, b):
+    def _compare(self, name, intrinsic, condition, width, a, b):
+        if width == 16:
+            return self._by_rule(name, width, a, b)
         suffix = {32: "f32", 64: "f64"}[width]
         arguments = [f"{TYPE[width]} {self._float(width, x)}" for x in (a, b)]
         bit = self._intrinsic("i1", f"{intrinsic}.{suffix}", *arguments,
                               metadata=f'metadata !"{condition}", {STRICT_EXACT}')
         return self.text.word(f"zext i1 {bit} to i64")
 
-    def eq(self, width, a, b): return self._compare("fcmp", "oeq", width, a, b)
-    def lt(self, width, a, b): return self._compare("fcmps", "olt", width, a, b)
-    def le(self, width, a, b): return self._compare("fcmps", "ole", width, a, b)
+    def eq(self, width, a, b): return self._compare("eq", "fcmp", "oeq", width, a, b)
+    def lt(self, width, a, b): return self._compare("lt", "fcmps", "olt", width, a, b)
+    def le(self, width, a, b): return self._compare("le", "fcmps", "ole", width, a, b)
 
     def to_int(self, width, a, bits, signed):
         """cvtsd2si and its kin give the most negative integer for all out of range; a NaN and +large want the other end."""

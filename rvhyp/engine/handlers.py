@@ -10,7 +10,7 @@ from rvhyp.engine.handlertext import (
 )
 from rvhyp.engine.shells import shell
 from rvhyp.engine.tables import HANDLERS, Handler
-from rvhyp.engine.trace import Symbol
+from rvhyp.engine.trace import DECLARATIONS, Symbol
 from rvhyp.isa.rule import RULES
 
 BYTES_HEADER = bytes.__basicsize__ - 1          # where the contents of a bytes object begin
@@ -199,7 +199,7 @@ def interpreter_text() -> str:
         if handler.parts:
             functions += write_handler(handler)
     declarations = sorted(set().union(*(f.declarations for f in functions)))
-    return "\n".join([*declarations, *(f.definition() for f in functions), ENTRY_POINTS,
+    return "\n".join([*DECLARATIONS, *declarations, *(f.definition() for f in functions), ENTRY_POINTS,
                       *map(builtin_text, ("run", "return_to_guest")),
                       *map(export_text, EXPORTS), METADATA,
                       "attributes #0 = { nounwind strictfp \"no-builtins\" }"])

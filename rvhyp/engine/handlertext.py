@@ -75,6 +75,15 @@ class HandlerText(Text):
             return self.results[-1 - distance]
         return Symbol(self, self.load("i64", self.register_pointer(offset), "hart"))
 
+    def rd_field(self) -> Symbol:
+        """The number of rd; writes of x0 go elsewhere, and a uop names that place."""
+        return self.uop_field("i8", UOP_RD, "zext") & 31
+
+    def old_rd(self) -> Symbol:
+        """The value of rd before."""
+        pointer = self.value(f"getelementptr i64, ptr %hart, i64 {self.rd_field().name}")
+        return Symbol(self, self.load("i64", pointer, "hart"))
+
     def set_rd(self, value) -> None:
         self.results[-1] = value
         self.store("i64", operand(value), self.register_pointer(UOP_RD), "hart")

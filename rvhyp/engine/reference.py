@@ -10,7 +10,7 @@ from functools import partial
 
 from rvhyp.engine.codepages import fetch
 from rvhyp.engine.tables import constant_tables
-from rvhyp.hart import access, csrs, fences, fp, interrupt, trap  # noqa: F401  (fences: for its rules)
+from rvhyp.hart import access, blocks, csrs, fences, fp, interrupt, trap  # noqa: F401  (blocks, fences: for their rules)
 from rvhyp.hart.interrupt import begin, end, finish_system, reschedule
 from rvhyp.hart.state import FAULT_LEAVE, FP_OFF, REASON_WATCH, SINK, Hart
 from rvhyp.isa.decode import Decoded, decode
@@ -129,7 +129,7 @@ class Reference:
         if name.endswith("_field"):
             return u64(decoded.operands[name.removesuffix("_field")])
         value = decoded.operands[name]
-        if name in ("rs1", "rs2"):
+        if name in ("rs1", "rs2", "rd"):
             return hart.x[value]
         if name in ("fs1", "fs2", "fs3"):
             return hart.f[value]
@@ -202,10 +202,12 @@ class Reference:
         raw = access.amo_begin(hart, self.address(hart, decoded), size)
         if hart.fault:
             return
-        old = sext(raw, 8 * size)
-        access.amo_end(hart, size, self.body(
-            hart, decoded, old=old, rs2=sext(hart.x[decoded.operands["rs2"]], 8 * size)))
+        old, rs2, rd = (sext(value, 8 * size) for value in (raw, *(hart.x[decoded.operands[name]] for name in ("rs2", "rd"))))
+        access.amo_end(hart, size, self.body(hart, decoded, old=old, rs2=rs2, rd=rd))
         self.write(hart, decoded, old)
+
+    def memory(self, hart, decoded):
+        self.body(hart, decoded, hart=RuleCalls(hart))
 
     def csr(self, hart, decoded):
         modifies = "old" in decoded.instruction.parameters

@@ -62,9 +62,16 @@ def _compressible() -> set[str]:
 def _variants(instruction: Instruction) -> list[str]:
     if instruction.kind in LOCAL_KINDS:
         return ["", "local"]                            # numbers follow each other: `localise` adds 1
-    if instruction.has_rounding_mode:                   # hosts truncate to an integer in any mode
-        return [DYNAMIC, TRUNCATING, BY_RULE] if "rd" in instruction.fields else [DYNAMIC, BY_RULE]
+    if instruction.has_rounding_mode:
+        if is_half(instruction):
+            return [BY_RULE]
+        return [DYNAMIC, TRUNCATING, BY_RULE] if "rd" in instruction.fields else [DYNAMIC, BY_RULE]     # hosts truncate in any mode
     return [""]
+
+
+def is_half(instruction: Instruction) -> bool:
+    """Is an operand or the result in half precision, for which hosts have no unit?"""
+    return instruction.kind is Kind.FP and "h" in instruction.name.split(".")[1:]
 
 
 def row_flags(instruction: Instruction) -> int:
@@ -118,7 +125,7 @@ def _handler_numbers(instruction: Instruction) -> list[int]:
         return NUMBER.get(".".join(filter(None, (instruction.name, str(length), variant))), 0)
     if instruction.has_rounding_mode:
         rule = number(4, BY_RULE)
-        return [0, number(4, DYNAMIC), number(4, TRUNCATING) or rule, rule]
+        return [0, number(4, DYNAMIC) or rule, number(4, TRUNCATING) or rule, rule]
     return [number(2), number(4), 0, 0]
 
 
@@ -158,6 +165,7 @@ def decode_tables() -> tuple[bytes, bytes]:
         key = (index & 31) << 2 | (index >> 5) << 12 | 3
         mine = [i for i in INSTRUCTIONS.values()
                 if key & i.encoding.mask & 0x707F == i.encoding.match & 0x707F]
+        mine.sort(key=lambda i: bool(i.exceptions))         # special cases first: the decoder takes the first row that fits
         buckets += struct.pack("<II", count, len(mine))
         count += len(mine)
         for i in mine:

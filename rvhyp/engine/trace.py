@@ -9,6 +9,7 @@ from __future__ import annotations
 from rvhyp.isa.word import MASK64
 
 LIKELY, UNLIKELY = "!4", "!5"           # branch weights, metadata of the module
+DECLARATIONS = "declare i64 @llvm.ctlz.i64(i64, i1)", "declare i64 @llvm.ctpop.i64(i64)"        # what Symbol calls
 
 
 class Text:
@@ -109,6 +110,8 @@ class Symbol:
     def rem_u(self, other): return self._binary("urem", other)
     def div_s(self, other): return self._binary("sdiv", other)
     def rem_s(self, other): return self._binary("srem", other)
+    def clz(self): return self.text.word(f"call i64 @llvm.ctlz.i64(i64 {self.name}, i1 false)")
+    def cpop(self): return self.text.word(f"call i64 @llvm.ctpop.i64(i64 {self.name})")
     def mulhu(self, other): return self._high("zext", other)
     def mulhs(self, other): return self._high("sext", other)
 

@@ -266,6 +266,29 @@ def amo_end(h, size, value):
 
 
 @rule
+def pair_high(h, register):
+    """The upper half of a pair of registers, of which the lower is even: that of x0 is 0 too."""
+    return h.x[register + 1] if register else 0
+
+
+@rule
+def amocas_q(h, va, source, rd):
+    """AMOCAS.Q: 16 bytes compared with the pair rd, which gets them, and replaced by the pair `source` where they are equal."""
+    host = atomic_target(h, va, 16, STORE)
+    if h.fault:
+        return 0
+    low = load64(host)
+    high = load64(host + 8)
+    if (low == h.x[rd]) & (high == pair_high(h, rd)):
+        write_ram(h, h.amo_spa, host, 8, h.x[source])
+        write_ram(h, h.amo_spa + 8, host + 8, 8, pair_high(h, source))
+    if rd:
+        h.x[rd] = low
+        h.x[rd + 1] = high
+    return 0
+
+
+@rule
 def load_reserved(h, va, size):
     """LR: load, and reserve."""
     host = atomic_target(h, va, size, LOAD)

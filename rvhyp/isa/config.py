@@ -1,16 +1,28 @@
 """The ISA a hart is configured with: which names of an ISA string are implemented, and which can be left out."""
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from rvhyp.isa.instruction import EXTENSIONS
 
-# Names accepted in an ISA string.  Those with instructions are switched through their Extension; of the others, these are
-# always there, since nothing depends on their absence.
-ALWAYS = ("i", "zicsr", "zifencei", "zicntr", "ziccif", "ziccrse", "ziccamoa", "zicclsm", "za64rs", "sstc", "svade", "svadu",
-          "svbare", "sv39", "sv48", "sv57", "ssccptr", "sstvecd", "sstvala", "sscounterenw", "ssu64xl", "svnapot", "svpbmt",
-          "zaamo", "zalrsc", "zca", "zcd", "zmmul", "ss1p13", "s", "u")
-SWITCHABLE = ("m", "a", "f", "d", "c", "h", "svinval")
-DEFAULT = "rv64imafdch_zicsr_zifencei_zicntr_sstc_svadu_svinval_svnapot_svpbmt"
-REQUIRES = {"d": "f"}
+# Names accepted in an ISA string.  These are always there, since nothing depends on their absence: base, privileged
+# architecture, what memory is like, hints (Zicbop, Zihintntl, Zihintpause), and words that C reserves (Zcb, Zcmop: with C).
+ALWAYS = ("i", "zicsr", "zifencei", "zicntr", "ziccif", "ziccrse", "ziccamoa", "zicclsm", "ziccid", "za64rs", "zic64b", "zicbop",
+          "zihintntl", "zihintpause", "sstc", "svade", "svadu", "svbare", "sv39", "sv48", "sv57", "ssccptr", "sstvecd", "sstvala",
+          "sscounterenw", "ssu64xl", "svnapot", "svpbmt", "zaamo", "zalrsc", "zca", "zcb", "zcd", "zcmop", "zmmul", "ss1p13",
+          "s", "u")
+# The others are switched through the Extensions that they stand for.
+SWITCHABLE = tuple(dict.fromkeys(name for extension in EXTENSIONS.values() for names in extension.alternatives
+                                 for name in names if name not in ALWAYS)) + ("b",)
+DEFAULT = ("rv64imafdcbh_zicbom_zicbop_zicboz_ziccid_zicntr_zicond_zicsr_zifencei_zihintntl_zihintpause_zimop_zabha_zacas_zawrs_"
+           "zfh_zcb_zcmop_zbc_zbkb_zbkx_sstc_svadu_svinval_svnapot_svpbmt")
+IMPLIED = {"b": ("zba", "zbb", "zbs"), "zfh": ("zfhmin",)}
+REQUIRES = {"d": "f", "zfhmin": "f", "zfa": "f", "zacas": "a", "zabha": "a", "zcb": "c", "zcmop": "c"}
+
+
+def with_implied(names: Iterable[str]) -> list[str]:
+    """The names, each followed by those it implies."""
+    return list(dict.fromkeys(each for name in names for each in (name, *IMPLIED.get(name, ()))))
 
 
 def extension_mask(names: list[str]) -> int:
@@ -24,10 +36,11 @@ def extension_mask(names: list[str]) -> int:
     for name, needed in REQUIRES.items():
         if name in names and needed not in names:
             raise ValueError(f"extension {name!r} needs {needed!r}")
-    off = {name for name in SWITCHABLE if name not in names}
-    return sum(1 << extension.number for extension in EXTENSIONS.values() if extension.name.lower() not in off)
+    there = {*with_implied(names), *ALWAYS}
+    return sum(1 << extension.number for extension in EXTENSIONS.values() if extension.is_on(there))
 
 
 def misa_letters(names: list[str]) -> str:
-    """The letters that misa shows for the names of an ISA string."""
-    return "".join(sorted({name.upper() for name in names if len(name) == 1} | set("ISU")))
+    """The letters that misa shows for the names of an ISA string; B is Zba, Zbb and Zbs together."""
+    letters = {name.upper() for name in names if len(name) == 1} | set("ISU")
+    return "".join(sorted(letters | set("B") if set(IMPLIED["b"]) <= set(with_implied(names)) else letters))

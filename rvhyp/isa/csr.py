@@ -87,6 +87,9 @@ HSTATUS_VTSR = BitField("VTSR", 22)
 HSTATUS_VSXL = BitField("VSXL", 32, 33)
 
 ENVCFG_FIOM = BitField("FIOM", 0)
+ENVCFG_CBIE = BitField("CBIE", 4, 5)
+ENVCFG_CBCFE = BitField("CBCFE", 6)
+ENVCFG_CBZE = BitField("CBZE", 7)
 ENVCFG_ADUE = BitField("ADUE", 61)
 ENVCFG_PBMTE = BitField("PBMTE", 62)
 ENVCFG_STCE = BitField("STCE", 63)
@@ -104,7 +107,9 @@ MSTATUS_WRITABLE = (SSTATUS_WRITABLE | MSTATUS_MIE.mask | MSTATUS_MPIE.mask | MS
                     | MSTATUS_TW.mask | MSTATUS_TSR.mask | MSTATUS_GVA.mask | MSTATUS_MPV.mask | MSTATUS_MPP.mask)
 HSTATUS_WRITABLE = (HSTATUS_GVA.mask | HSTATUS_SPV.mask | HSTATUS_SPVP.mask | HSTATUS_HU.mask
                     | HSTATUS_VTVM.mask | HSTATUS_VTW.mask | HSTATUS_VTSR.mask)
-MENVCFG_WRITABLE = ENVCFG_FIOM.mask | ENVCFG_ADUE.mask | ENVCFG_PBMTE.mask | ENVCFG_STCE.mask
+CACHE_BLOCK_FIELDS = ENVCFG_CBIE.mask | ENVCFG_CBCFE.mask | ENVCFG_CBZE.mask
+SENVCFG_WRITABLE = ENVCFG_FIOM.mask | CACHE_BLOCK_FIELDS
+MENVCFG_WRITABLE = SENVCFG_WRITABLE | ENVCFG_ADUE.mask | ENVCFG_PBMTE.mask | ENVCFG_STCE.mask
 HENVCFG_GATED = ENVCFG_ADUE.mask | ENVCFG_PBMTE.mask | ENVCFG_STCE.mask    # read-only 0 while 0 in menvcfg
 
 # Exceptions that may be delegated (section "hedeleg": 9, 10, 11, 16 and 20-23 cannot go further than HS).
@@ -130,7 +135,7 @@ csr(0x100, "sstatus", SSTATUS_WRITABLE, "mstatus", twin="vsstatus")
 csr(0x104, "sie", 0, "", twin="vsie")
 csr(0x105, "stvec", ALL & ~2, twin="vstvec")
 csr(0x106, "scounteren", LOW32)
-csr(0x10A, "senvcfg", ENVCFG_FIOM.mask)
+csr(0x10A, "senvcfg", SENVCFG_WRITABLE)
 csr(0x140, "sscratch", ALL, twin="vsscratch")
 csr(0x141, "sepc", ALL & ~1, twin="vsepc")
 csr(0x142, "scause", ALL, twin="vscause")

@@ -7,7 +7,7 @@ its significand, as `rvhyp.isa.softfloat` computes with them:
     exponent      of bit 62, plus ORIGIN, so that none is negative
 """
 from rvhyp.isa.rule import rule
-from rvhyp.isa.word import word
+from rvhyp.isa.word import clz, word
 
 ORIGIN = 1 << 16
 
@@ -96,14 +96,7 @@ def f_digits(width, a):
 @rule
 def f_leading_zeros(value):
     """How many zeros stand before the leading one; 63 for 0."""
-    count = 0
-    step = 32
-    while step != 0:
-        if value >> (64 - step) == 0:
-            value = value << step
-            count = count + step
-        step = step >> 1
-    return count
+    return clz(value | 1)
 
 
 @rule

@@ -9,7 +9,7 @@
 The body says what the instruction computes, as a pure function of words.  Its parameter names say what it wants:
 operand fields (`rs1`, `imm`: their value, registers read; `rs1_field`: the register number itself), `pc`, or what the
 shell of its kind provides: `value` (LOAD: the bytes read, zero-extended), `old` (AMO, CSR: the value
-before), `fp` (FP: the floating-point unit), `hart` (SYSTEM: the rules of `rvhyp.hart`).  Everything that instructions
+before), `fp` (FP: the floating-point unit), `hart` (SYSTEM, MEMORY: the rules of `rvhyp.hart`).  Everything that instructions
 of one kind have in common (reading registers, writing rd, x0, traps, the pc) is the shell's, once per engine.
 
 A compressed instruction has no meaning of its own: it expands to another one.
@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import dis
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from enum import Enum, auto
 from functools import cached_property
@@ -39,7 +39,8 @@ class Kind(Enum):
     STORE_CONDITIONAL = auto()  # as STORE
     AMO = auto()                # the new value in memory, from `old` and rs2
     CSR = auto()                # the new value of the CSR, from `old` and the source operand
-    SYSTEM = auto()             # a rule of the hart, called by name
+    MEMORY = auto()             # a rule of the hart that accesses memory, called by name
+    SYSTEM = auto()             # a rule of the hart that may change anything, called by name
     FENCE = auto()              # nothing: memory is strongly ordered here
     FP = auto()                 # the value of fd or rd
 
@@ -54,6 +55,7 @@ class Instruction:
     extension: Extension
     size: int = 0                           # bytes accessed in memory, or width in bytes of an AMO
     guest: str = ""                         # "", "hlv", "hlvx": two-stage access made from outside the guest
+    exceptions: tuple[tuple[int, int], ...] = ()        # (mask, value): words of this encoding that are a special case's
 
     @cached_property
     def parameters(self) -> tuple[str, ...]:
@@ -81,7 +83,9 @@ class Instruction:
         return bits
 
     def matches(self, bits: int) -> bool:
-        return bits & self.encoding.mask == self.encoding.match
+        if bits & self.encoding.mask != self.encoding.match:
+            return False
+        return all(bits & mask != value for mask, value in self.exceptions)
 
 
 @dataclass(eq=False)
@@ -106,12 +110,7 @@ class Compressed:
         values = {**dict.fromkeys(self.nonzero, 0), **self.excluded}
         return tuple((self.fields[name].mask, self.fields[name].put(value)) for name, value in values.items())
 
-    def matches(self, bits: int) -> bool:
-        if bits & self.encoding.mask != self.encoding.match:
-            return False
-        return all(bits & mask != value for mask, value in self.exceptions)
-
-    encode = Instruction.encode
+    matches, encode = Instruction.matches, Instruction.encode
 
     def expand(self, bits: int) -> int:
         """The 32-bit instruction word that a matching 16-bit word stands for."""
@@ -129,21 +128,35 @@ EXTENSIONS: dict[str, Extension] = {}
 
 
 class Extension:
-    """A named set of instructions (the manual's name) that can be switched off as a whole."""
+    """A named set of instructions (the manual's name) that can be switched off as a whole.
 
-    def __init__(self, name: str, title: str, implies: tuple[str, ...] = ()):
-        self.name, self.title, self.implies = name, title, implies
+    `when` says which names of an ISA string it takes, if not its own: those of several extensions that share instructions
+    ("zbb or zbkb"), or of extensions that only together have them ("zfhmin and d").
+    """
+
+    def __init__(self, name: str, title: str, when: str = ""):
+        self.name, self.title = name, title
+        self.alternatives = [each.split(" and ") for each in (when or name.lower()).split(" or ")]
         self.number = len(EXTENSIONS)
         EXTENSIONS[name] = self
 
-    def instruction(self, syntax: str, encoding: str, kind: Kind = Kind.ALU, size: int = 0, guest: str = ""):
-        """Register an instruction; decorates its body (or is called with None where its kind has none)."""
+    def is_on(self, names: Iterable[str]) -> bool:
+        """Whether the names of an ISA string include it."""
+        return any(set(each) <= set(names) for each in self.alternatives)
+
+    def instruction(self, syntax: str, encoding: str, kind: Kind = Kind.ALU, size: int = 0, guest: str = "", of: str = ""):
+        """Register an instruction; decorates its body (or is called with None where its kind has none).
+
+        `of` names one that this is a special case of, defined before: words of both encodings are this one.
+        """
         name, _, operands = syntax.partition(" ")
 
         def register(body):
             if body is not None:
                 _refuse_control_flow(name, body)
             record = Instruction(name, operands.strip(), parse_encoding(encoding), kind, body, self, size, guest)
+            if of:
+                INSTRUCTIONS[of].exceptions += ((record.encoding.mask, record.encoding.match),)
             _refuse_overlap(record, INSTRUCTIONS.values())
             INSTRUCTIONS[name] = record
             return body
@@ -180,7 +193,7 @@ def _excepted(record, other) -> bool:
     """Does one of the two except every word that both encodings cover?"""
     fixed, bits = record.encoding.mask | other.encoding.mask, record.encoding.match | other.encoding.match
     return any(mask & ~fixed == 0 and bits & mask == value
-               for each in (record, other) for mask, value in getattr(each, "exceptions", ()))
+               for each in (record, other) for mask, value in each.exceptions)
 
 
 _OPERAND = re.compile(r"[a-z]+\d?'?")

@@ -1,4 +1,4 @@
-"""C: compressed instructions (Unprivileged ISA, chapter 28), every one an expansion.
+"""C and Zcb: compressed instructions (Unprivileged ISA, chapters 28 and "Zc*"), every one an expansion.
 
 Encodings that the manual reserves are those excluded here; its HINTs expand to what they are: writes of x0.
 """
@@ -48,3 +48,18 @@ compressed("c.add rd, rs2", "100 1 rd rs2 10", "add rd=rd, rs1=rd, rs2=rs2", non
 compressed("c.fsdsp fs2, uimm(sp)", "101 uimm[5:3|8:6] fs2 10", "fsd fs2=fs2, rs1=2, imm=uimm")
 compressed("c.swsp rs2, uimm(sp)", "110 uimm[5:2|7:6] rs2 10", "sw rs2=rs2, rs1=2, imm=uimm")
 compressed("c.sdsp rs2, uimm(sp)", "111 uimm[5:3|8:6] rs2 10", "sd rs2=rs2, rs1=2, imm=uimm")
+
+# Zcb.
+compressed = Extension("Zcb", "simple code-size saving instructions").compressed
+compressed("c.lbu rd', uimm(rs1')", "100 000 rs1' uimm[0|1] rd' 00", "lbu rd=rd', rs1=rs1', imm=uimm")
+compressed("c.lhu rd', uimm(rs1')", "100 001 rs1' 0 uimm[1] rd' 00", "lhu rd=rd', rs1=rs1', imm=uimm")
+compressed("c.lh rd', uimm(rs1')", "100 001 rs1' 1 uimm[1] rd' 00", "lh rd=rd', rs1=rs1', imm=uimm")
+compressed("c.sb rs2', uimm(rs1')", "100 010 rs1' uimm[0|1] rs2' 00", "sb rs2=rs2', rs1=rs1', imm=uimm")
+compressed("c.sh rs2', uimm(rs1')", "100 011 rs1' 0 uimm[1] rs2' 00", "sh rs2=rs2', rs1=rs1', imm=uimm")
+compressed("c.zext.b rd'", "100 111 rd' 11 000 01", "andi rd=rd', rs1=rd', imm=255")
+compressed("c.sext.b rd'", "100 111 rd' 11 001 01", "sext.b rd=rd', rs1=rd'")
+compressed("c.zext.h rd'", "100 111 rd' 11 010 01", "zext.h rd=rd', rs1=rd'")
+compressed("c.sext.h rd'", "100 111 rd' 11 011 01", "sext.h rd=rd', rs1=rd'")
+compressed("c.zext.w rd'", "100 111 rd' 11 100 01", "add.uw rd=rd', rs1=rd', rs2=0")
+compressed("c.not rd'", "100 111 rd' 11 101 01", "xori rd=rd', rs1=rd', imm=-1")
+compressed("c.mul rd', rs2'", "100 111 rd' 10 rs2' 01", "mul rd=rd', rs1=rd', rs2=rs2'")

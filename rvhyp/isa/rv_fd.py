@@ -1,30 +1,39 @@
-"""F and D: single- and double-precision floating point (Unprivileged ISA, chapters 21 and 22).
+"""F, D and Zfh: single, double and half precision (Unprivileged ISA, chapters 21, 22 and "Zfh").
 
-The two extensions differ only in the format, so one definition makes both forms.  Registers hold 64 bits: a
-single-precision value is NaN-boxed.  `fp` is the floating-point unit at the rounding mode in effect; it takes and gives
-bit patterns of a format (32 or 64 bits wide), accrues fflags, and returns the canonical NaN where the result is one.
+The extensions differ only in the format, so one definition makes all forms.  Registers hold 64 bits: what is narrower is
+NaN-boxed.  `fp` is the floating-point unit at the rounding mode in effect; it takes and gives bit patterns of a format (16, 32 or
+64 bits wide), accrues fflags, and returns the canonical NaN where the result is one.
 """
 from rvhyp.isa.instruction import Extension, Kind
-from rvhyp.isa.word import select, sext32, u64, zext32
+from rvhyp.isa.word import select, sext, u64, zext
 
-EXTENSION = {32: Extension("F", "single-precision floating point", implies=("Zicsr",)),
-             64: Extension("D", "double-precision floating point", implies=("F",))}
-SUFFIX = {32: "s", 64: "d"}
-FMT = {32: "00", 64: "01"}
-BOX = 0xFFFF_FFFF_0000_0000
-CANONICAL_NAN_32 = 0x7FC0_0000
+EXTENSION = {32: Extension("F", "single-precision floating point"),
+             64: Extension("D", "double-precision floating point"),
+             16: Extension("Zfh", "half-precision floating point")}
+TRANSFERS = {**EXTENSION, 16: Extension("Zfhmin", "half-precision loads, stores, moves and conversions")}
+HALF_AND_DOUBLE = Extension("Zfhmin and D", "conversions of half and double precision", when="zfhmin and d")
+SUFFIX = {16: "h", 32: "s", 64: "d"}
+LETTER = {16: "h", 32: "w", 64: "d"}
+FMT = {16: "10", 32: "00", 64: "01"}
+MEMORY_WIDTH = {16: "001", 32: "010", 64: "011"}
+CANONICAL_NAN = {16: 0x7E00, 32: 0x7FC0_0000}
+
+
+def boxes(width):
+    """The bits above a format in a register, all ones."""
+    return (1 << 64) - (1 << width)
 
 
 def unbox(width, value):
-    """The bits of a format in a register: an improperly NaN-boxed single counts as the canonical NaN."""
+    """The bits of a format in a register: one that is not NaN-boxed properly counts as the canonical NaN."""
     if width == 64:
         return value
-    return select((value & BOX) == BOX, zext32(value), u64(CANONICAL_NAN_32))
+    return select((value & boxes(width)) == boxes(width), zext(value, width), u64(CANONICAL_NAN[width]))
 
 
 def box(width, bits):
     """The register that holds the bits of a format."""
-    return bits if width == 64 else bits | BOX
+    return bits if width == 64 else bits | boxes(width)
 
 
 def sign(width):
@@ -32,10 +41,10 @@ def sign(width):
     return 1 << (width - 1)
 
 
-def instruction(width, name, operands, encoding, body, kind=Kind.FP, size=0):
+def instruction(width, name, operands, encoding, body, kind=Kind.FP, size=0, extensions=EXTENSION):
     """Register one form; `fmt` in the encoding is the format's code."""
     encoding = encoding.replace("fmt", FMT[width])
-    EXTENSION[width].instruction(f"{name} {operands}", encoding, kind, size)(body)
+    extensions[width].instruction(f"{name} {operands}", encoding, kind, size)(body)
 
 
 def define(width):
@@ -46,12 +55,11 @@ def define(width):
         return unbox(width, register)
 
     # Loads and stores.
-    funct3 = {32: "010", 64: "011"}[width]
-    letter = {32: "w", 64: "d"}[width]
+    letter, funct3 = LETTER[width], MEMORY_WIDTH[width]
     instruction(width, f"fl{letter}", "fd, imm(rs1)", f"imm[11:0] rs1 {funct3} fd 0000111",
-                lambda value: box(width, value), Kind.LOAD, width // 8)
+                lambda value: box(width, value), Kind.LOAD, width // 8, extensions=TRANSFERS)
     instruction(width, f"fs{letter}", "fs2, imm(rs1)", f"imm[11:5] fs2 rs1 {funct3} imm[4:0] 0100111",
-                None, Kind.STORE, width // 8)
+                None, Kind.STORE, width // 8, extensions=TRANSFERS)
 
     # Arithmetic, rounded.
     two, one = "fd, fs1, fs2, rm", "fd, fs1, rm"
@@ -112,15 +120,19 @@ def define(width):
 
     # Moves of bits, which do not look at NaN boxes.
     instruction(width, f"fmv.x.{letter}", "rd, fs1", "11100 fmt 00000 fs1 000 rd 1010011",
-                (lambda fs1: fs1) if width == 64 else (lambda fs1: sext32(fs1)))
+                (lambda fs1: fs1) if width == 64 else (lambda fs1: sext(fs1, width)), extensions=TRANSFERS)
     instruction(width, f"fmv.{letter}.x", "fd, rs1", "11110 fmt 00000 rs1 000 fd 1010011",
-                lambda rs1: box(width, rs1))
+                lambda rs1: box(width, rs1), extensions=TRANSFERS)
 
 
-for _width in (32, 64):
+def define_conversion(extension, to, width):
+    """Conversion from a format `width` to another; rs2 has the code of the source."""
+    extension.instruction(f"fcvt.{SUFFIX[to]}.{SUFFIX[width]} fd, fs1, rm", f"01000 {FMT[to]} 000{FMT[width]} fs1 rm fd 1010011",
+                          Kind.FP)(lambda fp, fs1: box(to, fp.convert(to, width, unbox(width, fs1))))
+
+
+for _width in (32, 64, 16):
     define(_width)
-
-instruction(64, "fcvt.s.d", "fd, fs1, rm", "01000 00 00001 fs1 rm fd 1010011",
-            lambda fp, fs1: box(32, fp.convert(32, 64, unbox(64, fs1))))
-instruction(64, "fcvt.d.s", "fd, fs1, rm", "01000 01 00000 fs1 rm fd 1010011",
-            lambda fp, fs1: box(64, fp.convert(64, 32, unbox(32, fs1))))
+for _extension, _one, _other in ((EXTENSION[64], 32, 64), (TRANSFERS[16], 16, 32), (HALF_AND_DOUBLE, 16, 64)):
+    define_conversion(_extension, _one, _other)
+    define_conversion(_extension, _other, _one)

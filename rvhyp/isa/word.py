@@ -69,6 +69,8 @@ class Word(int):
     def mulhs(self, other): return u64(self.signed * u64(other).signed >> 64)
     def div_u(self, other): return _new(Word, int(self) // int(other))
     def rem_u(self, other): return _new(Word, int(self) % int(other))
+    def clz(self): return _new(Word, 64 - int(self).bit_length())
+    def cpop(self): return _new(Word, int(self).bit_count())
 
     def div_s(self, other):
         quotient = abs(self.signed) // abs(u64(other).signed)
@@ -153,6 +155,16 @@ def div_s(a, b):
 def rem_s(a, b):
     """Signed remainder, of the sign of a; b is not 0, and not -1 where a is -2**63."""
     return a.rem_s(b)
+
+
+def clz(a):
+    """How many zeros stand before the leading one; 64 for 0."""
+    return a.clz()
+
+
+def cpop(a):
+    """How many bits are ones."""
+    return a.cpop()
 
 
 def select(condition, if_true, if_false):

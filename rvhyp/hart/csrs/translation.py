@@ -5,10 +5,12 @@ from rvhyp.hart.tlb import drop_contexts
 from rvhyp.isa.csr import (
     ATP_MODE,
     ATP_PPN,
+    ENVCFG_CBIE,
     HENVCFG_GATED,
     MENVCFG_WRITABLE,
     PMP_ENTRIES,
     SATP_ASID,
+    SENVCFG_WRITABLE,
 )
 from rvhyp.isa.rule import rule
 
@@ -55,10 +57,21 @@ def write_hgatp(h, number, value):
     h.resync = 1
 
 
+@rule
+def legal_envcfg(old, value):
+    """What a write to an xenvcfg leaves: CBIE keeps its value where it would get the reserved 2."""
+    return ENVCFG_CBIE.put(value, ENVCFG_CBIE.get(old)) if ENVCFG_CBIE.get(value) == 2 else value
+
+
 @writes("menvcfg")
 def write_menvcfg(h, number, value):
-    h.menvcfg = value & MENVCFG_WRITABLE
+    h.menvcfg = legal_envcfg(h.menvcfg, value) & MENVCFG_WRITABLE
     h.resync = 1
+
+
+@writes("senvcfg")
+def write_senvcfg(h, number, value):
+    h.senvcfg = legal_envcfg(h.senvcfg, value) & SENVCFG_WRITABLE
 
 
 @reads("henvcfg")
@@ -69,7 +82,7 @@ def read_henvcfg(h, number):
 @writes("henvcfg")
 def write_henvcfg(h, number, value):
     mask = MENVCFG_WRITABLE & (~HENVCFG_GATED | h.menvcfg)
-    h.henvcfg = (h.henvcfg & ~mask) | (value & mask)
+    h.henvcfg = (h.henvcfg & ~mask) | (legal_envcfg(h.henvcfg, value) & mask)
     h.resync = 1
 
 

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from itertools import pairwise
 from typing import NamedTuple
 
+from rvhyp.isa.instruction import Compressed
 from rvhyp.isa.text.assembly import STB_LOCAL, STB_WEAK, Assembly, Section, Symbol
 from rvhyp.isa.text.blocks import BLOCKS, CONDITIONS, Conditions, Macro, block
 from rvhyp.isa.text.directives import DIRECTIVES
@@ -186,7 +187,7 @@ class Pass:
         try:
             for field, expression in expressions:
                 bits |= field.put(stored_value(record, field, expression(self), self.here))
-            if not record.matches(bits):
+            if isinstance(record, Compressed) and not record.matches(bits):
                 raise ValueError(f"{record.name} may not have {excepted(record, bits)}")
         except ValueError as error:
             self.note(str(error))

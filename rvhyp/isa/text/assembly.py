@@ -5,6 +5,7 @@ import struct
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from rvhyp.isa.instruction import EXTENSIONS
 from rvhyp.isa.text.source import Line
 
 ET_EXEC = 2
@@ -154,8 +155,9 @@ class _Strings:
 
 def _attributes(extensions: frozenset[str]) -> bytes:
     """Contents of .riscv.attributes: the ISA string, by which disassemblers know which instructions to expect."""
-    letters = "".join(letter for letter in "imafdqcbvh" if letter.upper() in extensions)
-    names = sorted(name.lower() for name in extensions if len(name) > 1)
+    found = {name for extension in extensions for name in EXTENSIONS[extension].alternatives[0]}
+    letters = "".join(letter for letter in "imafdqcbvh" if letter in found)
+    names = sorted(name for name in found if len(name) > 1)
     isa = b"\5" + "_".join([f"rv64i{letters.lstrip('i')}", *names]).encode() + b"\0"        # 5: Tag_RISCV_arch
     file = b"\1" + struct.pack("<I", len(isa) + 5) + isa                                    # 1: of the whole file
     vendor = b"riscv\0"

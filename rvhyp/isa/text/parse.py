@@ -7,7 +7,7 @@ from functools import cache, lru_cache
 from typing import NamedTuple
 
 from rvhyp.isa.csr import CSR_NUMBERS
-from rvhyp.isa.decode import expansion_table
+from rvhyp.isa.decode import expansion_table, expansions
 from rvhyp.isa.fields import Field
 from rvhyp.isa.instruction import COMPRESSED, INSTRUCTIONS, Compressed
 from rvhyp.isa.text.expression import Expression, parse_expression
@@ -127,13 +127,15 @@ def excepted(record: Compressed, bits: int) -> str:
 
 @cache
 def short_forms() -> dict[int, int]:
-    """Instruction words that have a 16-bit form, and the first such form: c.nop, not the HINT c.li zero, 0.
+    """Instruction words that have a 16-bit form of C, and the first such form: c.nop, not the HINT c.li zero, 0.
 
+    Those of Zcb are for who asks for them by name: a hart with C need not have them.
     `mv` is an addi whose short form is not its own but that of an add, as the manual suggests.
     """
     forms = {}
+    others = {half for record in COMPRESSED.values() if record.extension.name != "C" for half, _ in expansions(record)}
     for half, (word,) in enumerate(struct.iter_unpack("<I", expansion_table())):
-        if word:
+        if word and half not in others:
             forms.setdefault(word, half)
     addi, move = INSTRUCTIONS["addi"], COMPRESSED["c.mv"]
     forms |= {addi.encode(rd=rd, rs1=rs, imm=0): move.encode(rd=rd, rs2=rs)

@@ -25,7 +25,7 @@ sext.b rd, rs           slli rd, rs, 56 ; srai rd, rd, 56
 sext.h rd, rs           slli rd, rs, 48 ; srai rd, rd, 48
 zext.b rd, rs           andi rd, rs, 255
 zext.h rd, rs           slli rd, rs, 48 ; srli rd, rd, 48
-zext.w rd, rs           slli rd, rs, 32 ; srli rd, rd, 32
+zext.w rd, rs           add.uw rd, rs, zero
 seqz rd, rs             sltiu rd, rs, 1
 snez rd, rs             sltu rd, zero, rs
 sltz rd, rs             slt rd, rs, zero
@@ -64,6 +64,14 @@ lla rd, symbol          auipc rd, %pcrel_hi(symbol) ; addi rd, rd, %pcrel_lo(.-4
 fence                   fence iorw, iorw
 fence.tso               fence.tso rw, rw
 pause                   fence w, 0
+ntl.p1                  add zero, zero, sp
+ntl.pall                add zero, zero, gp
+ntl.s1                  add zero, zero, tp
+ntl.all                 add zero, zero, t0
+c.ntl.p1                c.add zero, sp
+c.ntl.pall              c.add zero, gp
+c.ntl.s1                c.add zero, tp
+c.ntl.all               c.add zero, t0
 sfence.vma              sfence.vma zero, zero
 sfence.vma rs           sfence.vma rs, zero
 sinval.vma              sinval.vma zero, zero

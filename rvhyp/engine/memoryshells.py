@@ -1,0 +1,175 @@
+"""The shells of instructions that access memory: the TLB looked up inline, everything else by rule in a slow twin."""
+from __future__ import annotations
+
+from rvhyp.engine.handlertext import HandlerText, check_fault
+from rvhyp.engine.shell import RuleCalls, Shell, address, apply, check_gate, gate_mask, is_float, operands, writes_float
+from rvhyp.engine.trace import LIKELY, Symbol
+from rvhyp.engine.uop import UOP_RS2
+from rvhyp.hart.access import HLV, HLVX, PLAIN
+from rvhyp.hart.state import FP_OFF, MIXED_ENTRIES, OFFSET, TLB_ENTRIES
+
+FLAVOUR = {"": PLAIN, "hlv": HLV, "hlvx": HLVX}
+
+
+def probe(t: HandlerText, table: str, va: Symbol, size: int, slow: str, is_urgent: bool = False) -> str:
+    """Host pointer of an aligned access that hits the TLB; else go on in the slow function.  An urgent one is soon waited for."""
+    entry = t.at(t.at("%hart", OFFSET[table]), ((va >> 12) & TLB_ENTRIES - 1) << 4)
+    tag = Symbol(t, t.load("i64", entry, "hart"))
+    t.unlikely(tag != (va & ~0xFFF | va & size - 1) + t.get("data_context"), slow)
+    addend = Symbol(t, t.load("i64", t.at(entry, 8), "hart"))
+    host = va + (foreseen(t, addend) if is_urgent else addend)
+    return t.value(f"inttoptr i64 {host.name} to ptr")
+
+
+def foreseen(t: HandlerText, addend: Symbol) -> Symbol:
+    """The addend of a TLB entry, by way of the one of the last fill where they are equal.
+
+    They mostly are, and the host's processor foresees it: an access need not wait for the entry, which depends on its address.
+    LLVM must not see that both ways give the same value, hence the volatile load.
+    """
+    usual, on = t.new_label("usual"), t.new_label("on")
+    pointer = t.at("%hart", OFFSET["addend"])
+    is_usual = addend == Symbol(t, t.load("i64", pointer, "hart"))
+    other = t.new_label("other")
+    t.branch(is_usual, usual, other, LIKELY)
+    t.label(usual)
+    last = t.value(f"load volatile i64, ptr {pointer}")
+    t.line(f"br label %{on}")
+    t.label(other)
+    t.line(f"br label %{on}")
+    t.label(on)
+    return t.word(f"phi i64 [{last}, %{usual}], [{addend.name}, %{other}]")
+
+
+def load_guest(t: HandlerText, pointer: str, size: int) -> Symbol:
+    raw = t.load(f"i{8 * size}", pointer, "guest", 1)
+    return Symbol(t, raw) if size == 8 else t.word(f"zext i{8 * size} {raw} to i64")
+
+
+def store_guest(t: HandlerText, pointer: str, size: int, value: Symbol) -> None:
+    name = value.name if size == 8 else value.truncated(8 * size)
+    t.store(f"i{8 * size}", name, pointer, "guest", 1)
+
+
+class LoadShell(Shell):
+    def hot(self, t):
+        check_gate(t, gate_mask(self.i), self.slow_name)
+        if self.i.guest:
+            t.tail(self.slow_name)
+            return False
+        pointer = probe(t, "read_tlb", address(t, self.i), self.i.size, self.slow_name, is_urgent=not writes_float(self.i))
+        t.set_rd(apply(t, self.i, value=load_guest(t, pointer, self.i.size)))
+        return True
+
+    def cold(self, t):
+        t.sync()
+        if is_float(self.i):
+            t.unlikely((t.get("fp_gate") & FP_OFF) != 0, "refused")
+        value = t.call("load", address(t, self.i), self.i.size, FLAVOUR[self.i.guest])
+        check_fault(t)
+        t.set_rd(apply(t, self.i, value=value))
+        if writes_float(self.i):
+            t.call("fp_dirty")
+        t.unlikely(t.get("resync") != 0, f"next.{self.length}")
+        t.next(self.length)
+
+
+class StoreShell(Shell):
+    def source(self, t):
+        return t.register(UOP_RS2)
+
+    def hot(self, t):
+        check_gate(t, gate_mask(self.i) & FP_OFF, self.slow_name)
+        if self.i.guest:
+            t.tail(self.slow_name)
+            return False
+        pointer = probe(t, "write_tlb", address(t, self.i), self.i.size, self.slow_name)
+        store_guest(t, pointer, self.i.size, self.source(t))
+        return True
+
+    def cold(self, t):
+        if not self.i.guest and not is_float(self.i):
+            self.store_beside_code(t)
+        t.sync()
+        if is_float(self.i):
+            t.unlikely((t.get("fp_gate") & FP_OFF) != 0, "refused")
+        t.call("store", address(t, self.i), self.i.size, self.source(t), FLAVOUR[self.i.guest])
+        check_fault(t)
+        t.tail(f"next.{self.length}")
+
+    def store_beside_code(self, t):
+        """A page with decoded code is not in the write TLB; a store to a block of it that has none needs no rule either."""
+        va = address(t, self.i)
+        entry = t.at(t.at("%hart", OFFSET["mixed_tlb"]), ((va >> 12) & MIXED_ENTRIES - 1) << 5)
+        hit = Symbol(t, t.load("i64", entry, "hart")) == (va & ~0xFFF | va & self.i.size - 1) + t.get("data_context")
+        found, clear, rule = t.new_label("found"), t.new_label("clear"), t.new_label("rule")
+        t.branch(hit, found, rule)
+        t.label(found)
+        blocks = Symbol(t, t.load("i64", t.at(entry, 16), "hart"))
+        bits = Symbol(t, t.load("i64", t.value(f"inttoptr i64 {blocks.name} to ptr"), "uop"))
+        t.branch(((bits >> (va >> 6 & 63)) & 1) == 0, clear, rule)
+        t.label(clear)
+        host = va + Symbol(t, t.load("i64", t.at(entry, 8), "hart"))
+        store_guest(t, t.value(f"inttoptr i64 {host.name} to ptr"), self.i.size, self.source(t))
+        t.next(self.length)
+        t.label(rule)
+
+
+class LoadReservedShell(Shell):
+    def hot(self, t):
+        t.sync()
+        value = t.call("load_reserved", address(t, self.i), self.i.size)
+        check_fault(t)
+        t.set_rd(apply(t, self.i, value=value))
+        t.tail(f"next.{self.length}")
+        return False
+
+
+class StoreConditionalShell(Shell):
+    def hot(self, t):
+        t.sync()
+        failed = t.call("store_conditional", address(t, self.i), self.i.size, t.register(UOP_RS2))
+        check_fault(t)
+        t.set_rd(failed)
+        t.tail(f"next.{self.length}")
+        return False
+
+
+class AmoShell(Shell):
+    """The operands of a narrow AMO are sign-extended, so that one body serves all widths."""
+
+    def extended(self, value):
+        width = 8 * self.i.size
+        return value.sext(width) if width < 64 else value
+
+    def result(self, t, raw):
+        operands = {"old": self.extended(raw), "rs2": self.extended(t.register(UOP_RS2))}
+        if "rd" in self.i.parameters:
+            operands["rd"] = self.extended(t.old_rd())
+        return operands["old"], apply(t, self.i, **operands)
+
+    def hot(self, t):
+        pointer = probe(t, "write_tlb", address(t, self.i), self.i.size, self.slow_name)
+        old, new = self.result(t, load_guest(t, pointer, self.i.size))
+        store_guest(t, pointer, self.i.size, new)
+        t.set_rd(old)
+        return True
+
+    def cold(self, t):
+        t.sync()
+        raw = t.call("amo_begin", address(t, self.i), self.i.size)
+        check_fault(t)
+        old, new = self.result(t, raw)
+        t.call("amo_end", self.i.size, new)
+        t.set_rd(old)
+        t.tail(f"next.{self.length}")
+
+
+class MemoryShell(Shell):
+    def hot(self, t):
+        arguments = operands(t, self.i, hart=RuleCalls(t))
+        t.sync()
+        self.i.body(*arguments)
+        check_fault(t)
+        t.tail(f"next.{self.length}")
+        return False
