@@ -31,7 +31,7 @@ def load_rules() -> None:
     import rvhyp.hart.csrs
     import rvhyp.hart.fences
     import rvhyp.hart.interrupt
-    import rvhyp.isa.softfloat  # noqa: F401
+    import rvhyp.isa.fpu  # noqa: F401
 
 
 def compile_rules(names: list[str]) -> dict[str, str]:

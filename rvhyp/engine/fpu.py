@@ -7,7 +7,7 @@ so every result that is a NaN becomes the canonical one.  What x86 cannot do exa
 from __future__ import annotations
 
 from rvhyp.engine.trace import UNLIKELY, Symbol, Text
-from rvhyp.isa import softfloat
+from rvhyp.isa.rule import RULES
 
 TYPE = {32: "float", 64: "double"}
 CANONICAL_NAN = {32: 0x7FC0_0000, 64: 0x7FF8_0000_0000_0000}
@@ -23,7 +23,7 @@ class RuleFpu:
         self.text, self.call, self.rm = text, call, rm
 
     def __getattr__(self, name):
-        rule = getattr(softfloat, f"f_{name}")
+        rule = RULES[f"f_{name}"]
         rounded = rule.parameters[-1] == "rm"
         return lambda *operands: self.call(rule.__name__, *operands, *([self.rm] if rounded else []))
 
@@ -117,6 +117,9 @@ class HostFpu(RuleFpu):
         source = value.sext(32) if signed and bits == 32 else value.zext(32) if bits == 32 else value
         suffix = {32: "f32", 64: "f64"}[width]
         return self._result(width, self._intrinsic(TYPE[width], f"sitofp.{suffix}.i64", f"i64 {source.name}"))
+
+    def integral(self, width, a, inexact):
+        return self._arithmetic("rint" if inexact else "nearbyint", width, a)
 
     def convert(self, to, width, a):
         argument = f"{TYPE[width]} {self._float(width, a)}"

@@ -24,7 +24,7 @@ def operands(t: HandlerText, instruction: Instruction, **provided) -> list:
             return t.register(UOP_RS2)
         if name == "fs3":
             return t.register(UOP_IMM)
-        if name in ("uimm", "rs1_field"):
+        if name in ("uimm", "constant", "rs1_field"):
             return t.uop_field("i8", UOP_RS1, "zext")
         if name == "rs2_field":
             return t.uop_field("i8", UOP_RS2, "zext")

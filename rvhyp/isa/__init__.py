@@ -8,6 +8,7 @@ from rvhyp.isa import (  # noqa: F401
     rv_m,
     rv_s,
     rv_zb,
+    rv_zfa,
     rv_zicbo,
     rv_zicond,
     rv_zicsr,

@@ -1,7 +1,7 @@
 """The floating-point unit in plain Python: what the body of an FP instruction receives as `fp`."""
 from collections.abc import Callable
 
-from rvhyp.isa import softfloat
+from rvhyp.isa import softfloat, softfloat_zfa
 from rvhyp.isa.word import Word, u64
 
 
@@ -37,3 +37,9 @@ class Fpu:
     to_int = operation(softfloat.f_to_int)
     from_int = operation(softfloat.f_from_int)
     convert = operation(softfloat.f_convert)
+    minm = operation(softfloat_zfa.f_minm)
+    maxm = operation(softfloat_zfa.f_maxm)
+    leq = operation(softfloat_zfa.f_leq)
+    ltq = operation(softfloat_zfa.f_ltq)
+    integral = operation(softfloat_zfa.f_integral)
+    to_int_modular = operation(softfloat_zfa.f_to_int_modular)

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
+from rvhyp.isa.config import with_implied
 from rvhyp.machine.errors import BadInput
 
 
@@ -72,7 +73,8 @@ BLOCK = 64                              # bytes of a cache block
 def isa_extensions(isa: str) -> tuple[str, list[str]]:
     """("rv64i", ["i", "m", ...]) of an ISA string: the properties riscv,isa-base and riscv,isa-extensions.
 
-    `g` is written out (Unprivileged ISA, "ISA Extension Naming Conventions").  BadInput if the string is malformed.
+    `g` and what other names imply are written out (Unprivileged ISA, "ISA Extension Naming Conventions").  BadInput if the string
+    is malformed.
     """
     match = _ISA.fullmatch(isa)
     if not match:
@@ -82,7 +84,7 @@ def isa_extensions(isa: str) -> tuple[str, list[str]]:
     if base == "g":
         names += ["zicsr", "zifencei"]
     names += rest.split("_") if rest else []
-    return f"rv{width}{'e' if base == 'e' else 'i'}", list(dict.fromkeys(names))
+    return f"rv{width}{'e' if base == 'e' else 'i'}", with_implied(names)
 
 
 def device_tree(memory: Iterable[tuple[int, int]], cpus: Sequence[Cpu], timebase_frequency: int,

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from rvhyp.hart.state import OFFSET, Hart
 from rvhyp.isa.csr import (
+    CACHE_BLOCK_FIELDS,
     ENVCFG_ADUE,
     ENVCFG_PBMTE,
     ENVCFG_STCE,
@@ -66,7 +67,7 @@ class Vcpu:
             "hstatus": int(HSTATUS_VSXL.put(u64(0), 2) | HSTATUS_SPV.mask | HSTATUS_SPVP.mask | HSTATUS_VTW.mask),
             "vsstatus": int(MSTATUS_FS.put(widths, 1)),
             "vstimecmp": NEVER, "scounteren": COUNTERS,
-            "henvcfg": int(ENVCFG_STCE.mask | ENVCFG_PBMTE.mask | ENVCFG_ADUE.mask),
+            "henvcfg": int(ENVCFG_STCE.mask | ENVCFG_PBMTE.mask | ENVCFG_ADUE.mask | CACHE_BLOCK_FIELDS),
             "mie": HS_INTERRUPTS, "hgatp": self.vm.gstage.hgatp, "htimedelta": self.vm.htimedelta,
         }
         self.state = State.STARTED

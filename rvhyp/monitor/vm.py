@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from rvhyp.isa import config
 from rvhyp.machine import memory_map
 from rvhyp.machine.bus import Bus
 from rvhyp.machine.console import Input
@@ -19,7 +20,7 @@ from rvhyp.machine.ram import MAX_SIZE, Memory, OutsideMemory, Ram, size_text
 from rvhyp.monitor.gstage import GStage
 from rvhyp.monitor.vcpu import VSEIP, State, Vcpu
 
-GUEST_ISA = "rv64imafdc_zicsr_zifencei_zicntr_sstc_svadu_svinval_svnapot_svpbmt"
+GUEST_ISA = config.DEFAULT.replace("h_", "_", 1)         # what the hart has, without H
 DTB_ALIGN = 1 << 21
 SUPERVISOR_EXTERNAL = 9
 MINIMUM_MEMORY = 1 << 20

@@ -15,7 +15,7 @@ PROGRAM, DATA, DATA_SIZE = BASE + 0x1000, BASE + 0x8000, 0x2000
 POINTERS = 2, 8, 9                      # registers that point to data: x2 is the base of some compressed instructions
 SOURCES, TARGETS = (1, 3, 4, 5, 6, 7, 8, 9), tuple(range(10, 32))
 JUMPS = {Kind.BRANCH, Kind.JAL, Kind.JALR}
-ACCESSES = {Kind.LOAD, Kind.STORE, Kind.LOAD_RESERVED, Kind.STORE_CONDITIONAL, Kind.AMO}
+ACCESSES = {Kind.LOAD, Kind.STORE, Kind.LOAD_RESERVED, Kind.STORE_CONDITIONAL, Kind.AMO, Kind.MEMORY}
 
 # A vectored trap handler goes on 4 bytes after the trapping instruction (which may be within one: all the same), and disables
 # interrupts.
@@ -58,15 +58,23 @@ def _singles() -> tuple[int, ...]:
     return (*boxed, 0x3F80_0000, 0xFFFF_FFFE_3F80_0000)         # the last two are not boxed properly
 
 
-FLOATS = {64: _doubles(), 32: _singles()}
+def _halves() -> tuple[int, ...]:
+    bits = [0, 1, 0x3FF, 0x400, 0x401, 0x3C00, 0x3E00, 0x2E66, 0x6400, 0x67FF, 0x7800, 0x7BFF, 0x7C00, 0x7E00, 0x7C01, 0x3800, 0x3BFF,
+            0x3C01, 0x4100, 0x5BFF]
+    boxed = [0xFFFF_FFFF_FFFF << 16 | b for b in (*bits, *(b | 1 << 15 for b in bits))]
+    return (*boxed, 0x3C00, 0xFFFF_FFFF_FFFE_3C00)              # the last two are not boxed properly
+
+
+FLOATS = {64: _doubles(), 32: _singles(), 16: _halves()}
 uniform64 = st.integers(0, (1 << 64) - 1).map(lambda n: n * 0x9E37_79B9_7F4A_7C15 % (1 << 64))      # all bits alike
 words64 = st.one_of(st.sampled_from(INTEGERS), uniform64)
 doubles = st.one_of(st.sampled_from(FLOATS[64]), st.integers(0, (1 << 64) - 1))
 singles = st.one_of(st.sampled_from(FLOATS[32]), st.integers(0, (1 << 32) - 1).map(lambda bits: 0xFFFF_FFFF << 32 | bits))
+halves = st.one_of(st.sampled_from(FLOATS[16]), st.integers(0, (1 << 16) - 1).map(lambda bits: 0xFFFF_FFFF_FFFF << 16 | bits))
 data_addresses = st.integers(DATA + 0x800, DATA + DATA_SIZE - 0x800)
 
 
-any_floats = st.one_of(doubles, singles)
+any_floats = st.one_of(doubles, singles, halves)
 
 
 @st.composite
@@ -83,7 +91,7 @@ def _operand(record, field, targets):
     name, kind = field.name, INSTRUCTIONS[record.expansion.partition(" ")[0]].kind if record.name in COMPRESSED else record.kind
     low, high = field.bounds
     if name in ("rd", "fd"):
-        return st.sampled_from(targets) if name == "rd" else st.integers(10, 31)
+        return st.sampled_from([n for n in targets if n % field.step == 0]) if name == "rd" else st.integers(10, 31)
     if name in ("rd'", "fd'"):
         return st.integers(10, 15)
     if name.startswith("f") and field.is_float:
@@ -91,7 +99,7 @@ def _operand(record, field, targets):
     if field.is_register:
         if name.startswith("rs1") and kind in ACCESSES:
             return st.sampled_from((8, 9) if field.is_short else POINTERS)
-        return st.integers(8, 15) if field.is_short else st.sampled_from((0, *SOURCES))
+        return st.integers(8, 15) if field.is_short else st.sampled_from([n for n in (0, *SOURCES) if n % field.step == 0])
     if name == "offset":
         return st.integers(2, 12).map(lambda n: min(2 * n, high))
     if name == "rm":

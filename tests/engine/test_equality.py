@@ -9,6 +9,7 @@ from tests.engine.programs import (
     RECORDS,
     doubles,
     gate_settings,
+    halves,
     install,
     modes,
     program,
@@ -26,8 +27,8 @@ DIRTY = 3 << 13                         # mstatus.FS
 
 def floats_for(name):
     """Operands of a floating-point record: mostly of its own format."""
-    return {"s": st.one_of(singles, singles, doubles), "d": st.one_of(doubles, doubles, singles)}.get(
-        name.rpartition(".")[2], st.one_of(doubles, singles))
+    return {"s": st.one_of(singles, singles, doubles), "d": st.one_of(doubles, doubles, singles),
+            "h": st.one_of(halves, halves, singles)}.get(name.rpartition(".")[2], st.one_of(doubles, singles, halves))
 
 
 @sizes(2, 25)
@@ -52,7 +53,7 @@ FP = [name for name, record in INSTRUCTIONS.items() if record.kind is Kind.FP]
 @pytest.mark.parametrize("name", FP)
 def test_floating_point_on_all_pairs_of_modes_and_formats(name, count):
     """Results, flags and FS, with flags read after each instruction."""
-    width = 64 if name.endswith(".d") else 32
+    width = {"d": 64, "h": 16}.get(name[-1], 32)
     read_flags, clear_flags = INSTRUCTIONS["csrrs"], INSTRUCTIONS["csrrwi"].encode(rd=0, csr=1, uimm=0)
 
     @examples(count)

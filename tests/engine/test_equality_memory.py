@@ -2,13 +2,14 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rvhyp.isa.instruction import INSTRUCTIONS
+from rvhyp.isa.instruction import INSTRUCTIONS, Kind
 from tests.engine.paging import Allocator, addresses, mostly, spaces
 from tests.engine.programs import ACCESSES, install, program, registers, uniform64
 from tests.engine.support import examples, hold_equal, sizes
 
 ACCESS_NAMES = [name for name, record in INSTRUCTIONS.items() if record.kind in ACCESSES]
 GUEST_NAMES = [name for name in ACCESS_NAMES if INSTRUCTIONS[name].guest]
+MEMORY_NAMES = [name for name in ACCESS_NAMES if INSTRUCTIONS[name].kind is Kind.MEMORY]
 ADDRESS_REGISTERS, STATUS_REGISTERS, HSTATUS_REGISTERS, VSSTATUS_REGISTERS = range(18, 24), (26, 27), (28, 29), (30, 31)
 FENCES = ("sfence.vma", "hfence.vvma", "hfence.gvma")
 MPRV, FS_DIRTY = 1 << 17, 3 << 13
@@ -27,11 +28,11 @@ def access_words(draw):
     elif kind == 5:
         rs1, rs2 = draw(st.sampled_from((0, *ADDRESS_REGISTERS))), draw(st.sampled_from((0, 0, 1)))
         words.append(INSTRUCTIONS[draw(st.sampled_from(FENCES))].encode(rs1=rs1, rs2=rs2))
-    name = draw(st.one_of(st.sampled_from(ACCESS_NAMES), st.sampled_from(GUEST_NAMES), st.sampled_from(("ld", "sd", "lw", "sw"))))
+    name = draw(st.one_of(*map(st.sampled_from, (ACCESS_NAMES, GUEST_NAMES, MEMORY_NAMES, ("ld", "sd", "lw", "sw")))))
     record = INSTRUCTIONS[name]
     operands = {"rs1": draw(st.sampled_from(ADDRESS_REGISTERS)), "rd": draw(st.integers(10, 15)), "rs2": draw(st.integers(3, 15)),
                 "fd": 10, "fs2": draw(st.integers(0, 10)), "imm": draw(st.sampled_from((0, 0, 0, 1, 4, -4))), "aq": 0, "rl": 0}
-    words.append(record.encode(**{field: operands[field] for field in record.fields}))
+    words.append(record.encode(**{name: operands[name] & ~(field.step - 1) for name, field in record.fields.items()}))
     return words
 
 

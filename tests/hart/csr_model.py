@@ -94,13 +94,15 @@ SSTATUS = SIE | SPIE | SPP | FS | SUM | MXR
 UXL, SXL = 2 << 32, 2 << 34
 S_BITS, VS_BITS, M_BITS = 0x2222, 0x444, 0x888
 HEDELEG = sum(1 << n for n in (*range(1, 9), 12, 13, 15, 18, 19))
-ENVCFG = 1 | 7 << 61
+CBIE, CBCFE, CBZE = 3 << 4, 1 << 6, 1 << 7
+SENVCFG = 1 | CBIE | CBCFE | CBZE
+ENVCFG = SENVCFG | 7 << 61
 
 WRITABLE: dict[str, tuple[int, int]] = {
     "mstatus": (SSTATUS | MIE | MPIE | MPRV | TVM | TW | TSR | GVA | MPV | MPP, UXL | SXL),
     "sstatus": (SSTATUS, UXL), "vsstatus": (SSTATUS, UXL),
     "hstatus": (1 << 6 | 1 << 7 | 1 << 8 | 1 << 9 | 1 << 20 | 1 << 21 | 1 << 22, 2 << 32),
-    "misa": (1 << 7, 2 << 62 | sum(1 << ord(letter) - ord("A") for letter in "IMAFDCSU")),
+    "misa": (1 << 7, 2 << 62 | sum(1 << ord(letter) - ord("A") for letter in "IMAFDCBSU")),
     "medeleg": (HEDELEG | sum(1 << n for n in (9, 10, 20, 21, 22, 23)), 0), "hedeleg": (HEDELEG, 0),
     "mideleg": (S_BITS, VS_BITS), "hideleg": (VS_BITS | 1 << 13, 0),
     "mie": (S_BITS | VS_BITS | M_BITS, 0), "hie": (VS_BITS, 0), "sie": (S_BITS, 0), "vsie": (S_BITS, 0),
@@ -109,7 +111,7 @@ WRITABLE: dict[str, tuple[int, int]] = {
     "mtvec": (ALL & ~2, 0), "stvec": (ALL & ~2, 0), "vstvec": (ALL & ~2, 0),
     "mepc": (ALL & ~1, 0), "sepc": (ALL & ~1, 0), "vsepc": (ALL & ~1, 0),
     "mcounteren": (0xFFFF_FFFF, 0), "scounteren": (0xFFFF_FFFF, 0), "hcounteren": (0xFFFF_FFFF, 0), "mcountinhibit": (5, 0),
-    "menvcfg": (ENVCFG, 0), "henvcfg": (ENVCFG, 0), "senvcfg": (1, 0),
+    "menvcfg": (ENVCFG, 0), "henvcfg": (ENVCFG, 0), "senvcfg": (SENVCFG, 0),
     "fflags": (0x1F, 0), "frm": (7, 0), "fcsr": (0xFF, 0),
     **{name: (ALL, 0) for name in (
         "mscratch", "sscratch", "vsscratch", "mcause", "scause", "vscause", "mtval", "stval", "vstval", "htval", "mtval2",

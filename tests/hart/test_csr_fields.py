@@ -11,6 +11,7 @@ from tests.engine.support import BASE, ENGINES, Bench, difference, examples
 from tests.hart.csr_model import (
     ALL,
     BY_OTHER_RULES,
+    CBIE,
     FS,
     HEDELEG,
     MPP,
@@ -33,6 +34,8 @@ def expected(name: str, before: int, value: int) -> int:
     result = value & mask | fixed
     if name == "mstatus" and result & MPP == 2 << 11:
         result = result & ~MPP | before & MPP
+    if name in ("menvcfg", "henvcfg", "senvcfg") and result & CBIE == 2 << 4:       # reserved (H-CSR-021)
+        result = result & ~CBIE | before & CBIE
     if name in ("mstatus", "sstatus", "vsstatus") and result & FS == FS:
         result |= SD
     return result

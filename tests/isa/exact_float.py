@@ -191,6 +191,32 @@ class Exact:
     def le(self, a, b):
         return self.compare(a, b, operator.le)
 
+    def extreme_or_nan(self, a, b, prefers):
+        result = self.extreme(a, b, prefers)
+        return CANONICAL_NAN[self.width] if any(math.isnan(self.value(bits)[1]) for bits in (a, b)) else result
+
+    def minm(self, a, b):
+        return self.extreme_or_nan(a, b, min)
+
+    def maxm(self, a, b):
+        return self.extreme_or_nan(a, b, max)
+
+    def ltq(self, a, b):
+        return self.compare(a, b, operator.lt, signaling=False)
+
+    def leq(self, a, b):
+        return self.compare(a, b, operator.le, signaling=False)
+
+    def integral(self, a, inexact):
+        sign, x = self.value(a)
+        if math.isnan(x):
+            return self.nan(a)
+        if x == math.inf:
+            return a
+        whole = self.whole(sign, x)
+        self.flags |= NX if inexact and whole != x else 0
+        return self.round(sign, Fraction(whole))
+
     def classify(self, a):
         sign, x = self.value(a)
         if math.isnan(x):
@@ -210,6 +236,11 @@ class Exact:
             return self.register(rounded, bits)
         self.flags |= NV
         return self.register(low if sign else high, bits)
+
+    def to_int_modular(self, a):
+        sign, x = self.value(a)
+        self.to_int(a, 32, 1)
+        return 0 if math.isnan(x) or x == math.inf else self.register((-1) ** sign * math.floor(x), 32)
 
     @staticmethod
     def register(integer, bits):

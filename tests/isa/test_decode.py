@@ -94,8 +94,8 @@ def test_the_table_expands_one_word_per_free_bit(monkeypatch):
 
 # Words that the manual reserves, with all operands not named 0 (Unprivileged ISA, "RVC Instruction Set Listings").
 RESERVED = {
-    "illegal": 0x0000, "c.addi4spn imm=0": 0x000C, "quadrant 0, funct3 4": 0x8000, "c.addiw rd=0": 0x2005,
-    "c.addi16sp imm=0": 0x6101, "c.lui imm=0": 0x6081, "c.subw-like 2": 0x9C41, "c.subw-like 3": 0x9C61,
+    "illegal": 0x0000, "c.addi4spn imm=0": 0x000C, "quadrant 0, funct3 4": 0x9000, "c.addiw rd=0": 0x2005,
+    "c.addi16sp imm=0": 0x6101, "c.lui imm=0": 0x6201, "Zcb 6": 0x9C79, "Zcb 7": 0x9C7D,
     "c.lwsp rd=0": 0x4012, "c.ldsp rd=0": 0x6022, "c.jr rs1=0": 0x8002,
 }
 
@@ -105,6 +105,11 @@ def test_reserved_words_are_nothing(name):
     assert decode(RESERVED[name]) is None
 
 
+def is_hint_or_newer(half):
+    """What Capstone 5 does not know."""
+    return decode(half).compressed.extension.name == "Zcb" or is_hint(half)
+
+
 def is_hint(half):
     """Does it write x0 where the manual lets it?  Such words are HINTs: they are what they say, with no effect."""
     found = decode(half)
@@ -112,17 +117,19 @@ def is_hint(half):
 
 
 def test_validity_of_16_bit_words_is_that_of_capstone():
-    """Capstone 5 knows no HINTs, takes the illegal word 0 for c.unimp, and allows c.lui its reserved immediate 0."""
+    """Capstone 5 knows no HINTs and no Zcb, takes the illegal word 0 for c.unimp, and allows c.lui the immediate 0, of which Zcmop
+    takes some."""
     machine = capstone.Cs(capstone.CS_ARCH_RISCV, capstone.CS_MODE_RISCV64 | capstone.CS_MODE_RISCVC)
     lui = COMPRESSED["c.lui"]
     for half in HALVES:
         theirs = next(machine.disasm_lite(half.to_bytes(2, "little"), 0), None)
         ours = decode(half)
         if ours is not None and theirs is None:
-            assert is_hint(half), (hex(half), ours.compressed.name)
+            assert is_hint_or_newer(half), (hex(half), ours.compressed.name)
         if ours is None and theirs is not None:
             reserved = half & lui.encoding.mask == lui.encoding.match and lui.fields["imm"].get(half) == 0
             assert half == 0 or reserved and theirs[2] == "c.lui", (hex(half), theirs)
         if ours is not None and theirs is not None:
             is_nop = ours.compressed.name == "c.addi" and is_hint(half)
-            assert theirs[2] == ("c.nop" if is_nop else ours.compressed.name), hex(half)
+            name = "c.nop" if is_nop else "c.lui" if ours.compressed.extension.name == "Zcmop" else ours.compressed.name
+            assert theirs[2] == name, hex(half)

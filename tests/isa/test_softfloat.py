@@ -90,9 +90,10 @@ def arguments(operation, random: Random):
     integer_format = random.choice((32, 64)), random.getrandbits(1)
     if operation == "from_int":
         return width, any_integer(random), *integer_format
-    if operation == "to_int":
+    if operation in ("to_int", "integral", "to_int_modular"):
         halves = Exact(width, RTZ).round(random.getrandbits(1), Fraction(any_integer(random), 2))
-        return width, random.choice((a, nudged(random, width, halves))), *integer_format
+        a = random.choice((a, nudged(random, width, halves)))
+        return width, a, *{"to_int": integer_format, "integral": (random.getrandbits(1),)}.get(operation, ())
     if operation == "convert":
         return random.choice(WIDTHS), width, a
     if operation == "classify":
@@ -137,7 +138,7 @@ def test_every_operation_is_exact(operation):
     @many
     @given(operands(operation), modes)
     def holds(arguments, rm):
-        exact = Exact(arguments[0], rm)
+        exact = Exact(arguments[0], RTZ if operation == "to_int_modular" else rm)
         expected = getattr(exact, operation)(*arguments[1:]), exact.flags
         result = perform(operation, rm, *arguments)
         assert result == expected, differs(operation, rm, arguments, result, expected)
@@ -214,6 +215,12 @@ def softfloat(library, operation, rm, width, *arguments):
     elif operation == "convert":
         source, a = arguments
         name, values, result = f"f{source}_to_f{width}", (PATTERN[source](a),), PATTERN[width]
+    elif operation == "integral":
+        a, inexact = arguments
+        name, values = f"f{width}_roundToInt", (PATTERN[width](a), rounding, ctypes.c_bool(inexact))
+        result = PATTERN[width]
+    elif operation in ("ltq", "leq"):
+        name, values, result = f"f{width}_{operation[:2]}_quiet", map(PATTERN[width], arguments), ctypes.c_bool
     else:
         name, values = f"f{width}_{'mulAdd' if operation == 'fma' else operation}", map(PATTERN[width], arguments)
         result = {"eq": ctypes.c_bool, "lt": ctypes.c_bool, "le": ctypes.c_bool}.get(operation, PATTERN[width])
@@ -225,7 +232,10 @@ def softfloat(library, operation, rm, width, *arguments):
     return function(*values) & MASK64, flags.value
 
 
-@pytest.mark.parametrize("operation", OPERATIONS)
+NOT_IN_SOFTFLOAT = {"minm", "maxm", "to_int_modular"}
+
+
+@pytest.mark.parametrize("operation", [operation for operation in OPERATIONS if operation not in NOT_IN_SOFTFLOAT])
 def test_every_operation_is_softfloats(spike, operation):
     @many
     @given(operands(operation), modes)

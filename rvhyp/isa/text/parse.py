@@ -14,6 +14,7 @@ from rvhyp.isa.text.expression import Expression, parse_expression
 from rvhyp.isa.text.pseudo import pseudos
 from rvhyp.isa.text.source import split_operands
 from rvhyp.isa.text.syntax import (
+    ROUNDING_MODES,
     X_NUMBERS,
     Operand,
     Record,
@@ -88,7 +89,7 @@ def _parse_record(record: Record, suffix: dict[str, int], given: list[Operand]) 
         if operand.base in record.fields:
             known[operand.base] = parse_named(record.fields[operand.base], actual.base)
         for name, text in zip(operand, actual, strict=True):
-            if name in X_NUMBERS and X_NUMBERS.get(text) != X_NUMBERS[name]:
+            if name in X_NUMBERS and X_NUMBERS.get(text) != X_NUMBERS[name] or name in ROUNDING_MODES and text != name:
                 raise ValueError(f"{record.name} takes {name} here, not {text!r}")
         if operand.field not in record.fields:
             if not operand.field and actual.field not in ("", "0"):

@@ -118,16 +118,27 @@ csrw csr, imm           csrrwi zero, csr, imm
 csrs csr, imm           csrrsi zero, csr, imm
 csrc csr, imm           csrrci zero, csr, imm
 
+fmv.h fd, fs            fsgnj.h fd, fs, fs
 fmv.s fd, fs            fsgnj.s fd, fs, fs
 fmv.d fd, fs            fsgnj.d fd, fs, fs
+fneg.h fd, fs           fsgnjn.h fd, fs, fs
 fneg.s fd, fs           fsgnjn.s fd, fs, fs
 fneg.d fd, fs           fsgnjn.d fd, fs, fs
+fabs.h fd, fs           fsgnjx.h fd, fs, fs
 fabs.s fd, fs           fsgnjx.s fd, fs, fs
 fabs.d fd, fs           fsgnjx.d fd, fs, fs
+fgt.h rd, fs, ft        flt.h rd, ft, fs
 fgt.s rd, fs, ft        flt.s rd, ft, fs
 fgt.d rd, fs, ft        flt.d rd, ft, fs
+fge.h rd, fs, ft        fle.h rd, ft, fs
 fge.s rd, fs, ft        fle.s rd, ft, fs
 fge.d rd, fs, ft        fle.d rd, ft, fs
+fgtq.h rd, fs, ft       fltq.h rd, ft, fs
+fgtq.s rd, fs, ft       fltq.s rd, ft, fs
+fgtq.d rd, fs, ft       fltq.d rd, ft, fs
+fgeq.h rd, fs, ft       fleq.h rd, ft, fs
+fgeq.s rd, fs, ft       fleq.s rd, ft, fs
+fgeq.d rd, fs, ft       fleq.d rd, ft, fs
 fmv.x.s rd, fs          fmv.x.w rd, fs
 fmv.s.x fd, rs          fmv.w.x fd, rs
 

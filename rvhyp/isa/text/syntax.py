@@ -14,6 +14,7 @@ from typing import NamedTuple
 from rvhyp.isa.csr import CSR_NUMBERS
 from rvhyp.isa.fields import F_NAMES, REGISTERS, X_NAMES, Field
 from rvhyp.isa.instruction import COMPRESSED, INSTRUCTIONS, Compressed, Instruction
+from rvhyp.isa.rv_zfa import CONSTANTS
 from rvhyp.isa.word import MASK64
 
 CSR_NAMES = {number: name for name, number in CSR_NUMBERS.items()}
@@ -23,7 +24,7 @@ ROUNDING_MODES = {"rne": 0, "rtz": 1, "rdn": 2, "rup": 3, "rmm": 4, "dyn": 7}
 ROUNDING_NAMES = {mode: name for name, mode in ROUNDING_MODES.items()}
 FENCE_LETTERS = "wroi"                              # bit 0 to bit 3 of pred and succ
 SUFFIXES = {"": {}, ".aq": {"aq": 1}, ".rl": {"rl": 1}, ".aqrl": {"aq": 1, "rl": 1}, ".tso": {"fm": 8}}
-EXACT = {"fcvt.d.s", "fcvt.d.w", "fcvt.d.wu"}       # round nothing: assemblers default to rne where others mean dyn
+EXACT = {"fcvt.d.s", "fcvt.d.w", "fcvt.d.wu", "fcvt.s.h", "fcvt.d.h"}     # round nothing: assemblers default to rne where others mean dyn
 PAGE = 1 << 12
 
 # What names a register in a text, a record or a pseudo-instruction, and of which kind.
@@ -114,6 +115,8 @@ def format_value(field: Field, value: int, pc: int | None) -> str | None:
         return ROUNDING_NAMES.get(value)
     if field.name in ("pred", "succ"):
         return "".join(FENCE_LETTERS[bit] for bit in (3, 2, 1, 0) if value >> bit & 1) or "0"
+    if field.name == "constant":
+        return str(CONSTANTS[value])
     return hex(value // PAGE & 0xFFFFF) if is_upper(field) else str(value)
 
 
@@ -158,7 +161,18 @@ def parse_named(field: Field, text: str) -> int | None:
         if not text or set(text) - set(FENCE_LETTERS) or len(set(text)) < len(text):
             raise ValueError(f"{text!r} is not a set of accesses: letters of iorw, or 0")
         return sum(1 << FENCE_LETTERS.index(letter) for letter in text)
+    if field.name == "constant":
+        return _constant_number(text)
     return None
+
+
+def _constant_number(text: str) -> int:
+    """The number of a constant of FLI, written as a decimal number or by name."""
+    names = list(map(str, CONSTANTS))
+    try:
+        return names.index(text if text in names else str(float(text)))
+    except ValueError:
+        raise ValueError(f"{text!r} is not a constant of fli: {', '.join(names)}") from None
 
 
 def stored_value(record: Record, field: Field, value: int, pc: int) -> int:
