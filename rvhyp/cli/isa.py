@@ -24,7 +24,8 @@ def isa(as_json):
             {"name": name, "title": title, "instructions": count} for name, title, count in rows]}, indent=2))
         return 0
     click.echo(config.DEFAULT)
+    width = max(len(name) for name, *_ in rows)
     for name, title, count in rows:
-        click.echo(f"  {name:<9} {count:>3}  {title}")
+        click.echo(f"  {name:<{width}} {count:>3}  {title}")
     click.echo(f"  {sum(count for *_, count in rows)} instructions, {len(CSRS)} CSRs")
     return 0

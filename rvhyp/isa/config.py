@@ -33,10 +33,11 @@ def extension_mask(names: list[str]) -> int:
     unknown = [name for name in names if name not in ALWAYS and name not in SWITCHABLE]
     if unknown:
         raise ValueError(f"unknown extension {unknown[0]!r}; there are {', '.join(SWITCHABLE + ALWAYS)}")
+    there = with_implied(names)
     for name, needed in REQUIRES.items():
-        if name in names and needed not in names:
+        if name in there and needed not in there:
             raise ValueError(f"extension {name!r} needs {needed!r}")
-    there = {*with_implied(names), *ALWAYS}
+    there += ALWAYS
     return sum(1 << extension.number for extension in EXTENSIONS.values() if extension.is_on(there))
 
 
