@@ -12,15 +12,16 @@ both = pytest.mark.parametrize("engine", ENGINES)
 
 
 def run(engine, name, rd=10, rs2=12, address=DATA, memory=(OLD, 5), **registers):
-    """The instruction with its address in sp; gives the bench, and the cause or 0."""
+    """The instruction with its address in sp, after a write of x0; gives the bench, and the cause or 0."""
     bench = Bench(engine)
-    bench.put(to_bytes(INSTRUCTIONS[name].encode(rd=rd, rs1=2, rs2=rs2, aq=0, rl=0)), BASE)
+    bench.put("addi zero, zero, 77", BASE)
+    bench.put(to_bytes(INSTRUCTIONS[name].encode(rd=rd, rs1=2, rs2=rs2, aq=0, rl=0)), BASE + 4)
     bench.put("j .", BASE + 0x100)
     for number, word in enumerate(memory):
         bench.memory.set_word(DATA + 8 * number, word)
     bench.set(mtvec=BASE + 0x100, x2=address, **registers)
-    bench.run(1)
-    return bench, 0 if bench.hart.pc == BASE + 4 else bench.csr("mcause")
+    bench.run(2)
+    return bench, 0 if bench.hart.pc == BASE + 8 else bench.csr("mcause")
 
 
 @both

@@ -202,6 +202,13 @@ def test_parts_of_addresses_keep_their_size():
         "auipc a0, 0x0", "addi a0, a0, 5", "lw a0, 4(a0)", "c.lw a0, 4(a0)"]
 
 
+def test_short_forms_are_those_of_c():
+    """A hart with C need not have Zcb, so its forms are written by name only."""
+    assert texts(".option rvc\n mul a0, a0, a1\n not a0, a0\n zext.b a0, a0\n lbu a0, 1(a1)") == [
+        "mul a0, a0, a1", "xori a0, a0, -1", "andi a0, a0, 255", "lbu a0, 1(a1)"]
+    assert texts("c.mul a0, a1\n c.not a0") == ["c.mul a0, a1", "c.not a0"]
+
+
 @settings(max_examples=100)
 @given(st.lists(st.sampled_from([record for record in RECORDS if record.encoding.width == 32]).flatmap(words_of)))
 def test_compressed_code_says_the_same(program):
