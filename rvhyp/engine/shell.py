@@ -8,7 +8,6 @@ from rvhyp.engine.uop import UOP_IMM, UOP_RS1, UOP_RS2
 from rvhyp.hart.state import FP_CLEAN, FP_MODE, FP_OFF
 from rvhyp.isa.instruction import Instruction
 
-
 # Operands of a body.
 
 def operands(t: HandlerText, instruction: Instruction, **provided) -> list:

@@ -65,7 +65,8 @@ def _variants(instruction: Instruction) -> list[str]:
     if instruction.has_rounding_mode:
         if is_half(instruction):
             return [BY_RULE]
-        return [DYNAMIC, TRUNCATING, BY_RULE] if "rd" in instruction.fields else [DYNAMIC, BY_RULE]     # hosts truncate in any mode
+        truncates = "rd" in instruction.fields          # to an integer, which hosts do in any mode
+        return [DYNAMIC, TRUNCATING, BY_RULE] if truncates else [DYNAMIC, BY_RULE]
     return [""]
 
 

@@ -31,7 +31,7 @@ def block_permitted(h, field):
 
 @rule
 def block_target(h, va, access):
-    """Host address of the block around va, if it is main memory and an access to all of it is permitted; its address in amo_spa."""
+    """Host address of the block around va, its physical one in amo_spa: main memory, to all of which an access is permitted."""
     mode = effective_mode(h)
     pa = translate(h, va, 1, access, mode, 0)
     if h.fault == 0:

@@ -11,8 +11,10 @@ EXTENSION = {32: Extension("Zfa", "additional floating-point instructions"),
              16: Extension("Zfa and Zfh", "the same in half precision", when="zfa and zfh")}
 
 # What FLI can load; "min" is the smallest positive normal number.
-CONSTANTS = (-1.0, "min", 2.0**-16, 2.0**-15, 2.0**-8, 2.0**-7, 0.0625, 0.125, 0.25, 0.3125, 0.375, 0.4375, 0.5, 0.625, 0.75, 0.875,
-             1.0, 1.25, 1.5, 1.75, 2.0, 2.5, 3.0, 4.0, 8.0, 16.0, 128.0, 256.0, 2.0**15, 2.0**16, math.inf, math.nan)
+CONSTANTS = (-1.0, "min", 2.0**-16, 2.0**-15, 2.0**-8, 2.0**-7, 0.0625, 0.125,
+             0.25, 0.3125, 0.375, 0.4375, 0.5, 0.625, 0.75, 0.875,
+             1.0, 1.25, 1.5, 1.75, 2.0, 2.5, 3.0, 4.0,
+             8.0, 16.0, 128.0, 256.0, 2.0**15, 2.0**16, math.inf, math.nan)
 SMALLEST_NORMAL = {16: 2.0**-14, 32: 2.0**-126, 64: 2.0**-1022}
 LARGEST_POWER = {16: 2.0**15}               # of two: what is above it is infinity in half precision
 

@@ -81,7 +81,8 @@ operands:
 
 def encoded(record, random):
     """A word with results in a0 or fa0, operands from a1 or fa1 on; an address in t2."""
-    values = {"rd": A0, "fd": A0, "rs1": A1, "fs1": A1, "rs2": A2, "fs2": A2, "fs3": A3, "rm": random.choice((7, 7, 0, 1, 2, 3, 4))}
+    values = {"rd": A0, "fd": A0, "rs1": A1, "fs1": A1, "rs2": A2, "fs2": A2, "fs3": A3,
+              "rm": random.choice((7, 7, 0, 1, 2, 3, 4))}
     if record.kind not in (Kind.ALU, Kind.FP):
         values |= {"rs1": T2, "rs2": S2}
     for name, field in record.fields.items():
@@ -124,7 +125,8 @@ def test_results_are_those_of_spike(extension, tmp_path):
     program = assemble(source, BASE)
     (tmp_path / "program.elf").write_bytes(program.to_elf())
     signature = tmp_path / "signature"
-    run = on_spike(tmp_path / "program.elf", f"--isa={ISA}", "-m4", f"+signature={signature}", "+signature-granularity=8", timeout=60)
+    run = on_spike(tmp_path / "program.elf", f"--isa={ISA}", "-m4", f"+signature={signature}", "+signature-granularity=8",
+                   timeout=60)
     assert run.status == 0
     expected = [int(line, 16) for line in signature.read_text().split()]
     assert len(expected) == 6 * count

@@ -31,7 +31,8 @@ def test_names_that_stand_for_others():
 
 
 @pytest.mark.parametrize("names, letters", [
-    (["i", "b"], "BISU"), (["i", "zba", "zbb", "zbs"], "BISU"), (["i", "zba", "zbb"], "ISU"), (["i", "zba", "zbs", "zbc"], "ISU")])
+    (["i", "b"], "BISU"), (["i", "zba", "zbb", "zbs"], "BISU"), (["i", "zba", "zbb"], "ISU"),
+    (["i", "zba", "zbs", "zbc"], "ISU")])
 def test_misa_b_is_three_extensions(names, letters):
     assert misa_letters(names) == letters
 
@@ -46,7 +47,8 @@ def test_what_names_need(names, message):
 
 
 @pytest.mark.parametrize("name, one, other", [
-    ("andn", "zbb", "zbkb"), ("rori", "zbb", "zbkb"), ("zext.h", "zbb", "zbkb"), ("clmul", "zbc", "zbkc"), ("clmulh", "zbc", "zbkc")])
+    ("andn", "zbb", "zbkb"), ("rori", "zbb", "zbkb"), ("zext.h", "zbb", "zbkb"), ("clmul", "zbc", "zbkc"),
+    ("clmulh", "zbc", "zbkc")])
 def test_instructions_of_two_extensions(name, one, other):
     assert is_on(name, ["i", one]) and is_on(name, ["i", other]) and not is_on(name, ["i"])
 

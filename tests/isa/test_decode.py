@@ -117,8 +117,8 @@ def is_hint(half):
 
 
 def test_validity_of_16_bit_words_is_that_of_capstone():
-    """Capstone 5 knows no HINTs and no Zcb, takes the illegal word 0 for c.unimp, and allows c.lui the immediate 0, of which Zcmop
-    takes some."""
+    """Capstone 5 knows no HINTs and no Zcb, takes the illegal word 0 for c.unimp, and allows c.lui the immediate 0, of which
+    Zcmop takes some."""
     machine = capstone.Cs(capstone.CS_ARCH_RISCV, capstone.CS_MODE_RISCV64 | capstone.CS_MODE_RISCVC)
     lui = COMPRESSED["c.lui"]
     for half in HALVES:

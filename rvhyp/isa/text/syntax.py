@@ -24,7 +24,7 @@ ROUNDING_MODES = {"rne": 0, "rtz": 1, "rdn": 2, "rup": 3, "rmm": 4, "dyn": 7}
 ROUNDING_NAMES = {mode: name for name, mode in ROUNDING_MODES.items()}
 FENCE_LETTERS = "wroi"                              # bit 0 to bit 3 of pred and succ
 SUFFIXES = {"": {}, ".aq": {"aq": 1}, ".rl": {"rl": 1}, ".aqrl": {"aq": 1, "rl": 1}, ".tso": {"fm": 8}}
-EXACT = {"fcvt.d.s", "fcvt.d.w", "fcvt.d.wu", "fcvt.s.h", "fcvt.d.h"}     # round nothing: assemblers default to rne where others mean dyn
+EXACT = {"fcvt.d.s", "fcvt.d.w", "fcvt.d.wu", "fcvt.s.h", "fcvt.d.h"}     # they round nothing: rne is the default, not dyn
 PAGE = 1 << 12
 
 # What names a register in a text, a record or a pseudo-instruction, and of which kind.
