@@ -42,13 +42,10 @@ class PageTable:
             pte = table + 8 * (va >> 12 + 9 * at & (1 << bits) - 1)
             if at == level:
                 return pte
-            value = self.memory.word(pte)
-            if value & (R | X) or not value & V:
+            table = ((self.memory.word(pte) >> 10 & (1 << 44) - 1) << 12) + self.offset
+            if table not in self.tables:                # nothing yet, or a leaf: some look like pointers
                 table = self._table()
                 self.memory.set_word(pte, table - self.offset >> 12 << 10 | V)
-            else:
-                table = (value >> 10 & (1 << 44) - 1) << 12
-                table += self.offset
         raise AssertionError(level)
 
     def map(self, va: int, pa: int, bits: int = FULL, level: int = 0) -> int:
