@@ -10,7 +10,7 @@ from rvhyp.bench.peers import find
 from rvhyp.machine.commitlog import CommitLog
 from tests.firmware.peers import needs_spike
 
-ISA = "rv64gch_zicntr_sstc_svadu_svinval_svnapot_svpbmt_zicclsm"
+ISA = "rv64gch_zba_zbb_zbs_zicntr_sstc_svadu_svinval_svnapot_svpbmt_zicclsm"
 # Where Spike differs, with the reason; what it logs there is replaced by what the manual says.
 SPIKE_DIFFERS = [
     # mideleg bit 12 is read-only one only where GEILEN > 0 (hypervisor chapter, "mideleg"); Spike sets it always.
