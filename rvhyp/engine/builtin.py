@@ -8,6 +8,7 @@ import ctypes
 import struct
 import sys
 from collections.abc import Callable
+from functools import cache
 
 METH_NOARGS = 4
 RESULTS = 8                     # small ints, which live for ever
@@ -22,12 +23,15 @@ class MethodDef(ctypes.Structure):
 
 _new = ctypes.pythonapi.PyCFunction_NewEx
 _new.argtypes, _new.restype = (ctypes.POINTER(MethodDef), ctypes.py_object, ctypes.c_void_p), ctypes.py_object
-_defined: list[MethodDef] = []  # function objects point to these
+
+
+@cache
+def definition(name: str, address: int) -> MethodDef:
+    """The one definition of an entry point: it is kept, since function objects point to it."""
+    return MethodDef(name.encode(), address, METH_NOARGS, None)
 
 
 def builtin(name: str, address: int, hart: int) -> Callable[[], int]:
     """The entry point at a host address, for the hart record at another."""
-    definition = MethodDef(name.encode(), address, METH_NOARGS, None)
-    _defined.append(definition)
     bound = struct.pack(f"<{2 + RESULTS}Q", hart, 0 if IS_IMMORTAL else 1, *(id(value) for value in range(RESULTS)))
-    return _new(definition, bound, None)
+    return _new(definition(name, address), bound, None)

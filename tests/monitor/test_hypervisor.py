@@ -124,6 +124,38 @@ def test_refused_device_access_is_the_guests_access_fault():
     assert run.outcome.status == 5
 
 
+def test_a_misaligned_device_access_is_the_guests_access_fault():
+    run = boot(TRAPS + "    li s1, 0x10000001\n    lw t0, (s1)\n" + TRAP)
+    assert run.outcome.status == 5
+
+
+def test_an_access_partly_on_a_device_is_the_guests_access_fault():
+    """Its first half is in RAM; the device must not be asked for all of it."""
+    root, level1, level0, page = 0x8040_0000, 0x8040_1000, 0x8040_2000, 0x8040_3000
+    entries = {root: 0xCF, root + 8: level1 >> 2 | 1, root + 16: 0x2000_00CF, level1: level0 >> 2 | 1,
+               level0: page >> 2 | 0xCF, level0 + 8: 0x0400_00CF}       # the page of the UART behind one of RAM
+    run = boot(TRAPS + "".join(f"    li t0, {at}\n    li t1, {pte}\n    sd t1, (t0)\n" for at, pte in entries.items()) + f"""
+    li t0, {8 << 60 | root >> 12}
+    csrw satp, t0
+    sfence.vma
+    li s1, 0x40001000           # where the second half is, and the fault
+    lw t0, -2(s1)
+""" + TRAP)
+    assert run.outcome.status == 5
+
+
+def test_a_float_from_a_device_makes_fs_dirty():
+    run = boot("""
+    li t0, 0x10000000
+    flw fa0, 4(t0)
+    csrr a0, sstatus
+    srli a0, a0, 13
+    andi a0, a0, 3
+    j exit
+""")
+    assert run.outcome.status == 3 and run.vm.exits["load guest-page fault"] == 1
+
+
 def test_amo_on_a_device_is_the_guests_access_fault():
     run = boot(TRAPS + "    li s1, 0x10000000\n    amoadd.w t0, t1, (s1)\n" + TRAP)
     assert run.outcome.status == 7
