@@ -111,7 +111,7 @@ def show_table(header: list[str], rows: list[list[str]]) -> None:
               help="Limit of each test, whatever the rules say.  [default: 10 million]")
 @click.option("--timeout", type=click.FloatRange(0, min_open=True), metavar="S",
               help="Limit of each test in seconds, whatever the rules say.  [default: 30]")
-@click.option("--rules", "rules_path", metavar="FILE", help="How to run which tests: TOML, tables [[rule]].")
+@click.option("--rules", "rules_path", metavar="FILE", help="How to run which tests: TOML, tables [[rule]].  [default: rules for the public suites]")
 @click.option("--expected", "expected_path", metavar="FILE", help="Tests known to fail: TOML, tables [[expected]].")
 @click.option("--json", "json_path", metavar="FILE", help="Write all results as JSON; - is stdout, the text then goes to stderr.")
 @click.option("--junit", "junit_path", metavar="FILE", help="Write all results as JUnit XML.")
@@ -127,11 +127,12 @@ def conformance(paths, select, deselect, jobs, engine, max_instructions, timeout
     """Run each RISC-V ELF file in or at PATH that is a test in the style of riscv-tests, and say which pass.
 
     A test passes only by the exit command with code 0, stored to `tohost`.  The exit status is 0 if nothing unexpected happened,
-    1 if something did, 2 for bad input; that no test was found or none was run is bad input.
+    1 if something did, 2 for bad input; that no test was found or none was run is bad input.  Where a rule says how, each check
+    that a program reports on its console counts as a test.
     """
     from rvhyp.conformance.discover import discover
     from rvhyp.conformance.discover import select as select_tests
-    from rvhyp.conformance.expectations import Expectations, Rules
+    from rvhyp.conformance.expectations import DEFAULT_RULES, Expectations, Rules
     from rvhyp.conformance.pool import run_all
     from rvhyp.conformance.report import Report
     from rvhyp.conformance.result import Status
@@ -140,7 +141,7 @@ def conformance(paths, select, deselect, jobs, engine, max_instructions, timeout
         raise BadInput(f"{timeout} seconds is no limit", "--timeout", "give a number")
     for path in (json_path, junit_path, html_path):
         check_writable(path)
-    rules = Rules.read(rules_path) if rules_path else Rules()
+    rules = Rules.read(rules_path or DEFAULT_RULES)
     expectations = Expectations.read(expected_path) if expected_path else Expectations()
     found = discover(paths)
     wanted = [Job(test, rules.config(test, max_instructions=max_instructions, timeout=timeout, signatures=signatures,
@@ -156,6 +157,7 @@ def conformance(paths, select, deselect, jobs, engine, max_instructions, timeout
         results = run_all(wanted, engine, jobs, bar)
     bar.stop()
     chosen = {job.test for job in wanted}
+    results = [part for result in results for part in result.parts()]
     results += [Job(test).result(Status.NOT_SELECTED) for test in found if test not in chosen]
     report = Report(sorted(results, key=lambda result: result.name), expectations, time.monotonic() - start)
     show(report, level, json_path == "-")

@@ -6,6 +6,8 @@
     memory = "256M"
     max-instructions = 1_000_000
     timeout = 5                         # seconds
+    check = '(?P<name>.+): (ok|(?P<failed>wrong))'  # a line of its console like this is a check (rvhyp.conformance.checks)
+    end = "done"                        # and its last line is like this
     skip = "why"                        # or this: do not run it
 
     [[expected]]
@@ -21,14 +23,17 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
+from pathlib import Path
 
 from rvhyp.conformance import tables
+from rvhyp.conformance.checks import legal_check, legal_pattern
 from rvhyp.conformance.discover import Test
 from rvhyp.conformance.result import Result, Status
 from rvhyp.conformance.runner import Config
 from rvhyp.machine.board import DEFAULT_MEMORY, Board
 from rvhyp.machine.errors import BadInput
 
+DEFAULT_RULES = Path(__file__).with_name("rules.toml")     # of the public suites
 UNITS = {"": 0, "K": 10, "M": 20, "G": 30, "T": 40}
 
 
@@ -46,6 +51,7 @@ def _date(value: object) -> datetime.date:
 
 
 RULE = {"name": tables.text, "isa": tables.text, "memory": _memory, "max-instructions": tables.count, "timeout": tables.positive,
+        "check": lambda value: legal_check(tables.text(value)), "end": lambda value: legal_pattern(tables.text(value)),
         "skip": tables.text}
 EXPECTED = {"name": tables.text, "reason": tables.text, "date": _date}
 
