@@ -111,7 +111,8 @@ def show_table(header: list[str], rows: list[list[str]]) -> None:
               help="Limit of each test, whatever the rules say.  [default: 10 million]")
 @click.option("--timeout", type=click.FloatRange(0, min_open=True), metavar="S",
               help="Limit of each test in seconds, whatever the rules say.  [default: 30]")
-@click.option("--rules", "rules_path", metavar="FILE", help="How to run which tests: TOML, tables [[rule]].  [default: rules for the public suites]")
+@click.option("--rules", "rules_path", metavar="FILE",
+              help="How to run which tests: TOML, tables [[rule]].  [default: rules for the public suites]")
 @click.option("--expected", "expected_path", metavar="FILE", help="Tests known to fail: TOML, tables [[expected]].")
 @click.option("--json", "json_path", metavar="FILE", help="Write all results as JSON; - is stdout, the text then goes to stderr.")
 @click.option("--junit", "junit_path", metavar="FILE", help="Write all results as JUnit XML.")

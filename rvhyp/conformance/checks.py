@@ -22,8 +22,8 @@ class Check:
 class Checks:
     """A console that finds the checks in what a program prints, and passes everything on to `output`.
 
-    A line that `check` matches is a check: its group `name` says which, and it failed if its group `failed` took part.  The program
-    came to its end if `end` matches the last line.
+    A line that `check` matches is a check: its group `name` says which, and it failed if its group `failed` took part.  The
+    program came to its end if `end` matches the last line.
     """
 
     def __init__(self, check: str, end: str, output: Callable[[bytes], object]):

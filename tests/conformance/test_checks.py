@@ -22,7 +22,8 @@ def printed(text: bytes, size: int = 7) -> Checks:
 
 @pytest.mark.parametrize("size", [1, 7, 1000])
 def test_checks_of_a_console(size):
-    checks = printed(b"suite\n\x1b[34m\tone  \x1b[0m\x1b[32mPASSED\x1b[0m\ntwo FAILED\n\t(1 2)\none FAILED\none PASSED\r\nPASSED\nend\n\n", size)
+    checks = printed(b"suite\n\x1b[34m\tone  \x1b[0m\x1b[32mPASSED\x1b[0m\n"
+                     b"two FAILED\n\t(1 2)\none FAILED\none PASSED\r\nPASSED\nend\n\n", size)
     assert checks.found == [Check("one", True), Check("two", False, "(1 2)"), Check("one (2)", False), Check("one (3)", True)]
     assert checks.missing == ""
 

@@ -28,7 +28,8 @@ def test_official_suite():
     print(result.stderr)
 
 
-@pytest.mark.parametrize(("suite", "expected"), [("riscv-hyp-tests", "expected-hyp-tests.toml"), ("riscv-hyp-tests-trdthg", "expected.toml")])
+@pytest.mark.parametrize(("suite", "expected"), [
+    ("riscv-hyp-tests", "expected-hyp-tests.toml"), ("riscv-hyp-tests-trdthg", "expected.toml")])
 def test_riscv_hyp_tests(suite, expected):
     program = Path(os.environ.get("RVHYP_SUITES", ""), suite, "build", "spike", "rvh_test.elf")
     if "RVHYP_SUITES" not in os.environ or not program.exists():
