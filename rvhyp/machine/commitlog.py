@@ -154,7 +154,7 @@ class CommitLog:
         return i.kind is Kind.AMO and "rd" in i.parameters and (result ^ before.compared) & (1 << 8 * i.size) - 1 != 0
 
     def _pair(self, before: Before) -> str:
-        """AMOCAS.Q stores two words unless it loaded others than it compared with; where rd is x0, what is there now must tell."""
+        """AMOCAS.Q stores two words unless it loaded others than it compared with; where rd is x0, what is there now tells."""
         compared, source = before.pairs
         rd = before.decoded.operands["rd"]
         loaded = (self._words[rd], self._words[rd + 1]) if rd else compared
