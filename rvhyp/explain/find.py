@@ -12,7 +12,7 @@ from typing import NamedTuple, Protocol
 from rvhyp.explain.step import Watched
 from rvhyp.explain.trap import Explanation
 from rvhyp.hart.state import OFFSET
-from rvhyp.isa.cause import ECALL_M, ECALL_S, ECALL_U, ECALL_VS, M, cause_name, mode_name
+from rvhyp.isa.cause import ECALL_M, ECALL_S, ECALL_U, ECALL_VS, INTERRUPT, SEI, SSI, STI, M, cause_name, mode_name
 from rvhyp.isa.csr import HSTATUS_GVA, HSTATUS_SPV, MSTATUS_GVA, MSTATUS_MPP, MSTATUS_MPV, MSTATUS_SPP
 from rvhyp.machine.errors import BadInput
 from rvhyp.machine.machine import Machine, Outcome
@@ -63,7 +63,9 @@ def trap_taken(machine: Machine) -> Trap:
         return Trap(number, instret, mode_name(MSTATUS_MPP.get(status), MSTATUS_MPV.get(status)), int(hart.mepc), int(hart.mcause),
                     int(hart.mtval), int(MSTATUS_GVA.get(status)), int(hart.mtval2), int(hart.mtinst), "M")
     if hart.v:
-        return Trap(number, instret, mode_name(MSTATUS_SPP.get(hart.vsstatus), 1), int(hart.vsepc), int(hart.vscause),
+        cause = int(hart.vscause)
+        cause += cause & INTERRUPT != 0 and cause & ~INTERRUPT in (SSI, STI, SEI)       # VSSI, ... as the hart itself counts them
+        return Trap(number, instret, mode_name(MSTATUS_SPP.get(hart.vsstatus), 1), int(hart.vsepc), cause,
                     int(hart.vstval), 0, 0, 0, "VS")
     return Trap(number, instret, mode_name(MSTATUS_SPP.get(hart.mstatus), HSTATUS_SPV.get(hart.hstatus)), int(hart.sepc),
                 int(hart.scause), int(hart.stval), int(HSTATUS_GVA.get(hart.hstatus)), int(hart.htval), int(hart.htinst), "HS")
@@ -195,12 +197,7 @@ class Wanted:
 
 def differences(found: Explanation, trap: Trap) -> list[str]:
     """What the explanation computed otherwise than the engine did; nothing, unless the engine used a stale translation."""
-    pairs = {"mode": (found.mode, trap.mode), "pc": (found.pc, trap.pc), "taken in": (found.taken_in, trap.taken_in),
-             "instructions": (found.instret, trap.instret), "tval": (found.tval, trap.tval)}
-    cause = found.cause
-    if found.taken_in == "VS":
-        cause -= found.is_interrupt and cause & 63 in (2, 6, 10)
-    else:
-        pairs |= {"GVA": (found.gva, trap.gva), "tval2": (found.tval2, trap.tval2), "tinst": (found.tinst, trap.tinst)}
-    pairs["cause"] = (cause, trap.cause)
-    return [name for name, (a, b) in pairs.items() if a != b]
+    names = ["instret", "mode", "pc", "cause", "tval", "taken_in"]
+    if found.taken_in != "VS":
+        names += ["gva", "tval2", "tinst"]
+    return [name for name in names if getattr(found, name) != getattr(trap, name)]

@@ -79,7 +79,8 @@ FIRST_STAGE_ROWS = [
     Row("first_stage_allows", "PTE_X", "X is 0, and this is a fetch", step(8)),
     Row("first_stage_allows", "PTE_W", "W is 0, and this is a store", step(8)),
     Row("first_stage_allows", "PTE_R", "R is 0 (and MXR does not help)", step(8)),
-    Row("set_accessed", "ENVCFG_ADUE", "A or, for a store, D is 0, and {stage_config}.ADUE is 0: software must set it", step(9)),
+    Row("set_accessed", "ENVCFG_ADUE", "A is 0, and {stage_config}.ADUE is 0: software must set it", step(9), "(pte & PTE_A) == 0"),
+    Row("set_accessed", "ENVCFG_ADUE", "D is 0, this is a store, and {stage_config}.ADUE is 0: software must set it", step(9)),
 ]
 
 SECOND_STAGE_ROWS = [
@@ -87,7 +88,8 @@ SECOND_STAGE_ROWS = [
     Row("second_stage", "pte_is_reserved", "the PTE is not valid", step(3)),
     Row("second_stage", "bits == 0", "the leaf is malformed", step(5)),
     Row("second_stage", "second_stage_allows", "the leaf does not allow this", step(8)),
-    Row("second_stage", "ENVCFG_ADUE", "A or, for a store, D is 0, and menvcfg.ADUE is 0: software must set it", step(9)),
+    Row("second_stage", "ENVCFG_ADUE", "A is 0, and menvcfg.ADUE is 0: software must set it", step(9), "(pte & PTE_A) == 0"),
+    Row("second_stage", "ENVCFG_ADUE", "D is 0, this is a store, and menvcfg.ADUE is 0: software must set it", step(9)),
     Row("second_stage", "NOT_AT_POINTERS", "a pointer to the next level has D, A, U, N or PBMT set, which is reserved", step(3)),
     Row("second_stage", "", "the PTE at level 0 is still a pointer", step(4)),
     Row("second_stage_allows", "PTE_U", "U is 0, and the G-stage takes every access for one of user mode", PHYSICAL),

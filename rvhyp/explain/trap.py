@@ -9,7 +9,8 @@ from rvhyp.explain.manual import DELEGATION, GUEST_DELEGATION, HTVAL, TINST, TRA
 from rvhyp.explain.observe import Before, Call, Observer
 from rvhyp.explain.walk import Access, access_of
 from rvhyp.hart.trap import PSEUDO_READ, PSEUDO_WRITE
-from rvhyp.isa.cause import INTERRUPT, M, cause_name, mode_name
+from rvhyp.isa.cause import INTERRUPT, VSEI, VSSI, VSTI, M, cause_name, mode_name
+from rvhyp.isa.csr import MISA_H
 from rvhyp.isa.decode import decode
 from rvhyp.isa.text import disassemble
 
@@ -40,6 +41,8 @@ class Explanation:
     interrupt: Interrupt | None = None
     taken_in: str = ""
     vector: int = 0
+    to_monitor: bool = False                # HS is Python: the vector means nothing
+    has_h: bool = True
     path: list[tuple[str, str]] = field(default_factory=list)          # of delegation: what, and where the manual says so
 
     @property
@@ -55,6 +58,16 @@ class Explanation:
     def instruction(self) -> str:
         """The instruction, disassembled."""
         return "" if self.insn is None else disassemble(self.insn, self.pc)
+
+    @property
+    def borrowed(self) -> str:
+        """Why the access was made as another mode; "" if it was not."""
+        if self.access is None or self.access.mode == self.mode:
+            return ""
+        decoded = None if self.insn is None else decode(self.insn)
+        if decoded and decoded.instruction.guest:
+            return "of the guest, at the privilege in hstatus.SPVP"
+        return "lent by mstatus.MPRV from MPP and MPV"
 
     @property
     def gpa(self) -> int | None:
@@ -117,6 +130,8 @@ def take(found: Explanation, entered: Call, hart: Before) -> None:
     entry = next(call for call in entered.children if call.name.startswith("trap_to_"))
     found.taken_in = {"trap_to_m": "M", "trap_to_hs": "HS", "trap_to_vs": "VS"}[entry.name]
     found.vector = entry.child("vector").result
+    found.to_monitor = found.taken_in == "HS" and hart.monitor != 0
+    found.has_h = MISA_H.get(hart.misa) != 0
     code = found.cause & ~INTERRUPT
     kind = "i" if found.is_interrupt else "e"
     if hart.prv == M:
@@ -136,9 +151,9 @@ def take(found: Explanation, entered: Call, hart: Before) -> None:
 def written(found: Explanation) -> list[tuple[str, int, str, str]]:
     """The registers that say why: name, value, what it means, where the manual says so."""
     x = {"M": "m", "HS": "s", "VS": "vs"}[found.taken_in]
-    cause = found.cause - (found.taken_in == "VS" and found.is_interrupt and found.cause & 63 in (2, 6, 10))
+    cause = found.cause - (found.taken_in == "VS" and found.is_interrupt and found.cause & ~INTERRUPT in (VSSI, VSTI, VSEI))
     rows = [(f"{x}cause", cause, cause_name(cause), ""), (f"{x}epc", found.pc, "", ""), (f"{x}tval", found.tval, "", "")]
-    if found.taken_in != "VS":
+    if found.taken_in != "VS" and found.has_h:
         status, second, inst = ("mstatus", "mtval2", "mtinst") if x == "m" else ("hstatus", "htval", "htinst")
         gpa = "" if found.gpa is None else f"guest physical {found.gpa:#x}"
         rows += [(f"{status}.GVA", found.gva, f"{x}tval is {'' if found.gva else 'no '}guest virtual address", TRAP_ENTRY),
