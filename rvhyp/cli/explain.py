@@ -12,7 +12,8 @@ from rvhyp.isa.cause import EXCEPTION_NAMES, INTERRUPT, INTERRUPT_NAMES
 from rvhyp.machine.errors import BadInput
 from rvhyp.machine.machine import Ended
 
-CAUSES = {name: code for code, name in EXCEPTION_NAMES.items()} | {name: INTERRUPT | code for code, name in INTERRUPT_NAMES.items()}
+CAUSES = {name: code for code, name in EXCEPTION_NAMES.items()}
+CAUSES |= {name: INTERRUPT | code for code, name in INTERRUPT_NAMES.items()}
 COLUMNS = "{:>7}  {:>12}  {:<4}  {:<34}  {:<36}  {:>18}  {}"
 HEADER = COLUMNS.format("trap", "instructions", "mode", "pc", "cause", "tval", "taken in")
 
@@ -108,11 +109,11 @@ def row(trap, place) -> str:
 
 @click.command()
 @click.argument("program", metavar="ELF")
-@click.option("--trap", metavar="WHICH", help="N, last, pc=ADDRESS or cause=CAUSE (the last such one); an address may be a symbol, "
-              "a cause its name.  [default: the last that is no environment call]")
+@click.option("--trap", metavar="WHICH", help="N, last, pc=ADDRESS or cause=CAUSE (the last such one); an address may be a "
+              "symbol, a cause its name.  [default: the last that is no environment call]")
 @click.option("--list", "as_list", is_flag=True, help="Show all traps, and explain none.")
-@click.option("--guest/--bare", "choice", default=None, help="Run it in VS-mode under the monitor, or in M-mode on the bare board. "
-              " [default: bare if it has a symbol tohost]")
+@click.option("--guest/--bare", "choice", default=None, help="Run it in VS-mode under the monitor, or in M-mode on the bare "
+              "board.  [default: bare if it has a symbol tohost]")
 @memory_option
 @click.option("--isa", metavar="STRING", help=f"The bare hart's ISA string.  [default: {config.DEFAULT}]")
 @engine_options
@@ -122,8 +123,8 @@ def explain(program, trap, as_list, choice, memory, isa, engine, max_instruction
     """Run ELF and explain why one of its traps was taken: both walks PTE by PTE, PMP, delegation, the manual's rule.
 
     The program runs without console input, and its output is not shown.  It is run twice: to find the trap, and up to it again;
-    the trap is then taken in plain Python, by the rules that the engine is compiled from.  The exit status is 0, or 2 if there is no
-    such trap.
+    the trap is then taken in plain Python, by the rules that the engine is compiled from.  The exit status is 0; 2 if there is
+    no such trap, and for bad input.
     """
     from rvhyp.cli.run import open_guest
     from rvhyp.explain.find import Recorder, differences
@@ -163,7 +164,8 @@ def explain(program, trap, as_list, choice, memory, isa, engine, max_instruction
         for line in lines(found, place):
             click.echo(line if line.startswith(" ") else click.style(line, bold=True))
     if wrong := differences(found, which):
-        say(f"the engine took this trap with another {', '.join(wrong)}: it used a translation that the page tables no longer give")
+        say(f"the engine took this trap with another {', '.join(wrong)}: "
+            "it used a cached translation that the page tables no longer give")
     write_json(json_path, result | {"trap": which._asdict() | {"name": which.name}, "explanation": asdict(found) | {
         "name": found.name, "instruction": found.instruction, "gpa": found.gpa}, "differs": wrong})
     return 0

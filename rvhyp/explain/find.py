@@ -1,7 +1,7 @@
 """The traps of a run, and the one to explain.
 
-Runs are deterministic: the same program is run once to see its traps, and again up to the chosen one, which is then taken in plain
-Python.  That run starts from the state before the trap, and knows nothing of what the first one saw.
+Runs are deterministic: the same program is run once to see its traps, and again up to the chosen one, which is then taken in
+plain Python, from the state before it: what the first run saw is only compared with the result.
 """
 from __future__ import annotations
 
@@ -60,8 +60,8 @@ def trap_taken(machine: Machine) -> Trap:
     hart, number, instret = machine.hart, int(machine.hart.traps), machine.instret
     if hart.prv == M:
         status = hart.mstatus
-        return Trap(number, instret, mode_name(MSTATUS_MPP.get(status), MSTATUS_MPV.get(status)), int(hart.mepc), int(hart.mcause),
-                    int(hart.mtval), int(MSTATUS_GVA.get(status)), int(hart.mtval2), int(hart.mtinst), "M")
+        return Trap(number, instret, mode_name(MSTATUS_MPP.get(status), MSTATUS_MPV.get(status)), int(hart.mepc),
+                    int(hart.mcause), int(hart.mtval), int(MSTATUS_GVA.get(status)), int(hart.mtval2), int(hart.mtinst), "M")
     if hart.v:
         cause = int(hart.vscause)
         cause += cause & INTERRUPT != 0 and cause & ~INTERRUPT in (SSI, STI, SEI)       # VSSI, ... as the hart itself counts them
@@ -149,7 +149,8 @@ def explain(make: Callable[[], Runner], trap: Trap, max_instructions: int | None
 
 @dataclass
 class Wanted:
-    """Which trap of a run: `number`, or the last that fits.  None of it: the last one that is no environment call, if there is one.
+    """Which trap of a run: `number`, or the last that fits.  With nothing given the last one that is no environment call: these
+    are how programs report and end.
 
     `__call__` looks at each trap in turn.
     """

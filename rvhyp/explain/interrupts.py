@@ -5,9 +5,10 @@ from dataclasses import dataclass
 
 from rvhyp.explain.manual import GUEST_INTERRUPTS, INTERRUPTS
 from rvhyp.explain.observe import Before, Call
-from rvhyp.isa.cause import INTERRUPT_NAMES, M, U, mode_name
+from rvhyp.isa.cause import M, U, mode_name
 from rvhyp.isa.csr import MSTATUS_MIE, MSTATUS_SIE
 
+SHORT = {1: "SSI", 2: "VSSI", 3: "MSI", 5: "STI", 6: "VSTI", 7: "MTI", 9: "SEI", 10: "VSEI", 11: "MEI", 12: "SGEI", 13: "LCOFI"}
 ORDER = "MEI MSI MTI SEI SSI STI SGEI VSEI VSSI VSTI LCOFI"
 
 
@@ -49,7 +50,7 @@ def why(level: str, hart: Before) -> str:
     if level == "to_hs":
         return (f"it is for HS-mode, and {mode}-mode is below" if hart.v or hart.prv == U
                 else f"in HS-mode sstatus.SIE is {int(MSTATUS_SIE.get(hart.mstatus))}")
-    return (f"it is for VS-mode, and VU-mode is below" if hart.prv == U
+    return ("it is for VS-mode, and VU-mode is below" if hart.prv == U
             else f"in VS-mode vsstatus.SIE is {int(MSTATUS_SIE.get(hart.vsstatus))}")
 
 
@@ -58,5 +59,5 @@ def mie(hart: Before) -> int:
 
 
 def names_of(bits: int) -> str:
-    """The interrupts of a mask by name."""
-    return ", ".join(INTERRUPT_NAMES.get(n, f"interrupt {n}") for n in range(64) if bits >> n & 1) or "none"
+    """The interrupts of a mask, by their short names."""
+    return " ".join(SHORT.get(n, str(n)) for n in range(64) if bits >> n & 1) or "none"

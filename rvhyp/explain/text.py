@@ -110,7 +110,8 @@ def reason_lines(found: Explanation, note: Notes) -> list[str]:
         if found.interrupt.candidates & found.interrupt.candidates - 1:
             reasons.append(found.interrupt.order)
         return [f"  {says}{note(found.interrupt.manual)}" for says in reasons]
-    return [f"  {decision.says or decision.condition}{note(decision.manual)}{note(rule_of(decision))}" for decision in found.decided]
+    return [f"  {decision.says or decision.condition}{note(decision.manual)}{note(rule_of(decision))}"
+            for decision in found.decided]
 
 
 def rule_of(decision: Decision) -> str:

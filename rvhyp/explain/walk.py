@@ -50,9 +50,9 @@ class Pmp:
         pmp = cls(int(v["pa"]), int(v["size"]), ("U", "S", "?", "M")[v["prv"]], None, permissions=call.result & RWX,
                   partial=call.result == MIXED)
         if v["index"] < hart.pmp_count:
-            mode = CFG_A.get(v["config"])
-            pmp.entry, pmp.low, pmp.high, pmp.locked = int(v["index"]), int(v["low"]), int(v["high"]), bool(CFG_L.get(v["config"]))
-            pmp.matching = {A_TOR: "TOR", A_NA4: "NA4"}.get(mode, "NAPOT")
+            pmp.entry, pmp.low, pmp.high = int(v["index"]), int(v["low"]), int(v["high"])
+            pmp.locked = bool(CFG_L.get(v["config"]))
+            pmp.matching = {A_TOR: "TOR", A_NA4: "NA4"}.get(CFG_A.get(v["config"]), "NAPOT")
         return pmp
 
     def __str__(self) -> str:
@@ -145,10 +145,9 @@ def stage_of(call: Call, hart: Before) -> Stage:
     guest = is_second or v["v"]
     name, register = ("G-stage", "hgatp") if is_second else ("VS-stage", "vsatp") if guest else ("first stage", "satp")
     atp = getattr(hart, register)
-    mode = MODES.get(ATP_MODE.get(atp), "?")
+    mode = MODES.get(ATP_MODE.get(atp), "?") + "x4" * bool(is_second and ATP_MODE.get(atp))
     root = ATP_PPN.get(atp) << 12
-    stage = Stage(name, register, f"{mode}x4" if is_second and mode != "Bare" else mode, int(root & ~0x3FFF if is_second else root),
-                  int(v["gpa"] if is_second else v["va"]))
+    stage = Stage(name, register, mode, int(root & ~0x3FFF if is_second else root), int(v["gpa"] if is_second else v["va"]))
     level = int(ATP_MODE.get(atp)) - 5
     for child in call.children:
         if child.name == "vs_pte_address" or child.name == "pte_host" and is_second:
