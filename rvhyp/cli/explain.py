@@ -115,7 +115,7 @@ def row(trap, place) -> str:
 @click.option("--guest/--bare", "choice", default=None, help="Run it in VS-mode under the monitor, or in M-mode on the bare "
               "board.  [default: bare if it has a symbol tohost]")
 @memory_option
-@click.option("--isa", metavar="STRING", help=f"The bare hart's ISA string.  [default: {config.DEFAULT}]")
+@click.option("--isa", metavar="STRING", help="The bare hart's ISA string.  [default: that of rvhyp isa]")
 @engine_options
 @json_option
 @guarded

@@ -27,7 +27,9 @@ class Status(Enum):
 
 @dataclass(frozen=True)
 class Result:
-    """`number` is the test case that failed, if it said which; `detail` why, and where; `output` the end of its console."""
+    """`number` is the test case that failed, if it said which; `detail` why, and where; `output` the end of its console;
+    `trace` the files that a failure left, or why they could not be written.
+    """
 
     name: str
     path: str
@@ -37,6 +39,7 @@ class Result:
     seconds: float = 0.0
     detail: str = ""
     output: str = ""
+    trace: tuple[str, ...] = ()
 
     @property
     def group(self) -> str:

@@ -45,6 +45,7 @@ class Config:
     skip: str = ""
     signatures: str = ""                # folder for the signatures of tests that have one; "" for none
     granularity: int = GRANULARITY
+    traces: str = ""                    # folder for what failing tests leave to look at; "" for nothing
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,11 @@ class Job:
     @property
     def skip(self) -> str:
         return self.test.skip or self.config.skip
+
+    @property
+    def seconds(self) -> float:
+        """The longest it may take: with traces, a failing test is run again three times."""
+        return self.config.timeout * (4 if self.config.traces else 1)
 
 
 class Tail:

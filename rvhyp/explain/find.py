@@ -11,7 +11,8 @@ from typing import NamedTuple, Protocol
 
 from rvhyp.explain.step import Watched
 from rvhyp.explain.trap import Explanation
-from rvhyp.hart.state import OFFSET
+from rvhyp.hart.state import OFFSET, REASON_TRAP, REASON_TRAP_LOOP
+from rvhyp.hart.trap import TRAP_LOOP
 from rvhyp.isa.cause import ECALL_M, ECALL_S, ECALL_U, ECALL_VS, INTERRUPT, SEI, SSI, STI, M, cause_name, mode_name
 from rvhyp.isa.csr import HSTATUS_GVA, HSTATUS_SPV, MSTATUS_GVA, MSTATUS_MPP, MSTATUS_MPV, MSTATUS_SPP
 from rvhyp.machine.errors import BadInput
@@ -90,11 +91,15 @@ class Attached:
 
 
 class Recorder(Attached):
-    """Gives each trap to `on_trap`."""
+    """Gives each trap to `on_trap`.
+
+    It notices trap loops itself: the engine, left at each trap, takes every one for the first.
+    """
 
     def __init__(self, machine: Machine, on_trap: Callable[[Trap], object]):
         super().__init__(machine)
         self._on_trap, self._seen = on_trap, self._words[TRAPS]
+        self._instret, self._repeats = -1, 0
         machine.hart.stop_at_traps = 1
 
     def run(self) -> int:
@@ -104,10 +109,14 @@ class Recorder(Attached):
         return self._note(self._return())
 
     def _note(self, reason: int) -> int:
-        if self._words[TRAPS] != self._seen:
-            self._seen = self._words[TRAPS]
-            self._on_trap(trap_taken(self.machine))
-        return reason
+        if self._words[TRAPS] == self._seen:
+            return reason
+        self._seen = self._words[TRAPS]
+        trap = trap_taken(self.machine)
+        self._on_trap(trap)
+        self._repeats = self._repeats + 1 if trap.instret == self._instret else 1
+        self._instret = trap.instret
+        return REASON_TRAP_LOOP if reason == REASON_TRAP and self._repeats > TRAP_LOOP else reason
 
 
 class Reached(Exception):
@@ -134,15 +143,16 @@ class Replay(Attached):
         return reason
 
 
-def explain(make: Callable[[], Runner], trap: Trap, max_instructions: int | None = None) -> Explanation:
-    """Why a trap of the run that `make` begins was taken."""
+def explain(make: Callable[[], Runner], trap: Trap, max_instructions: int | None = None,
+            seconds: float | None = None) -> Explanation:
+    """Why a trap of the run that `make` begins was taken.  TimeoutError if it was not reached again in time."""
     runner = make()
     replay = Replay(runner.machine, trap)
     try:
-        runner.run(max_instructions)
+        outcome = runner.run(max_instructions, seconds)
     except Reached:
         return replay.explanation
-    raise AssertionError(f"trap {trap.number} was not reached again")
+    raise TimeoutError(f"trap {trap.number} was not reached again: {outcome.ended.value}")
 
 
 # Choosing one.
@@ -168,7 +178,8 @@ class Wanted:
         self.count, self.last = trap.number, trap
         if self.fits(trap):
             self.fitting += 1
-            self.chosen = trap
+            if not (self.is_default and self.chosen and self.chosen[1:] == trap[1:]):       # of a trap loop the first one
+                self.chosen = trap
 
     def fits(self, trap: Trap) -> bool:
         if self.number is not None:

@@ -156,7 +156,7 @@ def written(found: Explanation) -> list[tuple[str, int, str, str]]:
     if found.taken_in != "VS" and found.has_h:
         status, second, inst = ("mstatus", "mtval2", "mtinst") if x == "m" else ("hstatus", "htval", "htinst")
         gpa = "" if found.gpa is None else f"guest physical {found.gpa:#x}"
-        rows += [(f"{status}.GVA", found.gva, f"{x}tval is {'' if found.gva else 'no '}guest virtual address", TRAP_ENTRY),
+        rows += [(f"{status}.GVA", found.gva, f"{x}tval is {'a' if found.gva else 'no'} guest virtual address", TRAP_ENTRY),
                  (second, found.tval2, gpa, HTVAL if gpa else ""),
                  (inst, found.tinst, found.tinst_text, TINST if found.tinst else "")]
     return rows
