@@ -64,6 +64,16 @@ def check_writable(path: str | None) -> None:
         raise BadInput(what, path, "give a file that can be written")
 
 
+def make_folder(path: str) -> None:
+    """BadInput if there can be no such folder to write to."""
+    try:
+        Path(path).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise BadInput(f"cannot be made a folder ({error.strerror})", path, "give another one") from error
+    if not os.access(path, os.W_OK | os.X_OK):
+        raise BadInput("cannot be written to", path, "give a folder that can")
+
+
 def write_report(path: str | None, form: str, report) -> None:
     """Write a report in the form "junit" or "html"."""
     if path is None:
@@ -120,11 +130,14 @@ def show_table(header: list[str], rows: list[list[str]]) -> None:
 @click.option("--signature", "signatures", metavar="DIR",
               help="Write DIR/NAME.signature for each test with symbols begin_signature and end_signature.")
 @granularity_option
+@click.option("--trace-on-fail", "traces", metavar="DIR",
+              help="For each test that fails write DIR/NAME.txt, why its last trap was taken, and DIR/NAME.log, the end of its "
+              "commit log.")
 @click.option("--quiet", "-q", "level", flag_value=-1, type=int, help="Show unexpected results only.")
 @click.option("--verbose", "-v", "level", flag_value=1, type=int, default=0, help="Show passing tests too.")
 @guarded
 def conformance(paths, select, deselect, jobs, engine, max_instructions, timeout, rules_path, expected_path, json_path,
-                junit_path, html_path, signatures, granularity, level):
+                junit_path, html_path, signatures, granularity, traces, level):
     """Run each RISC-V ELF file in or at PATH that is a test in the style of riscv-tests, and say which pass.
 
     A test passes only by the exit command with code 0, stored to `tohost`.  The exit status is 0 if nothing unexpected happened,
@@ -142,11 +155,13 @@ def conformance(paths, select, deselect, jobs, engine, max_instructions, timeout
         raise BadInput(f"{timeout} seconds is no limit", "--timeout", "give a number")
     for path in (json_path, junit_path, html_path):
         check_writable(path)
+    if traces:
+        make_folder(traces)
     rules = Rules.read(rules_path or DEFAULT_RULES)
     expectations = Expectations.read(expected_path) if expected_path else Expectations()
     found = discover(paths)
     wanted = [Job(test, rules.config(test, max_instructions=max_instructions, timeout=timeout, signatures=signatures,
-                                      granularity=granularity))
+                                      granularity=granularity, traces=traces))
               for test in select_tests(found, select, deselect)]
     if all(job.skip for job in wanted):
         raise BadInput(f"nothing to run: all {len(wanted)} tests are skipped", do=f"the first: {wanted[0].skip}")

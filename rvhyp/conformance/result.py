@@ -30,7 +30,8 @@ class Status(Enum):
 @dataclass(frozen=True)
 class Result:
     """`number` is the test case that failed, if it said which; `detail` why, and where; `output` the end of its console; `checks`
-    what it reported there, of a program that reports checks.
+    what it reported there, of a program that reports checks; `trace` the files that a failure left, or why they could not be
+    written.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Result:
     output: str = ""
     checks: tuple[Check, ...] = ()
     program: str = ""                   # of a check
+    trace: tuple[str, ...] = ()
 
     def parts(self) -> list[Result]:
         """The result of the program, and one of each check that it reported, named `PROGRAM: CHECK`."""

@@ -48,6 +48,7 @@ class Config:
     end: str = ".*"                     # pattern of the last line of such a program
     signatures: str = ""                # folder for the signatures of tests that have one; "" for none
     granularity: int = GRANULARITY
+    traces: str = ""                    # folder for what failing tests leave to look at; "" for nothing
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,11 @@ class Job:
     @property
     def skip(self) -> str:
         return self.test.skip or self.config.skip
+
+    @property
+    def seconds(self) -> float:
+        """The longest it may take: with traces, a failing test is run again three times."""
+        return self.config.timeout * (4 if self.config.traces else 1)
 
 
 class Tail:
