@@ -7,6 +7,7 @@ import pytest
 
 from rvhyp import Board, assemble, load
 from rvhyp.bench.peers import find
+from rvhyp.engine import ENGINES
 from rvhyp.machine.commitlog import CommitLog
 from tests.firmware.peers import needs_spike
 
@@ -253,6 +254,14 @@ def test_a_logged_run_is_the_same_run():
     board = Board()
     board.load(load(program("atomics")))
     assert board.run().ended.value == "exit" and board.machine.instret == len(logged)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_logged_run_notices_a_trap_loop(engine):
+    board, lines = Board(engine=engine), []
+    board.load(load(assemble("_start: nop\n .word 0\n", 0x8000_0000).to_elf()))
+    CommitLog(board.machine, lines.append)
+    assert board.run(seconds=20).ended.value == "trap loop" and len(lines) == 1
 
 
 @needs_spike
