@@ -1,7 +1,7 @@
 """The floating-point unit in plain Python: what the body of an FP instruction receives as `fp`."""
 from collections.abc import Callable
 
-from rvhyp.isa import softfloat, softfloat_zfa
+from rvhyp.isa import ieee754, softfloat, softfloat_zfa
 from rvhyp.isa.word import Word, u64
 
 
@@ -33,7 +33,7 @@ class Fpu:
     eq = operation(softfloat.f_eq)
     lt = operation(softfloat.f_lt)
     le = operation(softfloat.f_le)
-    classify = operation(softfloat.f_classify)
+    classify = operation(ieee754.f_classify)
     to_int = operation(softfloat.f_to_int)
     from_int = operation(softfloat.f_from_int)
     convert = operation(softfloat.f_convert)

@@ -112,3 +112,16 @@ def f_exponent(width, a):
     field = f_magnitude(width, a) >> f_fraction_bits(width)
     place = 63 - f_fraction_bits(width) - f_leading_zeros(f_digits(width, a))
     return ORIGIN - f_bias(width) + (1 if field == 0 else field) + place
+
+
+@rule
+def f_classify(h, width, a):
+    """The mask of fclass: bits 0 to 7 from -infinity up to +infinity, 8 a signaling NaN, 9 a quiet one."""
+    x = f_magnitude(width, a)
+    if x > f_infinity(width):
+        return 1 << (9 - f_is_signaling(width, a))
+    kind = word(x != 0) + word(x >= 1 << f_fraction_bits(width)) + word(x == f_infinity(width))
+    return 1 << (3 - kind if f_sign(width, a) == 1 else 4 + kind)
+
+
+# Conversion (21.7).

@@ -323,32 +323,24 @@ def f_eq(h, width, a, b):
 
 
 @rule
+def f_less(h, width, a, b, or_equal, signaling):
+    """a < b, or with `or_equal` 1 a <= b; a quiet NaN accrues NV where the comparison is signaling."""
+    if f_unordered(h, width, a, b, signaling) == 1:
+        return 0
+    return or_equal if f_equal(width, a, b) == 1 else word(f_rank(width, a) < f_rank(width, b))
+
+
+@rule
 def f_lt(h, width, a, b):
     """a < b, a signaling comparison."""
-    if f_unordered(h, width, a, b, 1) == 1:
-        return 0
-    return word(f_rank(width, a) < f_rank(width, b)) & (f_equal(width, a, b) ^ 1)
+    return f_less(h, width, a, b, 0, 1)
 
 
 @rule
 def f_le(h, width, a, b):
     """a <= b, a signaling comparison."""
-    if f_unordered(h, width, a, b, 1) == 1:
-        return 0
-    return word(f_rank(width, a) < f_rank(width, b)) | f_equal(width, a, b)
+    return f_less(h, width, a, b, 1, 1)
 
-
-@rule
-def f_classify(h, width, a):
-    """The mask of fclass: bits 0 to 7 from -infinity up to +infinity, 8 a signaling NaN, 9 a quiet one."""
-    x = f_magnitude(width, a)
-    if x > f_infinity(width):
-        return 1 << (9 - f_is_signaling(width, a))
-    kind = word(x != 0) + word(x >= 1 << f_fraction_bits(width)) + word(x == f_infinity(width))
-    return 1 << (3 - kind if f_sign(width, a) == 1 else 4 + kind)
-
-
-# Conversion (21.7).
 
 @rule
 def f_integer_limit(bits, signed, sign):

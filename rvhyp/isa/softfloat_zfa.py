@@ -7,7 +7,6 @@ from rvhyp.isa.ieee754 import (
     f_is_nan,
     f_is_signaling,
     f_magnitude,
-    f_rank,
     f_sign,
     f_sign_bit,
     f_significand,
@@ -17,7 +16,7 @@ from rvhyp.isa.softfloat import (
     NX,
     RTZ,
     f_away,
-    f_equal,
+    f_less,
     f_max,
     f_min,
     f_nan,
@@ -26,9 +25,8 @@ from rvhyp.isa.softfloat import (
     f_shift_high,
     f_shift_low,
     f_to_int,
-    f_unordered,
 )
-from rvhyp.isa.word import sext32, word
+from rvhyp.isa.word import sext32
 
 
 @rule
@@ -48,17 +46,13 @@ def f_maxm(h, width, a, b):
 @rule
 def f_ltq(h, width, a, b):
     """a < b, a quiet comparison."""
-    if f_unordered(h, width, a, b, 0) == 1:
-        return 0
-    return word(f_rank(width, a) < f_rank(width, b)) & (f_equal(width, a, b) ^ 1)
+    return f_less(h, width, a, b, 0, 0)
 
 
 @rule
 def f_leq(h, width, a, b):
     """a <= b, a quiet comparison."""
-    if f_unordered(h, width, a, b, 0) == 1:
-        return 0
-    return word(f_rank(width, a) < f_rank(width, b)) | f_equal(width, a, b)
+    return f_less(h, width, a, b, 1, 0)
 
 
 @rule
