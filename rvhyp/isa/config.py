@@ -14,10 +14,10 @@ ALWAYS = ("i", "zicsr", "zifencei", "zicntr", "ziccif", "ziccrse", "ziccamoa", "
 # The others are switched through the Extensions that they stand for.
 SWITCHABLE = tuple(dict.fromkeys(name for extension in EXTENSIONS.values() for names in extension.alternatives
                                  for name in names if name not in ALWAYS)) + ("b",)
-DEFAULT = ("rv64imafdcbh_zicbom_zicbop_zicboz_ziccid_zicntr_zicond_zicsr_zifencei_zihintntl_zihintpause_zimop_zabha_zacas_zawrs_"
-           "zfa_zfh_zcb_zcmop_zbc_zbkb_zbkx_sstc_svadu_svinval_svnapot_svpbmt")
-IMPLIED = {"b": ("zba", "zbb", "zbs"), "zfh": ("zfhmin",)}
-REQUIRES = {"d": "f", "zfhmin": "f", "zfa": "f", "zacas": "a", "zabha": "a", "zcb": "c", "zcmop": "c"}
+DEFAULT = ("rv64imafdcbh_zicbom_zicbop_zicboz_ziccid_zicntr_zicond_zicsr_zifencei_zihintntl_zihintpause_zihpm_zimop_zabha_zacas_"
+           "zawrs_zfa_zfh_zcb_zcmop_zbc_zbkb_zbkx_shlcofideleg_smcntrpmf_smstateen_sscofpmf_sstc_svadu_svinval_svnapot_svpbmt")
+IMPLIED = {"b": ("zba", "zbb", "zbs"), "zfh": ("zfhmin",), "smstateen": ("ssstateen",)}
+REQUIRES = {"d": "f", "zfhmin": "f", "zfa": "f", "zacas": "a", "zabha": "a", "zcb": "c", "zcmop": "c", "shlcofideleg": "sscofpmf"}
 
 
 def with_implied(names: Iterable[str]) -> list[str]:
