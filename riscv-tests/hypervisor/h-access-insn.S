@@ -146,4 +146,44 @@
     wfi_by  0, HSTATUS_VTW, completes, refused_as_virtual, refused_as_virtual
     wfi_by  MSTATUS_TW, 0, refused_as_illegal, refused_as_illegal, refused_as_illegal
     wfi_by  MSTATUS_TW, HSTATUS_VTW, refused_as_illegal, refused_as_illegal, refused_as_illegal
+
+# A wait for the loss of a reservation that there is.  Each may be over at once; what `how` is not, it completes.
+    .macro waits mode, instruction, cause
+    la      a0, data
+    begin_in \mode
+    lr.w    a1, (a0)
+81: \instruction
+    end_in
+    .ifnb   \cause
+    li      t0, \cause
+    bne     s0, t0, 86f
+    refused \cause
+    j       85f
+86:
+    .endif
+    completes
+85:
+    .endm
+
+    .macro all_wait instruction, hs, u, vs, vu
+    waits   M, \instruction
+    waits   HS, \instruction, \hs
+    waits   U, \instruction, \u
+    waits   VS, \instruction, \vs
+    waits   VU, \instruction, \vu
+    .endm
+
+    check   H-ACC-019, "WRS.NTO: illegal below M with TW, virtual with VTW, if it would stall; else it completes, in U and VU too"
+    all_wait wrs.nto
+    write   hstatus, HSTATUS_VTW
+    all_wait wrs.nto, , , VIRTUAL, VIRTUAL
+    set_bits mstatus, MSTATUS_TW
+    all_wait wrs.nto, ILLEGAL, ILLEGAL, ILLEGAL, ILLEGAL
+    write   hstatus, 0
+    all_wait wrs.nto, ILLEGAL, ILLEGAL, ILLEGAL, ILLEGAL
+
+    check   H-ACC-019, "WRS.STO completes, whatever TW and VTW are"
+    write   hstatus, HSTATUS_VTW
+    set_bits mstatus, MSTATUS_TW
+    all_wait wrs.sto
     end

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import json
+import textwrap
 
 import click
 
@@ -12,20 +13,28 @@ from rvhyp.cli.common import guarded
 @click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
 @guarded
 def isa(as_json):
-    """Print the implemented extensions, and how many instructions and CSRs they have."""
+    """Print the implemented extensions, how many instructions and CSRs they have, and how they stand to profiles."""
     import rvhyp.isa  # noqa: F401
     from rvhyp.isa import config
     from rvhyp.isa.csr import CSRS
     from rvhyp.isa.instruction import COMPRESSED, EXTENSIONS, INSTRUCTIONS
-    rows = [(e.name, e.title, sum(i.extension is e for i in (*INSTRUCTIONS.values(), *COMPRESSED.values())))
-            for e in EXTENSIONS.values()]
+    from rvhyp.isa.profile import PROFILES, standing
+    rows = [(e.name, e.title, sum(i.extension is e for i in (*INSTRUCTIONS.values(), *COMPRESSED.values())),
+             sum(row.extension == e.name for row in CSRS.values())) for e in EXTENSIONS.values()]
+    standings = [standing(profile) for profile in PROFILES]
     if as_json:
         click.echo(json.dumps({"isa": config.DEFAULT, "csrs": len(CSRS), "extensions": [
-            {"name": name, "title": title, "instructions": count} for name, title, count in rows]}, indent=2))
+            {"name": name, "title": title, "instructions": count, "csrs": csrs} for name, title, count, csrs in rows],
+            "profiles": [{"name": each.profile, "met": each.met, "not met": each.not_met} for each in standings]}, indent=2))
         return 0
     click.echo(config.DEFAULT)
     width = max(len(name) for name, *_ in rows)
-    for name, title, count in rows:
-        click.echo(f"  {name:<{width}} {count:>3}  {title}")
-    click.echo(f"  {sum(count for *_, count in rows)} instructions, {len(CSRS)} CSRs")
+    for name, title, count, csrs in rows:
+        size = count or {0: "", 1: "1 CSR"}.get(csrs, f"{csrs} CSRs")
+        click.echo(f"  {name:<{width}} {size:>7}  {title}")
+    click.echo(f"  {sum(count for *_, count, _ in rows)} instructions, {len(CSRS)} CSRs")
+    for each in standings:
+        click.echo(f"{each}\n{textwrap.fill(' '.join(each.met), 100, initial_indent='  ', subsequent_indent='  ')}\n  not met:")
+        for name, reason in each.not_met.items():
+            click.echo(f"  {name:<{width}} {reason}")
     return 0

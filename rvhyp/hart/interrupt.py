@@ -1,4 +1,5 @@
 """Interrupts, the clock, and what a hart does between two instructions (Privileged ISA; hypervisor chapter; Sstc)."""
+from rvhyp.hart.counters import restart_counters
 from rvhyp.hart.fp import LAST_HOST_MODE, update_fp_gate
 from rvhyp.hart.state import REASON_BUDGET, REASON_WFI
 from rvhyp.hart.tlb import update_contexts
@@ -128,6 +129,8 @@ def interrupt_to_take(h, enabled):
 def reschedule(h):
     """Between two instructions: take an interrupt if one is due, and start a new slice.  1 if the engine must leave."""
     instret = h.slice_end - h.budget
+    if instret >= h.counters_due:
+        restart_counters(h)
     now = div_u(instret + h.skipped_cycles, h.cycles_per_tick)
     ready = pending_at(h, now) & h.mie
     leave = 0
@@ -143,6 +146,8 @@ def reschedule(h):
     cycles = (now + next_event(h, now)) * h.cycles_per_tick - h.skipped_cycles - instret
     if cycles < left:
         left = cycles
+    if h.counters_due - instret < left:
+        left = h.counters_due - instret
     h.slice_end = instret + left
     h.budget = left
     return leave
@@ -159,6 +164,8 @@ def begin(h):
     h.page = h.scratch
     update_contexts(h)
     update_fp_gate(h)
+    if h.counters_filtered:
+        restart_counters(h)
     if h.mmio_done:
         h.slice_end = h.slice_end - h.budget + 1
         h.budget = 1                # the instruction that made the access must finish before anything else happens
@@ -191,6 +198,8 @@ def finish_system(h):
     h.budget -= 1
     h.resync = 0
     update_contexts(h)
+    if h.counters_filtered:
+        restart_counters(h)
     waiting = h.reason == REASON_WFI
     h.reason = 0
     leave = reschedule(h)

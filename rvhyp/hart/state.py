@@ -14,7 +14,6 @@ from rvhyp.isa.csr import (
     HSTATUS_VSXL,
     MSTATUS_SXL,
     MSTATUS_UXL,
-    PMP_ENTRIES,
 )
 from rvhyp.isa.rule import RECORDS
 from rvhyp.isa.word import Word, u64
@@ -55,7 +54,9 @@ _FIELDS = [
     # Interrupt wires (bits of mip), software-set bits of mip, the clock.
     ("wires", 1), ("software_interrupts", 1),
     ("cycles_per_tick", 1), ("skipped_cycles", 1), ("mtimecmp", 1),
-    ("cycle_offset", 1), ("instret_offset", 1),
+    # Counters, by their numbers (rvhyp.hart.counters): which of them run, which count traps; when the next one overflows, and
+    # which ones then do; whether some count in some modes only.  CSRs hold the rest.
+    ("counters_running", 1), ("counters_of_traps", 1), ("counters_due", 1), ("counters_full", 1), ("counters_filtered", 1),
     # The machine around the hart.
     ("monitor", 1), ("extensions", 1), ("pmp_count", 1),
     ("region_count", 1), ("region_base", RAM_REGIONS), ("region_size", RAM_REGIONS), ("region_host", RAM_REGIONS),
@@ -67,8 +68,11 @@ _FIELDS = [
     ("imm_formats", 1), ("expansions", 1), ("fusions", 1), ("compressed_extension", 1),
     ("pool", 1), ("scratch", 1), ("worklist", 1), ("work_top", 1), ("work_lines", 1),
 ]
-_STORED = dict.fromkeys(row.storage for row in CSRS.values() if row.storage)
-_FIELDS += [(name, {"pmpcfg": PMP_ENTRIES // 8, "pmpaddr": PMP_ENTRIES}.get(name, 1)) for name in _STORED]
+_STORED: dict[str, int] = {}
+for _row in CSRS.values():
+    if _row.storage:
+        _STORED[_row.storage] = max(_row.index + 1, _STORED.get(_row.storage, 1))
+_FIELDS += _STORED.items()
 _FIELDS += [
     ("contexts", CONTEXTS * 4),             # key, id << 3, lowest and highest address mapped by superpages
     ("fetch_tlb", TLB_ENTRIES * 2), ("read_tlb", TLB_ENTRIES * 2), ("write_tlb", TLB_ENTRIES * 2),   # tag, addend
@@ -173,6 +177,8 @@ class Hart:
         self.extensions = (1 << 64) - 1
         self.watch_low = (1 << 64) - 1
         self.fp_gate = FP_OFF
+        self.counters_running, self.counters_due = 0b101, (1 << 64) - 1
+        self.mhpmevent[0], self.mhpmevent[2] = 1, 2             # the events of cycle and instret
         self.trap_instret = (1 << 64) - 1
         for table in ("fetch_tlb", "read_tlb", "write_tlb"):
             words = getattr(self, table)

@@ -1,4 +1,5 @@
 """Traps: how a rule reports one, how the hart takes it, and the returns from it (Privileged ISA; hypervisor chapter, "Traps")."""
+from rvhyp.hart.counters import count_trap, restart_counters
 from rvhyp.hart.fp import update_fp_gate
 from rvhyp.hart.state import FAULT_TRAP, REASON_HS_TRAP, REASON_TRAP, REASON_TRAP_LOOP
 from rvhyp.hart.tlb import update_contexts
@@ -190,6 +191,8 @@ def enter_trap(h, cause, tval, gva, tval2, tinst):
     leave = 0
     h.reservation = 0
     h.traps += 1
+    if h.counters_of_traps:
+        count_trap(h)
     if (h.prv == M) | (to_s == 0):
         trap_to_m(h, cause, tval, gva, tval2, tinst)
     elif to_vs:
@@ -201,6 +204,8 @@ def enter_trap(h, cause, tval, gva, tval2, tinst):
     if (h.stop_at_traps != 0) & (leave == 0):
         leave = 1
         h.reason = REASON_TRAP
+    if h.counters_filtered:
+        restart_counters(h)
     update_contexts(h)
     update_fp_gate(h)
     return leave

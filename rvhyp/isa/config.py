@@ -10,14 +10,16 @@ from rvhyp.isa.instruction import EXTENSIONS
 ALWAYS = ("i", "zicsr", "zifencei", "zicntr", "ziccif", "ziccrse", "ziccamoa", "zicclsm", "ziccid", "za64rs", "zic64b", "zicbop",
           "zihintntl", "zihintpause", "sstc", "svade", "svadu", "svbare", "sv39", "sv48", "sv57", "ssccptr", "sstvecd", "sstvala",
           "sscounterenw", "ssu64xl", "svnapot", "svpbmt", "zaamo", "zalrsc", "zca", "zcb", "zcd", "zcmop", "zmmul", "ss1p13",
-          "s", "u")
+          "sha", "shcounterenw", "shvstvala", "shtvala", "shvstvecd", "shvsatpa", "shgatpa", "s", "u")
 # The others are switched through the Extensions that they stand for.
 SWITCHABLE = tuple(dict.fromkeys(name for extension in EXTENSIONS.values() for names in extension.alternatives
                                  for name in names if name not in ALWAYS)) + ("b",)
-DEFAULT = ("rv64imafdcbh_zicbom_zicbop_zicboz_ziccid_zicntr_zicond_zicsr_zifencei_zihintntl_zihintpause_zimop_zabha_zacas_zawrs_"
-           "zfa_zfh_zcb_zcmop_zbc_zbkb_zbkx_sstc_svadu_svinval_svnapot_svpbmt")
-IMPLIED = {"b": ("zba", "zbb", "zbs"), "zfh": ("zfhmin",)}
-REQUIRES = {"d": "f", "zfhmin": "f", "zfa": "f", "zacas": "a", "zabha": "a", "zcb": "c", "zcmop": "c"}
+DEFAULT = ("rv64imafdcbh_zicbom_zicbop_zicboz_ziccid_zicntr_zicond_zicsr_zifencei_zihintntl_zihintpause_zihpm_zimop_zabha_zacas_"
+           "zawrs_zfa_zfh_zcb_zcmop_zbc_zbkb_zbkx_shlcofideleg_smcntrpmf_smstateen_sscofpmf_sstc_svadu_svinval_svnapot_svpbmt")
+IMPLIED = {"b": ("zba", "zbb", "zbs"), "zfh": ("zfhmin",), "smstateen": ("ssstateen",),
+           "sha": ("h", "ssstateen", "shcounterenw", "shvstvala", "shtvala", "shvstvecd", "shvsatpa", "shgatpa")}
+REQUIRES = {"d": "f", "zfhmin": "f", "zfa": "f", "zacas": "a", "zabha": "a", "zcb": "c", "zcmop": "c", "shlcofideleg": "sscofpmf",
+            **dict.fromkeys(("shcounterenw", "shvstvala", "shtvala", "shvstvecd", "shvsatpa", "shgatpa"), "h")}
 
 
 def with_implied(names: Iterable[str]) -> list[str]:

@@ -1,9 +1,9 @@
 """Control and status registers: one row per CSR (Privileged ISA, "CSR Listing"; Hypervisor chapter).
 
 A row says everything that is not behaviour: number, name, where the value is kept in the hart record, which bits software
-can write, which register takes its place when V=1, and which gate decides on access.  CSRs whose reads or writes do more
-than load and store get rules in `rvhyp.hart.csrs`, attached to the row.  The lowest privilege and read-only-ness are
-in the number itself (bits 9:8 and 11:10).
+can write, which register takes its place when V=1, which extension it belongs to, and which gate decides on access.  CSRs whose
+reads or writes do more than load and store get rules in `rvhyp.hart.csrs`, attached to the row.  The lowest privilege and
+read-only-ness are in the number itself (bits 9:8 and 11:10).
 """
 from __future__ import annotations
 
@@ -28,6 +28,8 @@ class Gate(IntEnum):
     VSTIMECMP = 5       # menvcfg.STCE, mcounteren.TM
     SATP = 6            # mstatus.TVM, hstatus.VTVM
     HGATP = 7           # mstatus.TVM
+    ENVCFG = 8          # mstateen0.ENVCFG; when V=1 hstateen0.ENVCFG
+    STATEEN = 9         # mstateen.SE, number = that of the CSR mod 4; when V=1 hstateen.SE
 
 
 @dataclass(eq=False)
@@ -37,6 +39,7 @@ class Csr:
     storage: str                        # field of the hart record; "" for a constant 0
     writable: int                       # bits that a plain write changes
     gate: Gate = Gate.OPEN
+    extension: str = "Zicsr"            # exists only with it: that a hart has in its ISA string
     hypervisor: bool = False            # exists only while misa.H is 1
     twin: str = ""                      # the VS CSR that replaces it when V=1
     index: int = 0                      # element of storage, for arrays
@@ -101,6 +104,19 @@ HGATP_VMID = BitField("VMID", 44, 57)
 
 MISA_H = BitField("H", 7)
 
+STATEEN_ENVCFG = BitField("ENVCFG", 62)
+STATEEN_SE = BitField("SE", 63)
+
+# mhpmevent, mcyclecfg and minstretcfg: the event, and what Sscofpmf and Smcntrpmf add.
+HPMEVENT_EVENT = BitField("event", 0, 55)
+HPMEVENT_VUINH = BitField("VUINH", 58)
+HPMEVENT_VSINH = BitField("VSINH", 59)
+HPMEVENT_UINH = BitField("UINH", 60)
+HPMEVENT_SINH = BitField("SINH", 61)
+HPMEVENT_MINH = BitField("MINH", 62)
+HPMEVENT_OF = BitField("OF", 63)
+HPMEVENT_INHIBITS = (HPMEVENT_MINH.mask | HPMEVENT_SINH.mask | HPMEVENT_UINH.mask | HPMEVENT_VSINH.mask | HPMEVENT_VUINH.mask)
+
 SSTATUS_WRITABLE = (MSTATUS_SIE.mask | MSTATUS_SPIE.mask | MSTATUS_SPP.mask | MSTATUS_FS.mask
                     | MSTATUS_SUM.mask | MSTATUS_MXR.mask)
 MSTATUS_WRITABLE = (SSTATUS_WRITABLE | MSTATUS_MIE.mask | MSTATUS_MPIE.mask | MSTATUS_MPRV.mask | MSTATUS_TVM.mask
@@ -112,6 +128,9 @@ SENVCFG_WRITABLE = ENVCFG_FIOM.mask | CACHE_BLOCK_FIELDS
 MENVCFG_WRITABLE = SENVCFG_WRITABLE | ENVCFG_ADUE.mask | ENVCFG_PBMTE.mask | ENVCFG_STCE.mask
 HENVCFG_GATED = ENVCFG_ADUE.mask | ENVCFG_PBMTE.mask | ENVCFG_STCE.mask    # read-only 0 while 0 in menvcfg
 
+# Of what stateen could enable, senvcfg and henvcfg are there, and the stateen CSRs themselves.
+STATEEN_WRITABLE = (STATEEN_SE.mask | STATEEN_ENVCFG.mask, *[STATEEN_SE.mask] * 3)
+
 # Exceptions that may be delegated (section "hedeleg": 9, 10, 11, 16 and 20-23 cannot go further than HS).
 HEDELEG_WRITABLE = sum(1 << n for n in (1, 2, 3, 4, 5, 6, 7, 8, 12, 13, 15, 18, 19))
 MEDELEG_WRITABLE = HEDELEG_WRITABLE | sum(1 << n for n in (9, 10, 20, 21, 22, 23))
@@ -121,21 +140,23 @@ VS_INTERRUPTS = 1 << 2 | 1 << 6 | 1 << 10
 M_INTERRUPTS = 1 << 3 | 1 << 7 | 1 << 11
 
 # Unprivileged.
-csr(0x001, "fflags", 0x1F, gate=Gate.FLOAT)
-csr(0x002, "frm", 0x7, gate=Gate.FLOAT)
-csr(0x003, "fcsr", 0xFF, "", gate=Gate.FLOAT)
+csr(0x001, "fflags", 0x1F, gate=Gate.FLOAT, extension="F")
+csr(0x002, "frm", 0x7, gate=Gate.FLOAT, extension="F")
+csr(0x003, "fcsr", 0xFF, "", gate=Gate.FLOAT, extension="F")
 csr(0xC00, "cycle", storage="", gate=Gate.COUNTER)
 csr(0xC01, "time", storage="", gate=Gate.COUNTER)
 csr(0xC02, "instret", storage="", gate=Gate.COUNTER)
 for _n in range(3, 32):
-    csr(0xC00 + _n, f"hpmcounter{_n}", storage="", gate=Gate.COUNTER)
+    csr(0xC00 + _n, f"hpmcounter{_n}", storage="", gate=Gate.COUNTER, extension="Zihpm")
 
 # Supervisor.
 csr(0x100, "sstatus", SSTATUS_WRITABLE, "mstatus", twin="vsstatus")
 csr(0x104, "sie", 0, "", twin="vsie")
 csr(0x105, "stvec", ALL & ~2, twin="vstvec")
 csr(0x106, "scounteren", LOW32)
-csr(0x10A, "senvcfg", SENVCFG_WRITABLE)
+csr(0x10A, "senvcfg", SENVCFG_WRITABLE, gate=Gate.ENVCFG)
+for _n in range(4):                     # nothing that a sstateen enables is there: no C, no JVT; FCSR is for Zfinx
+    csr(0x10C + _n, f"sstateen{_n}", storage="", gate=Gate.STATEEN, extension="Ssstateen")
 csr(0x140, "sscratch", ALL, twin="vsscratch")
 csr(0x141, "sepc", ALL & ~1, twin="vsepc")
 csr(0x142, "scause", ALL, twin="vscause")
@@ -143,6 +164,7 @@ csr(0x143, "stval", ALL, twin="vstval")
 csr(0x144, "sip", 0, "", twin="vsip")
 csr(0x14D, "stimecmp", ALL, gate=Gate.STIMECMP, twin="vstimecmp")
 csr(0x180, "satp", ALL, gate=Gate.SATP, twin="vsatp")
+csr(0xDA0, "scountovf", storage="", extension="Sscofpmf")
 
 # Hypervisor and virtual supervisor.
 _H = {"hypervisor": True}
@@ -153,7 +175,9 @@ csr(0x604, "hie", 0, "", **_H)
 csr(0x605, "htimedelta", ALL, **_H)
 csr(0x606, "hcounteren", LOW32, **_H)
 csr(0x607, "hgeie", 0, "", **_H)
-csr(0x60A, "henvcfg", MENVCFG_WRITABLE, **_H)
+csr(0x60A, "henvcfg", MENVCFG_WRITABLE, gate=Gate.ENVCFG, **_H)
+for _n in range(4):
+    csr(0x60C + _n, f"hstateen{_n}", STATEEN_WRITABLE[_n], "hstateen", index=_n, gate=Gate.STATEEN, extension="Ssstateen", **_H)
 csr(0x643, "htval", ALL, **_H)
 csr(0x644, "hip", 0, "", **_H)
 csr(0x645, "hvip", VS_INTERRUPTS, **_H)
@@ -185,7 +209,11 @@ csr(0x304, "mie", S_INTERRUPTS | VS_INTERRUPTS | M_INTERRUPTS)
 csr(0x305, "mtvec", ALL & ~2)
 csr(0x306, "mcounteren", LOW32)
 csr(0x30A, "menvcfg", MENVCFG_WRITABLE)
-csr(0x320, "mcountinhibit", 0b101)
+for _n in range(4):
+    csr(0x30C + _n, f"mstateen{_n}", STATEEN_WRITABLE[_n], "mstateen", index=_n, extension="Smstateen")
+csr(0x320, "mcountinhibit", LOW32 & ~2)
+csr(0x321, "mcyclecfg", HPMEVENT_INHIBITS, "mhpmevent", index=0, extension="Smcntrpmf")
+csr(0x322, "minstretcfg", HPMEVENT_INHIBITS, "mhpmevent", index=2, extension="Smcntrpmf")
 csr(0x340, "mscratch", ALL)
 csr(0x341, "mepc", ALL & ~1)
 csr(0x342, "mcause", ALL)
@@ -193,11 +221,11 @@ csr(0x343, "mtval", ALL)
 csr(0x344, "mip", 0, "")
 csr(0x34A, "mtinst", ALL, **_H)
 csr(0x34B, "mtval2", ALL, **_H)
-csr(0xB00, "mcycle", ALL, "")
-csr(0xB02, "minstret", ALL, "")
+csr(0xB00, "mcycle", ALL, "counter_offset", index=0)
+csr(0xB02, "minstret", ALL, "counter_offset", index=2)
 for _n in range(3, 32):
-    csr(0xB00 + _n, f"mhpmcounter{_n}", storage="")
-    csr(0x320 + _n, f"mhpmevent{_n}", storage="")
+    csr(0xB00 + _n, f"mhpmcounter{_n}", ALL, "counter_offset", index=_n)
+    csr(0x320 + _n, f"mhpmevent{_n}", ALL, "mhpmevent", index=_n)
 for _n, _name in enumerate(("tselect", "tdata1", "tdata2", "tdata3")):     # Sdtrig without a trigger: all read 0
     csr(0x7A0 + _n, _name, storage="")
 PMP_ENTRIES = 16
@@ -209,11 +237,11 @@ for _n in range(PMP_ENTRIES):
 # Names that assembly may use of CSRs this hart does not have: an access is an illegal instruction.
 _ABSENT = """
     vstart 008 vxsat 009 vxrm 00A vcsr 00F ssp 011 seed 015 jvt 017 vl C20 vtype C21 vlenb C22
-    sstateen0 10C sstateen1 10D sstateen2 10E sstateen3 10F scountinhibit 120 siselect 150 sireg 151 sireg2 152 sireg3 153
-    sireg4 155 sireg5 156 sireg6 157 stopei 15C srmcfg 181 scontext 5A8 scountovf DA0 stopi DB0
+    scountinhibit 120 siselect 150 sireg 151 sireg2 152 sireg3 153
+    sireg4 155 sireg5 156 sireg6 157 stopei 15C srmcfg 181 scontext 5A8 stopi DB0
     vsiselect 250 vsireg 251 vsireg2 252 vsireg3 253 vsireg4 255 vsireg5 256 vsireg6 257 vstopei 25C vstopi EB0
-    hvien 608 hvictl 609 hstateen0 60C hstateen1 60D hstateen2 60E hstateen3 60F hviprio1 646 hviprio2 647 hcontext 6A8
-    mvien 308 mvip 309 mstateen0 30C mstateen1 30D mstateen2 30E mstateen3 30F mcyclecfg 321 minstretcfg 322
+    hvien 608 hvictl 609 hviprio1 646 hviprio2 647 hcontext 6A8
+    mvien 308 mvip 309
     miselect 350 mireg 351 mireg2 352 mireg3 353 mireg4 355 mireg5 356 mireg6 357 mtopei 35C mtopi FB0
     mnscratch 740 mnepc 741 mncause 742 mnstatus 744 mseccfg 747 tinfo 7A4 tcontrol 7A5 mcontext 7A8
     dcsr 7B0 dpc 7B1 dscratch0 7B2 dscratch1 7B3

@@ -37,3 +37,12 @@ def csrrsi(old, uimm):
 @instruction("csrrci rd, csr, uimm", "csr[11:0] uimm[4:0] 111 rd 1110011", Kind.CSR)
 def csrrci(old, uimm):
     return old & ~uimm
+
+
+# Extensions that are CSRs, or bits of them, and no instructions.
+Extension("Zihpm", "hardware performance counters")
+Extension("Sscofpmf", "overflow and mode filters of performance counters")
+Extension("Shlcofideleg", "delegation of counter overflow to guests")
+Extension("Smcntrpmf", "mode filters of cycle and instret")
+Extension("Smstateen", "state enable, for M-mode")
+Extension("Ssstateen", "state enable, for a hypervisor and below")

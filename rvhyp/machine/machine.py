@@ -112,6 +112,9 @@ class Machine:
             self.hart.extensions = config.extension_mask(names)
         except ValueError as error:
             raise BadInput(f"ISA {isa!r}: {error}") from error
+        for csrs, extension in ((self.hart.mstateen, "smstateen"), (self.hart.hstateen, "ssstateen")):
+            for index in range(4):
+                csrs[index] = 0 if extension in names else (1 << 64) - 1            # what is not there closes no gate
         letters = config.misa_letters(names)
         self.hart.misa = 2 << 62 | sum(1 << ord(letter) - ord("A") for letter in letters)
 

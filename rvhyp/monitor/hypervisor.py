@@ -83,14 +83,14 @@ class Hypervisor:
             vm.boot()
 
     def _prepare_hart(self) -> None:
-        """What M-mode firmware leaves to an HS-mode hypervisor: everything delegated, all memory open, timers for S."""
+        """What M-mode firmware leaves to an HS-mode hypervisor: everything delegated and enabled, all memory open."""
         hart = self.hart
         hart.medeleg, hart.hedeleg = MEDELEG_WRITABLE, HEDELEG_WRITABLE
         hart.mideleg = S_INTERRUPTS | VS_INTERRUPTS
         hart.hideleg = VS_INTERRUPTS
-        for name, value in (("menvcfg", NO_TIMER), ("mcounteren", 0b111), ("hcounteren", 0b111), ("pmpaddr0", NO_TIMER),
-                            ("pmpcfg0", 0x1F)):
-            self.rules.csr_write(hart.address, CSR_NUMBERS[name], value)
+        open_to_guests = ("menvcfg", "mcounteren", "hcounteren", *(f"{x}stateen{n}" for x in "mh" for n in range(4)), "pmpaddr0")
+        for name, value in (*((name, MASK64) for name in open_to_guests), ("pmpcfg0", 0x1F)):
+            self.rules.csr_write(hart.address, CSR_NUMBERS[name], int(value))
         hart.monitor, hart.prv, hart.v = 1, S_MODE, 0
 
     # Running.

@@ -20,7 +20,8 @@ from rvhyp.machine.ram import MAX_SIZE, Memory, OutsideMemory, Ram, size_text
 from rvhyp.monitor.gstage import GStage
 from rvhyp.monitor.vcpu import VSEIP, State, Vcpu
 
-GUEST_ISA = config.DEFAULT.replace("h_", "_", 1)         # what the hart has, without H
+# What a guest has of it: not H, and nothing that is for M-mode or for a hypervisor.
+GUEST_ISA = config.DEFAULT.replace("h_", "_", 1).replace("_shlcofideleg_smcntrpmf_smstateen_sscofpmf", "_ssstateen")
 DTB_ALIGN = 1 << 21
 SUPERVISOR_EXTERNAL = 9
 MINIMUM_MEMORY = 1 << 20

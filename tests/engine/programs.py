@@ -172,7 +172,8 @@ MODES = {"M": (3, 0), "HS": (1, 0), "U": (0, 0), "VS": (1, 1), "VU": (0, 1)}
 modes = st.sampled_from(sorted(MODES)).map(MODES.get)
 
 GATES = ("mstatus", "hstatus", "vsstatus", "medeleg", "mideleg", "hedeleg", "hideleg", "mcounteren", "hcounteren", "scounteren",
-         "menvcfg", "henvcfg", "senvcfg", "mie", "mip", "hvip", "mcountinhibit")
+         "menvcfg", "henvcfg", "senvcfg", "mie", "mip", "hvip", "mcountinhibit",
+         "mstateen0", "hstateen0", "mstateen3", "hstateen3")
 
 
 @st.composite

@@ -9,11 +9,12 @@ ILLEGAL, VIRTUAL = 2, 22
 COUNTERS = range(0xC00, 0xC20)
 STIMECMP, VSTIMECMP, SATP, HGATP = 0x14D, 0x24D, 0x180, 0x680
 FLOAT = (0x001, 0x002, 0x003)
-SUPERVISOR = (0x100, 0x104, 0x105, 0x106, 0x10A, 0x140, 0x141, 0x142, 0x143, 0x144, STIMECMP, SATP)
-HYPERVISOR = (0x600, 0x602, 0x603, 0x604, 0x605, 0x606, 0x607, 0x60A, 0x643, 0x644, 0x645, 0x64A, HGATP, 0xE12)
+SSTATEEN, HSTATEEN, SENVCFG_HENVCFG = range(0x10C, 0x110), range(0x60C, 0x610), (0x10A, 0x60A)
+SUPERVISOR = (0x100, 0x104, 0x105, 0x106, 0x10A, *SSTATEEN, 0xDA0, 0x140, 0x141, 0x142, 0x143, 0x144, STIMECMP, SATP)
+HYPERVISOR = (0x600, 0x602, 0x603, 0x604, 0x605, 0x606, 0x607, 0x60A, *HSTATEEN, 0x643, 0x644, 0x645, 0x64A, HGATP, 0xE12)
 VIRTUAL_SUPERVISOR = (0x200, 0x204, 0x205, 0x240, 0x241, 0x242, 0x243, 0x244, VSTIMECMP, 0x280)
 OF_H_FOR_MACHINE = (0x34A, 0x34B)                       # mtinst, mtval2
-MACHINE = (*range(0xF11, 0xF16), *range(0x300, 0x307), 0x30A, 0x320, *range(0x323, 0x340), *range(0x340, 0x345), 0xB00,
+MACHINE = (*range(0xF11, 0xF16), *range(0x300, 0x307), 0x30A, *range(0x30C, 0x310), *range(0x320, 0x345), 0xB00,
            *range(0xB02, 0xB20), *range(0x7A0, 0x7A4), 0x3A0, 0x3A2, *range(0x3B0, 0x3C0))
 NEEDS_H = {*HYPERVISOR, *VIRTUAL_SUPERVISOR, *OF_H_FOR_MACHINE}
 IMPLEMENTED = {*FLOAT, *COUNTERS, *SUPERVISOR, *HYPERVISOR, *VIRTUAL_SUPERVISOR, *OF_H_FOR_MACHINE, *MACHINE}
@@ -35,12 +36,18 @@ class Gates:
     scounteren: int = 0
     stce: int = 0
     h_stce: int = 0                                     # as written to henvcfg; it counts only if stce is 1 too
+    envcfg: int = 1                                     # of mstateen0
+    h_envcfg: int = 1
+    se: int = 15                                        # of mstateen0 to 3
+    h_se: int = 15
 
     def state(self) -> dict[str, int]:
         """Values of CSRs, in an order in which they can be written."""
         return {"menvcfg": self.stce << 63 | 1 << 61, "henvcfg": self.h_stce << 63, "mstatus": self.fs << 13 | self.tvm << 20,
                 "vsstatus": self.vs_fs << 13, "hstatus": self.vtvm << 20, "mcounteren": self.mcounteren,
-                "hcounteren": self.hcounteren, "scounteren": self.scounteren, "misa": self.h << 7}
+                "hcounteren": self.hcounteren, "scounteren": self.scounteren,
+                **{f"mstateen{n}": (self.se >> n & 1) << 63 | self.envcfg << 62 for n in range(4)},
+                **{f"hstateen{n}": (self.h_se >> n & 1) << 63 | self.h_envcfg << 62 for n in range(4)}, "misa": self.h << 7}
 
 
 def access(number: int, is_write: bool, mode: str, gates: Gates) -> tuple[int, int]:
@@ -62,6 +69,8 @@ def access(number: int, is_write: bool, mode: str, gates: Gates) -> tuple[int, i
         return cause, 0 if cause else number
     if number in (STIMECMP, VSTIMECMP) and not (gates.stce and gates.mcounteren & 2):
         return ILLEGAL, 0
+    if number in SENVCFG_HENVCFG and not gates.envcfg or number in (*SSTATEEN, *HSTATEEN) and not gates.se >> (number & 3) & 1:
+        return ILLEGAL, 0
     if mode == "U":
         return ILLEGAL, 0
     if mode == "VU":
@@ -72,6 +81,8 @@ def access(number: int, is_write: bool, mode: str, gates: Gates) -> tuple[int, i
     if number in HYPERVISOR or number in VIRTUAL_SUPERVISOR:
         return VIRTUAL, 0
     if number == SATP and gates.vtvm:
+        return VIRTUAL, 0
+    if number == 0x10A and not gates.h_envcfg or number in SSTATEEN and not gates.h_se >> (number & 3) & 1:
         return VIRTUAL, 0
     if number == STIMECMP and not (gates.hcounteren & 2 and gates.h_stce):
         return VIRTUAL, 0
@@ -97,6 +108,8 @@ HEDELEG = sum(1 << n for n in (*range(1, 9), 12, 13, 15, 18, 19))
 CBIE, CBCFE, CBZE = 3 << 4, 1 << 6, 1 << 7
 SENVCFG = 1 | CBIE | CBCFE | CBZE
 ENVCFG = SENVCFG | 7 << 61
+INHIBITS = 31 << 58                     # MINH, SINH, UINH, VSINH, VUINH
+EVENTS = (0, 1, 2, 16)                  # ours: none, cycles, instructions, traps
 
 WRITABLE: dict[str, tuple[int, int]] = {
     "mstatus": (SSTATUS | MIE | MPIE | MPRV | TVM | TW | TSR | GVA | MPV | MPP, UXL | SXL),
@@ -110,7 +123,8 @@ WRITABLE: dict[str, tuple[int, int]] = {
     "hvip": (VS_BITS, 0), "vsip": (1 << 1 | 1 << 13, 0),
     "mtvec": (ALL & ~2, 0), "stvec": (ALL & ~2, 0), "vstvec": (ALL & ~2, 0),
     "mepc": (ALL & ~1, 0), "sepc": (ALL & ~1, 0), "vsepc": (ALL & ~1, 0),
-    "mcounteren": (0xFFFF_FFFF, 0), "scounteren": (0xFFFF_FFFF, 0), "hcounteren": (0xFFFF_FFFF, 0), "mcountinhibit": (5, 0),
+    "mcounteren": (0xFFFF_FFFF, 0), "scounteren": (0xFFFF_FFFF, 0), "hcounteren": (0xFFFF_FFFF, 0),
+    "mcountinhibit": (0xFFFF_FFFD, 0),
     "menvcfg": (ENVCFG, 0), "henvcfg": (ENVCFG, 0), "senvcfg": (SENVCFG, 0),
     "fflags": (0x1F, 0), "frm": (7, 0), "fcsr": (0xFF, 0),
     **{name: (ALL, 0) for name in (
@@ -119,7 +133,11 @@ WRITABLE: dict[str, tuple[int, int]] = {
     **{f"pmpaddr{n}": ((1 << 54) - 1, 0) for n in range(16)},
     **{name: (0, 0) for name in ("hgeie", "hgeip", "mvendorid", "marchid", "mimpid", "mconfigptr", "mhartid", "tselect", "tdata1",
                                  "tdata2", "tdata3")},
-    **{f"mhpmcounter{n}": (0, 0) for n in range(3, 32)}, **{f"mhpmevent{n}": (0, 0) for n in range(3, 32)},
+    **{f"mhpmcounter{n}": (ALL, 0) for n in range(3, 32)},
+    **{f"mhpmevent{n}": (1 << 63 | INHIBITS | (1 << 56) - 1, 0) for n in range(3, 32)},
+    "mcyclecfg": (INHIBITS, 0), "minstretcfg": (INHIBITS, 0), "scountovf": (0, 0),
+    **{f"sstateen{n}": (0, 0) for n in range(4)}, "mstateen0": (3 << 62, 0), "hstateen0": (3 << 62, 0),
+    **{f"{x}stateen{n}": (1 << 63, 0) for x in "mh" for n in (1, 2, 3)},
 }
 BY_OTHER_RULES = {"satp", "vsatp", "hgatp", "pmpcfg0", "pmpcfg2", "cycle", "time", "instret", "mcycle", "minstret",
                   *(f"hpmcounter{n}" for n in range(3, 32))}

@@ -26,7 +26,7 @@ def settings(count: int) -> list[Gates]:
     while len(chosen) < count:
         bit = chance.getrandbits
         chosen.append(Gates(chance.choice((1, 1, 1, 0)), chance.choice((0, 1, 3)), chance.choice((0, 2, 3)), bit(1), bit(1),
-                            bits() | 2 * bit(1), bits() | 2 * bit(1), bits(), bit(1), bit(1)))
+                            bits() | 2 * bit(1), bits() | 2 * bit(1), bits(), bit(1), bit(1), bit(1), bit(1), bit(4), bit(4)))
     return chosen
 
 

@@ -12,6 +12,7 @@ from tests.hart.csr_model import (
     ALL,
     BY_OTHER_RULES,
     CBIE,
+    EVENTS,
     FS,
     HEDELEG,
     MPP,
@@ -25,7 +26,8 @@ from tests.hart.csr_model import (
 SD, STCE, ADUE, PBMTE = 1 << 63, 1 << 63, 1 << 61, 1 << 62
 both = pytest.mark.parametrize("engine", ENGINES)
 values = st.one_of(st.sampled_from(INTEGERS), uniform64)
-OPEN = {"menvcfg": ALL & ~STCE, "mideleg": ALL, "hideleg": ALL}         # nothing masked by what is above it
+STATEEN = {f"{x}stateen{n}": ALL for x in "mh" for n in range(4)}
+OPEN = {"menvcfg": ALL & ~STCE, "mideleg": ALL, "hideleg": ALL} | STATEEN         # nothing masked by what is above it
 
 
 def expected(name: str, before: int, value: int) -> int:
@@ -36,6 +38,8 @@ def expected(name: str, before: int, value: int) -> int:
         result = result & ~MPP | before & MPP
     if name in ("menvcfg", "henvcfg", "senvcfg") and result & CBIE == 2 << 4:       # reserved (H-CSR-021)
         result = result & ~CBIE | before & CBIE
+    if name.startswith("mhpmevent") and result % (1 << 56) not in EVENTS:
+        result &= ALL << 56
     if name in ("mstatus", "sstatus", "vsstatus") and result & FS == FS:
         result |= SD
     return result
@@ -311,7 +315,7 @@ def test_a_guest_has_registers_of_its_own(engine, name):
 @pytest.mark.parametrize("name", ["scounteren", "senvcfg"])
 def test_registers_that_host_and_guest_share(engine, name):
     """(H-CSR-002)"""
-    bench = Bench(engine).set(prv=1, v=1)
+    bench = Bench(engine).set(prv=1, v=1, **STATEEN)
     bench.put(f"csrwi {name}, 1\n")
     bench.run(1)
     assert bench.csr(name) == 1

@@ -26,6 +26,8 @@ def test_the_default_has_everything():
 def test_names_that_stand_for_others():
     assert with_implied(["i", "b", "c"]) == ["i", "b", "zba", "zbb", "zbs", "c"]
     assert with_implied(["zfh"]) == ["zfh", "zfhmin"]
+    assert {"h", "ssstateen", "shvsatpa"} < set(with_implied(["i", "sha"]))
+    assert with_implied(["smstateen"]) == ["smstateen", "ssstateen"]
     assert isa_extensions("rv64ib")[1] == ["i", "b", "zba", "zbb", "zbs"]
     assert is_on("sh1add", ["i", "b"]) and is_on("fcvt.s.h", ["i", "f", "zfh"])
 
@@ -40,6 +42,7 @@ def test_misa_b_is_three_extensions(names, letters):
 @pytest.mark.parametrize("names, message", [
     (["i", "d"], "'d' needs 'f'"), (["i", "zfh"], "'zfhmin' needs 'f'"), (["i", "zfhmin"], "'zfhmin' needs 'f'"),
     (["i", "zfa"], "'zfa' needs 'f'"), (["i", "zacas"], "'zacas' needs 'a'"), (["i", "zabha"], "'zabha' needs 'a'"),
+    (["i", "shlcofideleg"], "'shlcofideleg' needs 'sscofpmf'"), (["i", "shtvala"], "'shtvala' needs 'h'"),
     (["i", "zcb"], "'zcb' needs 'c'"), (["i", "zbd"], "unknown extension 'zbd'")])
 def test_what_names_need(names, message):
     with pytest.raises(ValueError, match=message):

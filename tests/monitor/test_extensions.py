@@ -30,6 +30,11 @@ USES = """
     add a0, a0, t1
     wrs.nto
     pause
+    csrr t0, hpmcounter3         # 0
+    add a0, a0, t0
+    csrr t0, sstateen0          # 0
+    add a0, a0, t0
+    csrw senvcfg, zero
     j exit
     .balign 64
 block:
@@ -68,7 +73,8 @@ def test_devices_have_no_blocks(on, name):
 
 def test_the_device_tree_says_so():
     _, names = isa_extensions(GUEST_ISA)
-    assert {"zba", "zbb", "zbs", "zicbom", "zicbop", "zicboz", "zfh", "zfhmin"} <= set(names) and "h" not in names
+    assert {"zba", "zbb", "zbs", "zicbom", "zicbop", "zicboz", "zfh", "zfhmin", "zihpm", "ssstateen"} <= set(names)
+    assert not {"h", "smstateen", "smcntrpmf", "sscofpmf", "shlcofideleg"} & set(names)
     run = boot("    mv a0, zero\n    j exit\n")
     tree = run.vm.device_tree()
     assert len(re.findall(rb"riscv,cbo[mpz]-block-size\0", tree)) == 3

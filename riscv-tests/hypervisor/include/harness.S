@@ -336,6 +336,15 @@ fresh:
     bnez    t0, 1f
     jr      s11
 1:  mv      s6, ra
+    la      t0, 2f
+    csrw    mtvec, t0                       # a hart without state enables has nothing to open
+    li      t0, -1
+    .irp    csr, mstateen0, mstateen1, mstateen2, mstateen3, hstateen0, hstateen1, hstateen2, hstateen3
+    csrw    \csr, t0
+    .endr
+    .align  2
+2:  la      t0, trap_vector
+    csrw    mtvec, t0
     csrw    mscratch, zero
     li      t0, MSTATUS_FS
     csrw    mstatus, t0
@@ -343,7 +352,7 @@ fresh:
     .irp    csr, medeleg, mideleg, hedeleg, hideleg, mie, mip, hvip, hstatus, satp, vsatp, hgatp
     csrw    \csr, zero
     .endr
-    .irp    csr, mcounteren, hcounteren, scounteren, htimedelta, senvcfg, hgeie, sscratch, vsscratch
+    .irp    csr, mcountinhibit, mhpmevent3, mhpmevent4, mcounteren, hcounteren, scounteren, htimedelta, senvcfg, hgeie, sscratch, vsscratch
     csrw    \csr, zero
     .endr
     li      t0, -1

@@ -65,11 +65,23 @@
     .equ HSTATUS_VTVM,  1 << 20
     .equ HSTATUS_VTW,   1 << 21
     .equ HSTATUS_VTSR,  1 << 22
+    .equ ENVCFG_CBIE_FLUSH, 1 << 4
+    .equ ENVCFG_CBIE,   3 << 4
+    .equ ENVCFG_CBCFE,  1 << 6
+    .equ ENVCFG_CBZE,   1 << 7
     .equ ENVCFG_ADUE,   1 << 61
     .equ ENVCFG_PBMTE,  1 << 62
     .equ ENVCFG_STCE,   1 << 63
     .equ MISA_H,        1 << 7
     .equ COUNTEREN_TM,  1 << 1
+    .equ STATEEN_ENVCFG, 1 << 62
+    .equ STATEEN_SE,    1 << 63
+    .equ HPMEVENT_OF,   1 << 63
+    .equ HPMEVENT_MINH, 1 << 62
+    .equ HPMEVENT_SINH, 1 << 61
+    .equ HPMEVENT_UINH, 1 << 60
+    .equ HPMEVENT_VSINH, 1 << 59
+    .equ HPMEVENT_VUINH, 1 << 58
 
     .equ SV39,          8 << 60
     .equ SV48,          9 << 60

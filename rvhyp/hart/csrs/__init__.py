@@ -6,10 +6,11 @@ attached to their rows by `@reads(...)` and `@writes(...)`; a rule serves severa
 """
 import struct
 
-from rvhyp.hart.csrs import counters, floats, interrupts, status, translation  # noqa: F401  (their rules)
+from rvhyp.hart.csrs import counters, floats, interrupts, stateen, status, translation  # noqa: F401  (their rules)
 from rvhyp.hart.csrs.access import csr_access
 from rvhyp.hart.csrs.rows import (
     ROW_BITS,
+    ROW_EXTENSION,
     ROW_GATE,
     ROW_HYPERVISOR,
     ROW_MASK,
@@ -22,6 +23,7 @@ from rvhyp.hart.csrs.rows import (
 from rvhyp.hart.interrupt import SEIP
 from rvhyp.hart.state import OFFSET
 from rvhyp.isa.csr import CSRS
+from rvhyp.isa.instruction import EXTENSIONS
 from rvhyp.isa.rule import Dispatch, load8, load32, load64, rule
 
 
@@ -72,6 +74,7 @@ def csr_table() -> bytes:
         twin = CSRS[row.twin].number if row.twin else 0
         storage = OFFSET[row.storage] + 8 * row.index + 1 if row.storage else 0
         struct.pack_into("<HxxI", table, at + ROW_TWIN, twin, storage)
+        table[at + ROW_EXTENSION] = EXTENSIONS[row.extension].number
         struct.pack_into("<Q", table, at + ROW_MASK, row.writable)
     return bytes(table)
 

@@ -1,5 +1,5 @@
 """Who may access a CSR (Privileged ISA, "CSR Address Mapping Conventions"; hypervisor chapter)."""
-from rvhyp.hart.csrs.rows import ROW_BITS, ROW_GATE, ROW_HYPERVISOR, ROW_TWIN
+from rvhyp.hart.csrs.rows import ROW_BITS, ROW_EXTENSION, ROW_GATE, ROW_HYPERVISOR, ROW_TWIN
 from rvhyp.hart.interrupt import menvcfg_stce, vs_stce
 from rvhyp.hart.state import FP_OFF
 from rvhyp.hart.trap import illegal, virtual
@@ -8,6 +8,8 @@ from rvhyp.isa.csr import (
     HSTATUS_VTVM,
     MISA_H,
     MSTATUS_TVM,
+    STATEEN_ENVCFG,
+    STATEEN_SE,
     Gate,
 )
 from rvhyp.isa.rule import load8, load16, rule
@@ -16,6 +18,7 @@ TM = 1
 GATE_ABSENT, GATE_FLOAT, GATE_COUNTER = int(Gate.ABSENT), int(Gate.FLOAT), int(Gate.COUNTER)
 GATE_STIMECMP, GATE_VSTIMECMP = int(Gate.STIMECMP), int(Gate.VSTIMECMP)
 GATE_SATP, GATE_HGATP = int(Gate.SATP), int(Gate.HGATP)
+GATE_ENVCFG, GATE_STATEEN = int(Gate.ENVCFG), int(Gate.STATEEN)
 
 
 @rule
@@ -25,6 +28,10 @@ def machine_gate_closed(h, gate, number):
         return 1 - ((h.mcounteren >> (number & 31)) & 1)
     if (gate == GATE_STIMECMP) | (gate == GATE_VSTIMECMP):
         return 1 - (menvcfg_stce(h) & (h.mcounteren >> TM) & 1)
+    if gate == GATE_ENVCFG:
+        return 1 - STATEEN_ENVCFG.get(h.mstateen[0])
+    if gate == GATE_STATEEN:
+        return 1 - STATEEN_SE.get(h.mstateen[number & 3])
     return 0
 
 
@@ -37,6 +44,10 @@ def hypervisor_gate_closed(h, gate, number):
         return 1 - (vs_stce(h) & (h.hcounteren >> TM) & 1)
     if gate == GATE_SATP:
         return HSTATUS_VTVM.get(h.hstatus)
+    if gate == GATE_ENVCFG:
+        return 1 - STATEEN_ENVCFG.get(h.hstateen[0])
+    if gate == GATE_STATEEN:
+        return 1 - STATEEN_SE.get(h.hstateen[number & 3])
     return 0
 
 
@@ -51,7 +62,9 @@ def csr_access(h, number, is_write):
     """The CSR number that an access to `number` reaches; 0 with the trap set if it may not be."""
     row = h.csr_table + (number << ROW_BITS)
     gate = load8(row + ROW_GATE)
-    if (gate == GATE_ABSENT) | ((load8(row + ROW_HYPERVISOR) != 0) & (MISA_H.get(h.misa) == 0)):
+    if (gate == GATE_ABSENT) | (((h.extensions >> load8(row + ROW_EXTENSION)) & 1) == 0):
+        return illegal(h)
+    if (load8(row + ROW_HYPERVISOR) != 0) & (MISA_H.get(h.misa) == 0):
         return illegal(h)
     if (is_write != 0) & ((number >> 10) == 3):
         return illegal(h)

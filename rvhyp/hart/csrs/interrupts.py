@@ -1,12 +1,21 @@
 """Delegation, and the views of interrupt bits.  State: hvip, software_interrupts, mie; everything else is a view."""
 from rvhyp.hart.csrs.rows import reads, writes
-from rvhyp.hart.interrupt import SEIP, SSIP, STIP, VSSIP, delegated_to_vs, menvcfg_stce, pending
+from rvhyp.hart.interrupt import LCOFIP, SEIP, SSIP, STIP, VSSIP, delegated_to_vs, menvcfg_stce, pending
 from rvhyp.isa.csr import (
     MISA_H,
     S_INTERRUPTS,
     VS_INTERRUPTS,
 )
+from rvhyp.isa.instruction import EXTENSIONS
 from rvhyp.isa.rule import rule
+
+SSCOFPMF, SHLCOFIDELEG = EXTENSIONS["Sscofpmf"].number, EXTENSIONS["Shlcofideleg"].number
+
+
+@rule
+def absent_interrupts(h):
+    """LCOFI, unless there is Sscofpmf."""
+    return 0 if (h.extensions >> SSCOFPMF) & 1 else LCOFIP
 
 
 @rule
@@ -27,7 +36,7 @@ def read_mideleg(h, number):
 
 @writes("mideleg")
 def write_mideleg(h, number, value):
-    h.mideleg = (value & S_INTERRUPTS) | VS_INTERRUPTS
+    h.mideleg = (value & S_INTERRUPTS & ~absent_interrupts(h)) | VS_INTERRUPTS
     h.resync = 1
 
 
@@ -38,7 +47,7 @@ def read_hideleg(h, number):
 
 @writes("hideleg")
 def write_hideleg(h, number, value):
-    h.hideleg = value & (VS_INTERRUPTS | 1 << 13) & h.mideleg
+    h.hideleg = value & (VS_INTERRUPTS | LCOFIP if (h.extensions >> SHLCOFIDELEG) & 1 else VS_INTERRUPTS) & h.mideleg
     h.resync = 1
 
 
@@ -56,7 +65,7 @@ def set_mie(h, mask, value):
 
 @writes("mie")
 def write_mie(h, number, value):
-    set_mie(h, S_INTERRUPTS | virtual_interrupts(h) | 1 << 3 | 1 << 7 | 1 << 11, value)
+    set_mie(h, (S_INTERRUPTS & ~absent_interrupts(h)) | virtual_interrupts(h) | 1 << 3 | 1 << 7 | 1 << 11, value)
 
 
 @reads("sie")
@@ -83,7 +92,7 @@ def write_hie(h, number, value):
 def to_vs_view(h, bits):
     """Bits of mip or mie as vsip and vsie show them: delegated ones, VS-level numbers shifted down by one."""
     delegated = bits & delegated_to_vs(h)
-    return ((delegated & VS_INTERRUPTS) >> 1) | (delegated & 1 << 13)
+    return ((delegated & VS_INTERRUPTS) >> 1) | (delegated & LCOFIP)
 
 
 @reads("vsie")
@@ -94,7 +103,7 @@ def read_vsie(h, number):
 @writes("vsie")
 def write_vsie(h, number, value):
     delegated = delegated_to_vs(h)
-    set_mie(h, delegated & (VS_INTERRUPTS | 1 << 13), ((value << 1) & VS_INTERRUPTS) | (value & 1 << 13))
+    set_mie(h, delegated & (VS_INTERRUPTS | LCOFIP), ((value << 1) & VS_INTERRUPTS) | (value & LCOFIP))
 
 
 @reads("mip")
@@ -118,7 +127,7 @@ def set_hvip(h, mask, value):
 
 @writes("mip")
 def write_mip(h, number, value):
-    set_software(h, SSIP | SEIP | 1 << 13 | (0 if menvcfg_stce(h) else STIP), value)
+    set_software(h, SSIP | SEIP | (LCOFIP & ~absent_interrupts(h)) | (0 if menvcfg_stce(h) else STIP), value)
     set_hvip(h, VSSIP & virtual_interrupts(h), value)
 
 
@@ -129,7 +138,7 @@ def read_sip(h, number):
 
 @writes("sip")
 def write_sip(h, number, value):
-    set_software(h, h.mideleg & (SSIP | 1 << 13), value)
+    set_software(h, h.mideleg & (SSIP | LCOFIP), value)
 
 
 @reads("hip")
@@ -156,4 +165,4 @@ def read_vsip(h, number):
 def write_vsip(h, number, value):
     delegated = delegated_to_vs(h)
     set_hvip(h, delegated & VSSIP, value << 1)
-    set_software(h, delegated & 1 << 13, value)
+    set_software(h, delegated & LCOFIP, value)

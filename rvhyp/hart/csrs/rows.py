@@ -4,7 +4,7 @@ from rvhyp.isa.rule import load32, load64, rule, store64
 
 # A row of the compiled table: 32 bytes for each of the 4,096 numbers.
 ROW_BITS = 5
-ROW_GATE, ROW_HYPERVISOR, ROW_READ, ROW_WRITE, ROW_TWIN, ROW_STORAGE, ROW_MASK = 0, 1, 2, 3, 4, 8, 16
+ROW_GATE, ROW_HYPERVISOR, ROW_READ, ROW_WRITE, ROW_TWIN, ROW_EXTENSION, ROW_STORAGE, ROW_MASK = 0, 1, 2, 3, 4, 6, 8, 16
 
 
 def reads(*names):

@@ -13,8 +13,10 @@ from rvhyp.isa.csr import (
     MSTATUS_WRITABLE,
     SSTATUS_WRITABLE,
 )
+from rvhyp.isa.instruction import EXTENSIONS
 from rvhyp.isa.rule import rule
 
+H = EXTENSIONS["H"].number
 SSTATUS_VISIBLE = SSTATUS_WRITABLE | MSTATUS_UXL.mask
 
 
@@ -78,8 +80,8 @@ def write_vsstatus(h, number, value):
 
 @writes("misa")
 def write_misa(h, number, value):
-    """H alone is writable.  Without it there is no V to return to."""
-    h.misa = (h.misa & ~MISA_H.mask) | (value & MISA_H.mask)
+    """H alone is writable, where there is H.  Without it there is no V to return to."""
+    h.misa = MISA_H.put(h.misa, MISA_H.get(value) & (h.extensions >> H))
     if MISA_H.get(h.misa) == 0:
         h.mstatus = h.mstatus & ~(MSTATUS_MPV.mask | MSTATUS_GVA.mask)
         h.hstatus = h.hstatus & ~HSTATUS_SPV.mask
