@@ -45,6 +45,7 @@ MCOUNTEREN = privileged("Machine Counter-Enable (mcounteren) Register")
 SCOUNTEREN = privileged("Counter-Enable (scounteren) Register")
 VIRTUALIZATION = privileged("Virtualization Support in mstatus Register")
 CSR_ADDRESSES = privileged("CSR Address Mapping Conventions")
+STATEEN = privileged("Smstateen and Ssstateen Extensions")
 SSTC = privileged("Sstc Extension for Supervisor-mode Timer Interrupts")
 BLOCKS = 'Unprivileged ISA, "CSR controls for CMO instructions"'
 BLOCK_FAULTS = 'Unprivileged ISA, CMO, "Page-Fault, Guest-Page-Fault, and Access-Fault Exceptions"'
@@ -160,6 +161,7 @@ INSTRUCTION_ROWS = [
 
 CSR_ROWS = [
     Row("csr_access", "GATE_ABSENT", "{csr} does not exist here", CSR_ADDRESSES),
+    Row("csr_access", "ROW_EXTENSION", "{csr} belongs to an extension that this hart does not have", CSR_ADDRESSES),
     Row("csr_access", "ROW_HYPERVISOR", "{csr} exists only while misa.H is 1", privileged("Machine ISA (misa) Register")),
     Row("csr_access", "number >> 10", "{csr} is read-only", CSR_ADDRESSES),
     Row("csr_access", "GATE_FLOAT", "{fs} is Off", FP_STATE),
@@ -173,6 +175,10 @@ CSR_ROWS = [
     Row("csr_access", "scounteren", "scounteren[{bit}] is 0: {csr} is closed to user mode", SCOUNTEREN),
     Row("machine_gate_closed", "mcounteren >> (number", "mcounteren[{bit}] is 0", MCOUNTEREN),
     Row("machine_gate_closed", "menvcfg_stce", "menvcfg.STCE or mcounteren.TM is 0", SSTC),
+    Row("machine_gate_closed", "STATEEN_ENVCFG", "mstateen0.ENVCFG is 0", STATEEN),
+    Row("machine_gate_closed", "STATEEN_SE", "the SE bit of its mstateen CSR is 0", STATEEN),
+    Row("hypervisor_gate_closed", "STATEEN_ENVCFG", "hstateen0.ENVCFG is 0", STATEEN),
+    Row("hypervisor_gate_closed", "STATEEN_SE", "the SE bit of its hstateen CSR is 0", STATEEN),
     Row("hypervisor_gate_closed", "hcounteren >> (number", "hcounteren[{bit}] is 0", HCOUNTEREN),
     Row("hypervisor_gate_closed", "vs_stce", "henvcfg.STCE or hcounteren.TM is 0", SSTC),
     Row("hypervisor_gate_closed", "HSTATUS_VTVM", "hstatus.VTVM is 1", HSTATUS),
