@@ -5,10 +5,15 @@
 from rvhyp.hart.tlb import fence
 from rvhyp.hart.trap import illegal, virtual
 from rvhyp.isa.cause import S, U
+from rvhyp.isa.choices import ASIDLEN, VMIDLEN
 from rvhyp.isa.csr import HGATP_VMID, HSTATUS_VTVM, MISA_H, MSTATUS_TVM
 from rvhyp.isa.rule import rule
 
-ASID_MASK, VMID_MASK = 0xFFFF, 0x3FFF
+
+@rule
+def id_mask(width):
+    """The bits of an ASID or VMID that there are; fences ignore the others."""
+    return (1 << width) - 1
 
 
 @rule
@@ -21,7 +26,7 @@ def sfence_vma(h, rs1_field, va, rs2_field, asid):
             return virtual(h)
     elif (h.prv == S) & (MSTATUS_TVM.get(h.mstatus) != 0):
         return illegal(h)
-    fence(h, h.v, rs1_field, va, rs2_field, asid & ASID_MASK, h.v, HGATP_VMID.get(h.hgatp))
+    fence(h, h.v, rs1_field, va, rs2_field, asid & id_mask(ASIDLEN.get(h.choices)), h.v, HGATP_VMID.get(h.hgatp))
     return 0
 
 
@@ -49,7 +54,7 @@ def hypervisor_fence(h):
 def hfence_vvma(h, rs1_field, va, rs2_field, asid):
     """Order VS-stage translations of the current VMID."""
     if hypervisor_fence(h):
-        fence(h, 1, rs1_field, va, rs2_field, asid & ASID_MASK, 1, HGATP_VMID.get(h.hgatp))
+        fence(h, 1, rs1_field, va, rs2_field, asid & id_mask(ASIDLEN.get(h.choices)), 1, HGATP_VMID.get(h.hgatp))
     return 0
 
 
@@ -60,5 +65,5 @@ def hfence_gvma(h, rs1_field, gpa, rs2_field, vmid):
         return 0
     if (h.prv == S) & (MSTATUS_TVM.get(h.mstatus) != 0):
         return illegal(h)
-    fence(h, 1, 0, 0, 0, 0, rs2_field, vmid & VMID_MASK)
+    fence(h, 1, 0, 0, 0, 0, rs2_field, vmid & id_mask(VMIDLEN.get(h.choices)))
     return 0

@@ -28,6 +28,7 @@ class Gate(IntEnum):
     VSTIMECMP = 5       # menvcfg.STCE, mcounteren.TM
     SATP = 6            # mstatus.TVM, hstatus.VTVM
     HGATP = 7           # mstatus.TVM
+    PMP = 8             # whether there are so many entries
 
 
 @dataclass(eq=False)
@@ -81,6 +82,7 @@ HSTATUS_GVA = BitField("GVA", 6)
 HSTATUS_SPV = BitField("SPV", 7)
 HSTATUS_SPVP = BitField("SPVP", 8)
 HSTATUS_HU = BitField("HU", 9)
+HSTATUS_VGEIN = BitField("VGEIN", 12, 17)
 HSTATUS_VTVM = BitField("VTVM", 20)
 HSTATUS_VTW = BitField("VTW", 21)
 HSTATUS_VTSR = BitField("VTSR", 22)
@@ -152,14 +154,14 @@ csr(0x603, "hideleg", VS_INTERRUPTS | 1 << 13, **_H)
 csr(0x604, "hie", 0, "", **_H)
 csr(0x605, "htimedelta", ALL, **_H)
 csr(0x606, "hcounteren", LOW32, **_H)
-csr(0x607, "hgeie", 0, "", **_H)
+csr(0x607, "hgeie", ALL & ~1, **_H)
 csr(0x60A, "henvcfg", MENVCFG_WRITABLE, **_H)
 csr(0x643, "htval", ALL, **_H)
 csr(0x644, "hip", 0, "", **_H)
 csr(0x645, "hvip", VS_INTERRUPTS, **_H)
 csr(0x64A, "htinst", ALL, **_H)
 csr(0x680, "hgatp", ALL, gate=Gate.HGATP, **_H)
-csr(0xE12, "hgeip", 0, "", **_H)
+csr(0xE12, "hgeip", **_H)
 csr(0x200, "vsstatus", SSTATUS_WRITABLE, **_H)
 csr(0x204, "vsie", 0, "", **_H)
 csr(0x205, "vstvec", ALL & ~2, **_H)
@@ -200,11 +202,11 @@ for _n in range(3, 32):
     csr(0x320 + _n, f"mhpmevent{_n}", storage="")
 for _n, _name in enumerate(("tselect", "tdata1", "tdata2", "tdata3")):     # Sdtrig without a trigger: all read 0
     csr(0x7A0 + _n, _name, storage="")
-PMP_ENTRIES = 16
+PMP_ENTRIES = 64                                        # at most: a choice
 for _n in range(0, PMP_ENTRIES // 4, 2):
-    csr(0x3A0 + _n, f"pmpcfg{_n}", ALL, "pmpcfg", index=_n // 2)
+    csr(0x3A0 + _n, f"pmpcfg{_n}", ALL, "pmpcfg", gate=Gate.PMP, index=_n // 2)
 for _n in range(PMP_ENTRIES):
-    csr(0x3B0 + _n, f"pmpaddr{_n}", (1 << 54) - 1, "pmpaddr", index=_n)
+    csr(0x3B0 + _n, f"pmpaddr{_n}", (1 << 54) - 1, "pmpaddr", gate=Gate.PMP, index=_n)
 
 # Names that assembly may use of CSRs this hart does not have: an access is an illegal instruction.
 _ABSENT = """
@@ -221,8 +223,6 @@ _ABSENT = """
 
 CSR_NUMBERS: dict[str, int] = {
     **{name: int(number, 16) for name, number in zip(_ABSENT[::2], _ABSENT[1::2], strict=True)},
-    **{f"pmpcfg{n}": 0x3A0 + n for n in range(PMP_ENTRIES // 4, 16, 2)},
-    **{f"pmpaddr{n}": 0x3B0 + n for n in range(PMP_ENTRIES, 64)},
     **{row.name: row.number for row in CSRS.values()},
 }
 
