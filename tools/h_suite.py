@@ -1,6 +1,6 @@
 """Our own suite for the H extension, riscv-tests/hypervisor: its programs as ELF files, its checks, and what they cover.
 
-    python -m tools.h_suite build FOLDER            then: rvhyp conformance FOLDER, or spike
+    python -m tools.h_suite build FOLDER            then: rvhyp conformance FOLDER --rules FOLDER/rules.toml, or spike
     python -m tools.h_suite run [NAME[:NUMBER]...]  a program, or one check of it
 """
 from __future__ import annotations
@@ -124,10 +124,14 @@ def read(name: str) -> dict:
 
 
 def build(folder: Path) -> None:
-    """Write all programs."""
+    """Write all programs, and the rules that tell what the hart must do for some of them."""
     folder.mkdir(parents=True, exist_ok=True)
+    rules = []
     for name in programs():
         (folder / name).write_bytes(elf(name))
+        if choices(name):
+            rules.append(f'[[rule]]\nname = "{name}"\nset = {{ {", ".join(CHOICES.findall(programs()[name].read_text()))} }}\n')
+    (folder / "rules.toml").write_text("\n".join(rules))
     print(f"{len(programs())} programs, {len(all_checks())} checks")
 
 

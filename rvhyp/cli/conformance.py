@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from rvhyp.cli.common import granularity_option, guarded, start_engine, write_json
+from rvhyp.cli.common import choices_options, granularity_option, guarded, read_choices, start_engine, write_json
 from rvhyp.cli.interruption import during
 from rvhyp.engine import ENGINES
 from rvhyp.machine.errors import BadInput
@@ -119,11 +119,12 @@ def show_table(header: list[str], rows: list[list[str]]) -> None:
 @click.option("--signature", "signatures", metavar="DIR",
               help="Write DIR/NAME.signature for each test with symbols begin_signature and end_signature.")
 @granularity_option
+@choices_options
 @click.option("--quiet", "-q", "level", flag_value=-1, type=int, help="Show unexpected results only.")
 @click.option("--verbose", "-v", "level", flag_value=1, type=int, default=0, help="Show passing tests too.")
 @guarded
 def conformance(paths, select, deselect, jobs, engine, max_instructions, timeout, rules_path, expected_path, json_path,
-                junit_path, html_path, signatures, granularity, level):
+                junit_path, html_path, signatures, granularity, config_path, settings, level):
     """Run each RISC-V ELF file in or at PATH that is a test in the style of riscv-tests, and say which pass.
 
     A test passes only by the exit command with code 0, stored to `tohost`.  The exit status is 0 if nothing unexpected happened,
@@ -140,16 +141,17 @@ def conformance(paths, select, deselect, jobs, engine, max_instructions, timeout
         raise BadInput(f"{timeout} seconds is no limit", "--timeout", "give a number")
     for path in (json_path, junit_path, html_path):
         check_writable(path)
+    choices = read_choices(config_path, settings)
     rules = Rules.read(rules_path) if rules_path else Rules()
     expectations = Expectations.read(expected_path) if expected_path else Expectations()
     found = discover(paths)
     wanted = [Job(test, rules.config(test, max_instructions=max_instructions, timeout=timeout, signatures=signatures,
-                                      granularity=granularity))
+                                      granularity=granularity, choices=choices))
               for test in select_tests(found, select, deselect)]
     if all(job.skip for job in wanted):
         raise BadInput(f"nothing to run: all {len(wanted)} tests are skipped", do=f"the first: {wanted[0].skip}")
     start_engine(engine)
-    rules.check_machines(engine)
+    rules.check_machines(engine, choices)
     start = time.monotonic()
     bar = Bar(len(wanted), is_wanted=level >= 0)
     with during(bar.describe, bar.stop):

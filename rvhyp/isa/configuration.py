@@ -19,7 +19,7 @@ class Configuration(Mapping):
     """A value for every choice, by name: the defaults, changed by `values`.  `ValueError` says which name or value is wrong."""
 
     def __init__(self, values: Mapping[str, object] | None = None):
-        changes = {name: find(name).check(value) for name, value in (values or {}).items()}
+        changes = checked(values or {})
         self._values = {name: changes.get(name, each.default) for name, each in CHOICES.items()}
 
     def __getitem__(self, name: str) -> str | int:
@@ -65,6 +65,11 @@ class Configuration(Mapping):
         return "\n".join(parts)
 
 
+def checked(values: Mapping[str, object]) -> dict[str, str | int]:
+    """Settings that have proved to be of choices that there are, and legal.  `ValueError` says which is not."""
+    return {name: find(name).check(value) for name, value in values.items()}
+
+
 def from_toml(text: str) -> dict[str, str | int]:
     """The settings in a file, checked.  `ValueError` says what is wrong with it."""
     import tomllib
@@ -72,7 +77,7 @@ def from_toml(text: str) -> dict[str, str | int]:
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ValueError(f"is not TOML: {error}") from error
-    return {name: find(name).check(value) for name, value in document.items()}
+    return checked(document)
 
 
 def from_text(setting: str) -> tuple[str, str | int]:

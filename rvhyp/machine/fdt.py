@@ -89,7 +89,8 @@ def isa_extensions(isa: str) -> tuple[str, list[str]]:
 
 def mmu_type(choices: Mapping) -> str:
     """What a cpu's property mmu-type says of a hart with these choices, without "riscv,"."""
-    return {"bare": "none"}.get(choices["widest-mode"], choices["widest-mode"])
+    widest = choices["widest-mode"]
+    return "none" if widest == "bare" else widest
 
 
 def device_tree(memory: Iterable[tuple[int, int]], cpus: Sequence[Cpu], timebase_frequency: int,
