@@ -108,6 +108,11 @@ def run_elf(name: str, program: bytes, engine: str, numbers: Iterable[int],
         output = Tail()
         config = Config(max_instructions=MAX_INSTRUCTIONS, timeout=TIMEOUT, choices=Configuration(chosen))
         test = Run(Job(Test(name, file.name), config), engine, output)
+    patch = {"kept_tval2": test.config.choices["guest-page-fault-tval2"] == "zero",
+             "kept_instruction": test.config.choices["illegal-instruction-tval"] == "zero"}
+    for symbol, is_zero in patch.items():
+        if is_zero:
+            test.board.machine.memory.write(test.program.symbols[symbol], bytes(8))
     if numbers:
         selected = sum(1 << number for number in numbers)
         test.board.machine.memory.write(test.program.symbols["selected"], selected.to_bytes(8, "little"))
