@@ -60,8 +60,9 @@ def test_a_hart_that_differs_in_any_choices(count):
 
 def test_on_the_reference_engine():
     """Some programs with many choices at once; `tests.hart.test_choices` has each of them on both engines."""
-    chosen = {"tinst": "zero", "ebreak-tval": "zero", "misaligned-priority": "high", "vsatp-unsupported-mode": "warl", "pmp-entries": 64,
-              "pmp-grain": 3, "geilen": 9, "asid-bits": 3, "vmid-bits": 5, "mpp-reserved": "user", "vectored-alignment": 64}
+    chosen = {"tinst": "zero", "ebreak-tval": "zero", "misaligned-priority": "high", "vsatp-unsupported-mode": "warl",
+              "pmp-entries": 64, "pmp-grain": 3, "geilen": 9, "asid-bits": 3, "vmid-bits": 5,
+              "mpp-reserved": "user", "vectored-alignment": 64}
     for name in ("h-csr", "h-csr-interrupts", "h-guest-external", "h-ad"):
         assert not h_suite.run(name, "reference", (), chosen)[0], name
 
@@ -77,7 +78,8 @@ EXPECTED = {
 }
 OFFICIALLY = [{"tinst": "zero", "ebreak-tval": "zero", "failed-sc": "skips-translation", "mpp-reserved": "user", "geilen": 20,
                "pmp-entries": 64, "vsatp-unsupported-mode": "warl", "bare-fields": "zero", "misaligned-priority": "high"},
-              {"misaligned": "trap"}, {"pmp-entries": 0}, {"pmp-grain": 10}, {"asid-bits": 0, "vmid-bits": 0}, {"widest-mode": "sv39"},
+              {"misaligned": "trap"}, {"pmp-entries": 0}, {"pmp-grain": 10}, {"asid-bits": 0, "vmid-bits": 0},
+              {"widest-mode": "sv39"},
               {"tvec-modes": "direct", "vectored-alignment": 256, "misa-h": "read-only", "wfi": "nop"}, {"time": "absent"},
               {"guest-page-fault-tval2": "zero", "illegal-instruction-tval": "zero"}]
 
