@@ -56,7 +56,7 @@ def _date(value: object) -> datetime.date:
     return value
 
 
-RULE = {"name": tables.text, "isa": tables.text, "set": _choices, "memory": _memory, "max-instructions": tables.count,
+RULE = {"name": tables.text, "isa": tables.text, "memory": _memory, "set": _choices, "max-instructions": tables.count,
         "timeout": tables.positive, "skip": tables.text}
 EXPECTED = {"name": tables.text, "reason": tables.text, "date": _date}
 
@@ -86,12 +86,12 @@ class Rules:
             rules.append(Rule(name, {key.replace("-", "_"): value for key, value in table.items()}))
         return cls(rules, os.fspath(path))
 
-    def check_machines(self, engine: str, choices: Mapping[str, object]) -> None:
+    def check_machines(self, engine: str, choices: Mapping[str, object] | None = None) -> None:
         """BadInput for the first rule with a machine that cannot be built; `choices` are those of the command line."""
         for rule in self._rules:
             try:
                 Board(rule.settings.get("memory", DEFAULT_MEMORY), rule.settings.get("isa", Config.isa), engine,
-                      choices={**rule.settings.get("set", {}), **choices})
+                      choices=rule.settings.get("set", {}) | dict(choices or {}))
             except BadInput as error:
                 raise BadInput(f"rule for {rule.name}: {error.what}", self._path, error.do) from error
 

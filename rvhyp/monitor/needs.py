@@ -20,5 +20,5 @@ def check(choices: Configuration, guests: int) -> None:
         if choices[name] not in good:
             raise BadInput(f"guests cannot run with {name} = {CHOICES[name].text(choices[name])}", do=why)
     if guests >> choices["vmid-bits"]:
-        raise BadInput(f"{guests} guests cannot run with vmid-bits = {choices['vmid-bits']}",
+        raise BadInput(f"{guests} guest{'s' * (guests > 1)} cannot run with vmid-bits = {choices['vmid-bits']}",
                        do="its monitor gives each a VMID from 1 on")
