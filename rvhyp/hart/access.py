@@ -167,8 +167,9 @@ def load(h, va, size, flavour):
     if flavour != PLAIN:
         if guest_access(h) == 0:
             return 0
-    if ((va & (size - 1)) != 0) & (MISALIGNED_TRAPS.get(h.choices) != 0):
-        return refuse_misaligned(h, va, size, LOAD, flavour)
+    if va & (size - 1):
+        if MISALIGNED_TRAPS.get(h.choices):
+            return refuse_misaligned(h, va, size, LOAD, flavour)
     first = 4096 - (va & 0xFFF)
     if first >= size:
         return load_within(h, va, size, flavour)
@@ -256,8 +257,12 @@ def store(h, va, size, value, flavour):
 # Atomics: naturally aligned, in main memory, store-type faults (load-type for LR).
 
 @rule
-def misaligned_atomic(h, va, access, mode):
-    """The exception of a misaligned LR, SC or AMO."""
+def refuse_misaligned_atomic(h, va, access, mode):
+    """A misaligned LR, SC or AMO traps, behind a fault of its address or before it."""
+    if MISALIGNED_FIRST.get(h.choices) == 0:
+        translate(h, va, 1, access, mode, 0)
+        if h.fault:
+            return 0
     if MISALIGNED_ATOMIC_FAULTS.get(h.choices):
         return access_fault(h, va, access, mode >> 2)
     return misaligned(h, va, access, mode >> 2)
@@ -267,13 +272,11 @@ def misaligned_atomic(h, va, access, mode):
 def atomic_target(h, va, size, access):
     """Translate an atomic's address; remembers it in amo_spa and amo_host."""
     mode = effective_mode(h)
-    if ((va & (size - 1)) != 0) & (MISALIGNED_FIRST.get(h.choices) != 0):
-        return misaligned_atomic(h, va, access, mode)
-    pa = translate(h, va, 1 if va & (size - 1) else size, access, mode, 0)
+    if va & (size - 1):
+        return refuse_misaligned_atomic(h, va, access, mode)
+    pa = translate(h, va, size, access, mode, 0)
     if h.fault:
         return 0
-    if va & (size - 1):
-        return misaligned_atomic(h, va, access, mode)
     host = ram_host(h, pa, size)
     if host == 0:
         return access_fault(h, va, access, mode >> 2)
@@ -338,8 +341,9 @@ def store_conditional(h, va, size, value):
     The address is translated first, so that a failing SC faults like a succeeding one; by choice, one without a reservation fails
     at once, if only it is aligned.
     """
-    if (h.reservation == 0) & ((va & (size - 1)) == 0) & (FAILED_SC_SKIPS.get(h.choices) != 0):
-        return 1
+    if h.reservation == 0:
+        if (FAILED_SC_SKIPS.get(h.choices) != 0) & ((va & (size - 1)) == 0):
+            return 1
     atomic_target(h, va, size, STORE)
     if h.fault:
         return 0

@@ -19,15 +19,6 @@ def pmp_config(h, index):
 
 
 @rule
-def pmp_address(h, index):
-    """pmpaddr as it reads and as it matches: below the grain, all ones in NAPOT and else zeros, whatever has been written."""
-    below = (1 << PMP_GRAIN.get(h.choices)) - 1
-    if CFG_A.get(pmp_config(h, index)) & A_NA4:             # NA4 or NAPOT
-        return h.pmpaddr[index] | (below >> 1)
-    return h.pmpaddr[index] & ~below
-
-
-@rule
 def pmp_permissions(h, pa, size, prv):
     """R, W, X allowed to an access of `size` bytes at pa by privilege prv, or MIXED."""
     last = pa + size - 1
@@ -45,9 +36,9 @@ def pmp_permissions(h, pa, size, prv):
                 high = low
                 low = previous << 2
             elif mode != A_NA4:
-                address = h.pmpaddr[index] | (below >> 1)
-                ones = address ^ (address + 1)
-                low = (address & ~ones) << 2
+                region = h.pmpaddr[index] | (below >> 1)
+                ones = region ^ (region + 1)
+                low = (region & ~ones) << 2
                 high = low + ((ones + 1) << 2)
             if (pa < high) & (last >= low) & (low < high):
                 if (pa < low) | (last >= high):
@@ -55,7 +46,7 @@ def pmp_permissions(h, pa, size, prv):
                 if (prv == M) & (CFG_L.get(config) == 0):
                     return RWX
                 return config & RWX
-        previous = h.pmpaddr[index] & ~below
+        previous = address
         index += 1
     return RWX if (prv == M) | (PMP_COUNT.get(h.choices) == 0) else 0
 

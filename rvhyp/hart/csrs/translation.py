@@ -1,8 +1,17 @@
 """satp, vsatp, hgatp, the environment configurations, PMP: what address translation depends on."""
 from rvhyp.hart.csrs.rows import ROW_BITS, reads, write_stored, writes
-from rvhyp.hart.pmp import pmp_address, pmp_write_address, pmp_write_config
+from rvhyp.hart.pmp import A_NA4, CFG_A, pmp_config, pmp_write_address, pmp_write_config
 from rvhyp.hart.tlb import drop_contexts
-from rvhyp.isa.choices import ASIDLEN, BARE_FIELDS_ZERO, NARROWER, TVEC_DIRECT, VECTORED_ALIGNMENT, VMIDLEN, VSATP_WARL
+from rvhyp.isa.choices import (
+    ASIDLEN,
+    BARE_FIELDS_ZERO,
+    NARROWER,
+    PMP_GRAIN,
+    TVEC_DIRECT,
+    VECTORED_ALIGNMENT,
+    VMIDLEN,
+    VSATP_WARL,
+)
 from rvhyp.isa.csr import (
     ATP_MODE,
     ATP_PPN,
@@ -126,7 +135,12 @@ def write_pmpcfg(h, number, value):
 
 @reads(*PMP_ADDRESSES)
 def read_pmpaddr(h, number):
-    return pmp_address(h, number - 0x3B0)
+    """As it matches: below the grain all ones in NAPOT and else zeros, whatever has been written."""
+    index = number - 0x3B0
+    below = (1 << PMP_GRAIN.get(h.choices)) - 1
+    if CFG_A.get(pmp_config(h, index)) & A_NA4:             # NA4 or NAPOT
+        return h.pmpaddr[index] | (below >> 1)
+    return h.pmpaddr[index] & ~below
 
 
 @writes(*PMP_ADDRESSES)
