@@ -1,6 +1,6 @@
 """Our own suite for the H extension, riscv-tests/hypervisor: its programs as ELF files, its checks, and what they cover.
 
-    python -m tools.h_suite build FOLDER            then: rvhyp conformance FOLDER, or spike
+    python -m tools.h_suite build FOLDER            then: rvhyp conformance FOLDER --rules FOLDER/rules.toml, or spike
     python -m tools.h_suite run [NAME[:NUMBER]...]  a program, or one check of it
 """
 from __future__ import annotations
@@ -10,7 +10,7 @@ import re
 import sys
 import tempfile
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
@@ -19,6 +19,7 @@ import firmware
 from rvhyp.conformance.discover import Test
 from rvhyp.conformance.result import Status
 from rvhyp.conformance.runner import Config, Job, Run, Tail
+from rvhyp.isa.configuration import Configuration, from_toml
 from rvhyp.isa.text import assemble
 
 ROOT = Path(__file__).parents[1]
@@ -28,6 +29,7 @@ BASE = 0x8000_0000
 MAX_INSTRUCTIONS, TIMEOUT = 300_000, 120.0
 GP = 3                              # the register with the number of the check that runs
 CHECK = re.compile(r'^    check +(?:"([^"]+)"|(\S+)), "(.*)"$', re.MULTILINE)
+CHOICES = re.compile(r"^# choices: (.*)$", re.MULTILINE)        # what a program wants of the hart, in its source
 FAILED = re.compile(r"^FAIL ([0-9a-f]+) (.*?): ", re.MULTILINE)
 
 
@@ -51,6 +53,12 @@ def checks(name: str) -> tuple[Check, ...]:
     """The checks of a program."""
     found = CHECK.finditer(programs()[name].read_text())
     return tuple(Check(name, number, tuple((m[1] or m[2]).split()), m[3]) for number, m in enumerate(found, 1))
+
+
+@cache
+def choices(name: str) -> dict:
+    """What the hart must do, where the manual leaves a choice, for a program to be of use."""
+    return from_toml("\n".join(CHOICES.findall(programs()[name].read_text())))
 
 
 def all_checks() -> list[Check]:
@@ -78,9 +86,12 @@ def failed(output: str) -> set[int]:
     return {int(number, 16) for number, _ in FAILED.findall(output)}
 
 
-def run(name: str, engine: str = "auto", numbers: Iterable[int] = ()) -> tuple[set[int], str]:
-    """The checks of a program that fail, of those with these numbers or of all; and what it said, and how it ended."""
-    return run_elf(name, elf(name), engine, numbers)
+def run(name: str, engine: str = "auto", numbers: Iterable[int] = (), more: Mapping | None = None) -> tuple[set[int], str]:
+    """The checks of a program that fail, of those with these numbers or of all; and what it said, and how it ended.
+
+    `more` are choices besides those that the program asks for.
+    """
+    return run_elf(name, elf(name), engine, numbers, {**(more or {}), **choices(name)})
 
 
 def run_source(name: str, source: str, engine: str, numbers: Iterable[int] = ()) -> tuple[set[int], str]:
@@ -88,13 +99,20 @@ def run_source(name: str, source: str, engine: str, numbers: Iterable[int] = ())
     return run_elf(name, assembled(name, source), engine, numbers)
 
 
-def run_elf(name: str, program: bytes, engine: str, numbers: Iterable[int]) -> tuple[set[int], str]:
+def run_elf(name: str, program: bytes, engine: str, numbers: Iterable[int],
+            chosen: Mapping | None = None) -> tuple[set[int], str]:
     """The check that runs when a program does not come to its end has failed."""
     with tempfile.NamedTemporaryFile(suffix=".elf") as file:
         file.write(program)
         file.flush()
         output = Tail()
-        test = Run(Job(Test(name, file.name), Config(max_instructions=MAX_INSTRUCTIONS, timeout=TIMEOUT)), engine, output)
+        config = Config(max_instructions=MAX_INSTRUCTIONS, timeout=TIMEOUT, choices=Configuration(chosen))
+        test = Run(Job(Test(name, file.name), config), engine, output)
+    patch = {"kept_tval2": test.config.choices["guest-page-fault-tval2"] == "zero",
+             "kept_instruction": test.config.choices["illegal-instruction-tval"] == "zero"}
+    for symbol, is_zero in patch.items():
+        if is_zero:
+            test.board.machine.memory.write(test.program.symbols[symbol], bytes(8))
     if numbers:
         selected = sum(1 << number for number in numbers)
         test.board.machine.memory.write(test.program.symbols["selected"], selected.to_bytes(8, "little"))
@@ -111,10 +129,14 @@ def read(name: str) -> dict:
 
 
 def build(folder: Path) -> None:
-    """Write all programs."""
+    """Write all programs, and the rules that tell what the hart must do for some of them."""
     folder.mkdir(parents=True, exist_ok=True)
+    rules = []
     for name in programs():
         (folder / name).write_bytes(elf(name))
+        if choices(name):
+            rules.append(f'[[rule]]\nname = "{name}"\nset = {{ {", ".join(CHOICES.findall(programs()[name].read_text()))} }}\n')
+    (folder / "rules.toml").write_text("\n".join(rules))
     print(f"{len(programs())} programs, {len(all_checks())} checks")
 
 

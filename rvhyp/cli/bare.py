@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from rvhyp.cli.common import (
+    choices_options,
     commit_log,
     engine_options,
     granularity_option,
@@ -13,6 +14,7 @@ from rvhyp.cli.common import (
     json_option,
     log_option,
     memory_option,
+    read_choices,
     say,
     start_engine,
     status_of,
@@ -45,6 +47,7 @@ class PlusOptions(click.Command):
 @click.argument("program", metavar="ELF")
 @memory_option
 @click.option("--isa", default=config.DEFAULT, show_default=True, metavar="STRING", help="The hart's ISA string.")
+@choices_options
 @click.option("--stats", is_flag=True, help="At the end, show retired instructions and traps.")
 @click.option("--signature", "signature_path", metavar="FILE",
               help="At the end, write the memory from begin_signature to end_signature.")
@@ -53,13 +56,15 @@ class PlusOptions(click.Command):
 @engine_options
 @json_option
 @guarded
-def bare(program, memory, isa, stats, signature_path, granularity, log_path, engine, max_instructions, timeout, json_path):
+def bare(program, memory, isa, stats, signature_path, granularity, log_path, config_path, settings, engine, max_instructions,
+         timeout, json_path):
     """Run an M-mode ELF on the bare board: HTIF, CLINT, PLIC, ns16550a UART, SiFive test finisher.
 
     The exit status is the program's own; 2 for bad input, 3 if it can never go on, 124 at a limit.
     """
     image = open_guest(program, "bare")
-    board = Board(memory, isa, start_engine(engine), Output(2 if json_path == "-" else 1), Input(0))
+    board = Board(memory, isa, start_engine(engine), Output(2 if json_path == "-" else 1), Input(0),
+                  read_choices(config_path, settings))
     board.load(image)
     if image.tohost is None:
         board.give_device_tree()                # firmware wants it; a test with HTIF does not look

@@ -8,12 +8,14 @@ import os
 import re
 import sys
 import time
+from collections.abc import Iterable
 from pathlib import Path
 
 import click
 
 from rvhyp.cli.interruption import during
 from rvhyp.engine import ENGINES, HostUnsupported, make_engine
+from rvhyp.isa.configuration import from_text, from_toml
 from rvhyp.machine.errors import BadInput
 from rvhyp.machine.machine import Ended
 
@@ -50,6 +52,38 @@ def engine_options(command):
     )):
         command = option(command)
     return command
+
+
+def choices_options(command):
+    """--config and --set, for `read_choices`."""
+    for option in reversed((
+        click.option("--config", "config_path", metavar="FILE",
+                     help="What the hart does where the manual leaves a choice: TOML, as `rvhyp isa --config` prints it."),
+        click.option("--set", "settings", multiple=True, metavar="NAME=VALUE", help="One such choice; may be repeated."),
+    )):
+        command = option(command)
+    return command
+
+
+def read_choices(path: str | None, settings: Iterable[str]) -> dict[str, str | int]:
+    """The settings in a file, and those of the command line, which count where both have one.  BadInput says what is wrong."""
+    chosen: dict[str, str | int] = {}
+    try:
+        if path is not None:
+            chosen |= from_toml(Path(path).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise BadInput(f"cannot be read ({error.strerror})", path, "check the path") from error
+    except UnicodeDecodeError as error:
+        raise BadInput("is not UTF-8 text", path, "give a TOML file") from error
+    except ValueError as error:
+        raise BadInput(str(error), path) from error
+    for setting in settings:
+        try:
+            name, value = from_text(setting)
+        except ValueError as error:
+            raise BadInput(str(error), "--set") from error
+        chosen[name] = value
+    return chosen
 
 
 def log_option(command):

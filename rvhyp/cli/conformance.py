@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from rvhyp.cli.common import granularity_option, guarded, start_engine, write_json
+from rvhyp.cli.common import choices_options, granularity_option, guarded, read_choices, start_engine, write_json
 from rvhyp.cli.interruption import during
 from rvhyp.engine import ENGINES
 from rvhyp.machine.errors import BadInput
@@ -133,11 +133,12 @@ def show_table(header: list[str], rows: list[list[str]]) -> None:
 @click.option("--trace-on-fail", "traces", metavar="DIR",
               help="For each test that fails write DIR/NAME.txt, why its last trap was taken, and DIR/NAME.log, the end of its "
               "commit log.")
+@choices_options
 @click.option("--quiet", "-q", "level", flag_value=-1, type=int, help="Show unexpected results only.")
 @click.option("--verbose", "-v", "level", flag_value=1, type=int, default=0, help="Show passing tests too.")
 @guarded
 def conformance(paths, select, deselect, jobs, engine, max_instructions, timeout, rules_path, expected_path, json_path,
-                junit_path, html_path, signatures, granularity, traces, level):
+                junit_path, html_path, signatures, granularity, traces, config_path, settings, level):
     """Run each RISC-V ELF file in or at PATH that is a test in the style of riscv-tests, and say which pass.
 
     A test passes only by the exit command with code 0, stored to `tohost`.  The exit status is 0 if nothing unexpected happened,
@@ -157,16 +158,17 @@ def conformance(paths, select, deselect, jobs, engine, max_instructions, timeout
         check_writable(path)
     if traces:
         make_folder(traces)
+    choices = read_choices(config_path, settings)
     rules = Rules.read(rules_path or DEFAULT_RULES)
     expectations = Expectations.read(expected_path) if expected_path else Expectations()
     found = discover(paths)
     wanted = [Job(test, rules.config(test, max_instructions=max_instructions, timeout=timeout, signatures=signatures,
-                                      granularity=granularity, traces=traces))
+                                      granularity=granularity, traces=traces, choices=choices))
               for test in select_tests(found, select, deselect)]
     if all(job.skip for job in wanted):
         raise BadInput(f"nothing to run: all {len(wanted)} tests are skipped", do=f"the first: {wanted[0].skip}")
     start_engine(engine)
-    rules.check_machines(engine)
+    rules.check_machines(engine, choices)
     start = time.monotonic()
     bar = Bar(len(wanted), is_wanted=level >= 0)
     with during(bar.describe, bar.stop):

@@ -11,9 +11,19 @@ from rvhyp.cli.common import guarded
 
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="Print as JSON.")
+@click.option("--config", "is_config", is_flag=True,
+              help="Print what a hart does where the manual leaves a choice, as a file for --config of other verbs; with --json "
+                   "a JSON Schema, and the values.")
+@click.option("--set", "settings", multiple=True, metavar="NAME=VALUE", help="A choice to print so; may be repeated.")
 @guarded
-def isa(as_json):
+def isa(as_json, is_config, settings):
     """Print the implemented extensions, how many instructions and CSRs they have, and how they stand to profiles."""
+    if is_config or settings:
+        from rvhyp.cli.common import read_choices
+        from rvhyp.isa.configuration import Configuration, json_schema
+        choices = Configuration(read_choices(None, settings))
+        click.echo(json.dumps({"schema": json_schema(), "values": dict(choices)}, indent=2) if as_json else choices.to_toml())
+        return 0
     import rvhyp.isa  # noqa: F401
     from rvhyp.isa import config
     from rvhyp.isa.csr import CSRS

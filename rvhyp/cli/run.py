@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from rvhyp.cli.common import (
+    choices_options,
     commit_log,
     engine_options,
     guarded,
@@ -13,6 +14,7 @@ from rvhyp.cli.common import (
     log_option,
     memory_option,
     plain_table,
+    read_choices,
     say,
     start_engine,
     status_of,
@@ -100,12 +102,14 @@ def report_end(hypervisor, outcome) -> None:
 @click.option("--append", default="", metavar="TEXT", help="Boot arguments (bootargs in the device tree).")
 @click.option("--dump-dtb", type=click.Path(dir_okay=False), metavar="FILE",
               help="Write the first guest's device tree, and do not run.")
+@choices_options
 @click.option("--stats", is_flag=True, help="At the end, show exits by cause and instructions.")
 @log_option
 @engine_options
 @json_option
 @guarded
-def run(guests, memory, cpus, append, dump_dtb, stats, log_path, engine, max_instructions, timeout, json_path):
+def run(guests, memory, cpus, append, dump_dtb, config_path, settings, stats, log_path, engine, max_instructions, timeout,
+        json_path):
     """Boot each GUEST in VS-mode under the monitor: an ELF, a Linux Image, or a guest of ours by name.
 
     One guest has the terminal as its console; of several, each line shows whose it is.  The exit status is the guest's own (the
@@ -119,7 +123,7 @@ def run(guests, memory, cpus, append, dump_dtb, stats, log_path, engine, max_ins
     source = Input(0) if len(guests) == 1 else Input(None)
     configs = [VmConfig(name, program, memory, cpus, output, source, append)
                for name, program, output in zip(names, programs, outputs, strict=True)]
-    hypervisor = Hypervisor(configs, start_engine(engine))
+    hypervisor = Hypervisor(configs, start_engine(engine), read_choices(config_path, settings))
     if dump_dtb:
         Path(dump_dtb).write_bytes(hypervisor.vms[0].device_tree())
         return 0

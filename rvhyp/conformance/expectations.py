@@ -3,6 +3,7 @@
     [[rule]]                            # several may match: what later ones say counts
     name = "rv64mi-p-*"                 # a glob, as of --select
     isa = "rv64imafdc_zicsr"
+    set = { misaligned = "trap" }       # choices, as in a file for --config
     memory = "256M"
     max-instructions = 1_000_000
     timeout = 5                         # seconds
@@ -20,7 +21,7 @@ from __future__ import annotations
 import datetime
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
@@ -30,6 +31,7 @@ from rvhyp.conformance.checks import legal_check, legal_pattern
 from rvhyp.conformance.discover import Test
 from rvhyp.conformance.result import Result, Status
 from rvhyp.conformance.runner import Config
+from rvhyp.isa.configuration import Configuration, checked
 from rvhyp.machine.board import DEFAULT_MEMORY, Board
 from rvhyp.machine.errors import BadInput
 
@@ -44,15 +46,24 @@ def _memory(value: object) -> int:
     return int(match[1]) << UNITS[match[2]]
 
 
+def _choices(value: object) -> dict:
+    if not isinstance(value, dict):
+        raise ValueError("a table of choices like { geilen = 5 }")
+    try:
+        return checked(value)
+    except ValueError as error:
+        raise tables.Refused(str(error)) from error
+
+
 def _date(value: object) -> datetime.date:
     if not isinstance(value, datetime.date) or isinstance(value, datetime.datetime):
         raise ValueError("a date like 2026-01-31, without quotation marks")
     return value
 
 
-RULE = {"name": tables.text, "isa": tables.text, "memory": _memory, "max-instructions": tables.count, "timeout": tables.positive,
-        "check": lambda value: legal_check(tables.text(value)), "end": lambda value: legal_pattern(tables.text(value)),
-        "skip": tables.text}
+RULE = {"name": tables.text, "isa": tables.text, "memory": _memory, "set": _choices, "max-instructions": tables.count,
+        "timeout": tables.positive, "check": lambda value: legal_check(tables.text(value)),
+        "end": lambda value: legal_pattern(tables.text(value)), "skip": tables.text}
 EXPECTED = {"name": tables.text, "reason": tables.text, "date": _date}
 
 
@@ -81,22 +92,24 @@ class Rules:
             rules.append(Rule(name, {key.replace("-", "_"): value for key, value in table.items()}))
         return cls(rules, os.fspath(path))
 
-    def check_machines(self, engine: str) -> None:
-        """BadInput for the first rule with a machine that cannot be built."""
+    def check_machines(self, engine: str, choices: Mapping[str, object] | None = None) -> None:
+        """BadInput for the first rule with a machine that cannot be built; `choices` are those of the command line."""
         for rule in self._rules:
             try:
-                Board(rule.settings.get("memory", DEFAULT_MEMORY), rule.settings.get("isa", Config.isa), engine)
+                Board(rule.settings.get("memory", DEFAULT_MEMORY), rule.settings.get("isa", Config.isa), engine,
+                      choices=rule.settings.get("set", {}) | dict(choices or {}))
             except BadInput as error:
                 raise BadInput(f"rule for {rule.name}: {error.what}", self._path, error.do) from error
 
-    def config(self, test: Test, **overrides) -> Config:
-        """The defaults, changed by each rule that matches, then by the overrides that are not None."""
-        settings: dict = {}
+    def config(self, test: Test, choices: Mapping[str, object] | None = None, **overrides) -> Config:
+        """The defaults, changed by each rule that matches, then by the choices and the overrides that are not None."""
+        settings: dict = {"set": {}}
         for rule in self._rules:
             if test.matches(rule.name):
-                settings |= rule.settings
+                settings |= rule.settings | {"set": settings["set"] | rule.settings.get("set", {})}
+        chosen = Configuration(settings.pop("set") | dict(choices or {}))
         settings |= {key: value for key, value in overrides.items() if value is not None}
-        return Config(**settings)
+        return Config(**settings, choices=chosen)
 
 
 @dataclass(frozen=True)

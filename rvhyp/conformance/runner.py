@@ -17,6 +17,7 @@ from rvhyp.conformance.result import Result, Status
 from rvhyp.engine import make_engine
 from rvhyp.isa import config
 from rvhyp.isa.cause import ECALL_M, ECALL_S, ECALL_U, cause_name, mode_name
+from rvhyp.isa.configuration import Configuration
 from rvhyp.machine.board import DEFAULT_MEMORY, Board
 from rvhyp.machine.errors import BadInput
 from rvhyp.machine.loader import load_elf
@@ -40,6 +41,7 @@ class Config:
     """The machine a test runs on, and its limits; or why it is not run."""
 
     isa: str = config.DEFAULT
+    choices: Configuration = Configuration()
     memory: int = DEFAULT_MEMORY
     max_instructions: int = MAX_INSTRUCTIONS
     timeout: float = TIMEOUT            # seconds
@@ -96,7 +98,7 @@ class Run:
         wanted = job.config
         self.config, self.output, self.name = wanted, output, job.test.name
         self.checks = Checks(wanted.check, wanted.end, output) if wanted.check else None
-        self.board = Board(wanted.memory, wanted.isa, make_engine(engine), self.checks or output)
+        self.board = Board(wanted.memory, wanted.isa, make_engine(engine), self.checks or output, choices=wanted.choices)
         self.last_word = 0              # of tohost, when the run ended by a store to it
         self.program = load_elf(job.test.path)
         if self.program.tohost is None:

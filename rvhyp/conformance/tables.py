@@ -11,6 +11,10 @@ from rvhyp.machine.errors import BadInput
 Check = Callable[[object], object]      # gives the value, or raises ValueError with what it must be
 
 
+class Refused(ValueError):
+    """A value that is wrong; it says all of it, not only what the value must be."""
+
+
 def read_tables(path: str | os.PathLike[str], kind: str, checks: dict[str, Check]) -> list[dict]:
     """The `[[kind]]` tables of a file, each a dict of checked values.  BadInput, naming the table, if anything is wrong."""
     where = os.fspath(path)
@@ -37,6 +41,8 @@ def _checked(table: dict, checks: dict[str, Check], where: str, which: str) -> d
     for key, value in table.items():
         try:
             values[key] = checks[key](value)
+        except Refused as error:
+            raise BadInput(f"{which}: {key}: {error}", where) from error
         except ValueError as error:
             raise BadInput(f"{which}: {key} must be {error}, not {value!r}", where) from error
     return values

@@ -51,6 +51,7 @@ BLOCKS = 'Unprivileged ISA, "CSR controls for CMO instructions"'
 BLOCK_FAULTS = 'Unprivileged ISA, CMO, "Page-Fault, Guest-Page-Fault, and Access-Fault Exceptions"'
 ENVIRONMENT_CALL = privileged("Environment Call and Breakpoint")
 FP_STATE = privileged("Extension Context Status in mstatus Register")
+ACCESS_PRIORITY = privileged("Machine Cause (mcause) Register")
 ALIGNMENT = privileged("Misaligned Atomicity Granule PMA")
 RETURNS = privileged("Trap-Return Instructions")
 WAITING = privileged("Wait for Interrupt")
@@ -118,6 +119,12 @@ ACCESS_ROWS = [
     Row("device_access", "size &", "a device takes accesses of 1, 2, 4 or 8 bytes only", ATTRIBUTES),
     Row("device_access", "pa &", "a device takes naturally aligned accesses only", ATTRIBUTES),
     Row("refuse_split", "FAULT_LEAVE", "a part of an access across two pages is not main memory", ATTRIBUTES),
+    Row("refuse_misaligned", "MISALIGNED_FIRST", "the address is misaligned; by choice that traps, and comes before all faults",
+        ACCESS_PRIORITY),
+    Row("refuse_misaligned", "", "the address is misaligned, and by choice that traps", ACCESS_PRIORITY),
+    Row("refuse_misaligned_atomic", "MISALIGNED_ATOMIC_FAULTS",
+        "the address of an atomic access is misaligned: by choice an access fault", ALIGNMENT),
+    Row("refuse_misaligned_atomic", "", "the address of an atomic access is misaligned", ALIGNMENT),
     Row("store_misaligned", "ram_host", "a misaligned store must go to main memory", ATTRIBUTES),
     Row("atomic_target", "va &", "an atomic's address must be naturally aligned", ALIGNMENT),
     Row("atomic_target", "host == 0", "atomics need main memory", privileged("Atomicity PMAs")),
@@ -140,6 +147,7 @@ INSTRUCTION_ROWS = [
     Row("ecall", "h.prv == U", "ECALL in {mode}-mode", ENVIRONMENT_CALL),
     Row("ecall", "h.prv == M", "ECALL in {mode}-mode", ENVIRONMENT_CALL),
     Row("ecall", "", "ECALL in {mode}-mode", ENVIRONMENT_CALL),
+    Row("ebreak", "EBREAK_TVAL_ZERO", "EBREAK; tval is 0 by choice", ENVIRONMENT_CALL),
     Row("ebreak", "", "EBREAK", ENVIRONMENT_CALL),
     Row("mret", "h.prv", "MRET is for M-mode", RETURNS),
     Row("sret", "h.prv == U", "SRET is not for user mode", RETURNS),
@@ -163,6 +171,7 @@ CSR_ROWS = [
     Row("csr_access", "GATE_ABSENT", "{csr} does not exist here", CSR_ADDRESSES),
     Row("csr_access", "ROW_EXTENSION", "{csr} belongs to an extension that this hart does not have", CSR_ADDRESSES),
     Row("csr_access", "ROW_HYPERVISOR", "{csr} exists only while misa.H is 1", privileged("Machine ISA (misa) Register")),
+    Row("csr_access", "left_out", "this hart has no {csr}, by choice", CSR_ADDRESSES),
     Row("csr_access", "number >> 10", "{csr} is read-only", CSR_ADDRESSES),
     Row("csr_access", "GATE_FLOAT", "{fs} is Off", FP_STATE),
     Row("csr_access", "machine_gate_closed", "M-mode keeps {csr} from all modes below", CAUSES),

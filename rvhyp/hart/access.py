@@ -31,6 +31,7 @@ from rvhyp.hart.tlb import (
 )
 from rvhyp.hart.trap import LOAD, STORE, access_fault, illegal, misaligned, virtual
 from rvhyp.isa.cause import U
+from rvhyp.isa.choices import FAILED_SC_SKIPS, MISALIGNED_ATOMIC_FAULTS, MISALIGNED_FIRST, MISALIGNED_TRAPS
 from rvhyp.isa.csr import HSTATUS_HU, HSTATUS_SPVP, MISA_H
 from rvhyp.isa.rule import load8, load64, rule
 from rvhyp.isa.word import zext
@@ -143,11 +144,32 @@ def refuse_split(h, va, access, flavour):
 
 
 @rule
+def refuse_misaligned(h, va, size, access, flavour):
+    """Where misaligned accesses trap: address-misaligned, unless a part of it faults and that comes first."""
+    mode = access_mode(h, flavour)
+    if MISALIGNED_FIRST.get(h.choices):
+        return misaligned(h, va, access, mode >> 2)
+    first = 4096 - (va & 0xFFF)
+    translate(h, va, size if size < first else first, access, mode, 1 if flavour == HLVX else 0)
+    if h.fault:
+        return 0
+    if first < size:
+        translate(h, va + first, size - first, access, mode, 1 if flavour == HLVX else 0)
+        if h.fault:
+            h.trap_offset = first
+            return 0
+    return misaligned(h, va, access, mode >> 2)
+
+
+@rule
 def load(h, va, size, flavour):
     """`size` bytes at va, zero-extended."""
     if flavour != PLAIN:
         if guest_access(h) == 0:
             return 0
+    if va & (size - 1):
+        if MISALIGNED_TRAPS.get(h.choices):
+            return refuse_misaligned(h, va, size, LOAD, flavour)
     first = 4096 - (va & 0xFFF)
     if first >= size:
         return load_within(h, va, size, flavour)
@@ -211,6 +233,8 @@ def store(h, va, size, value, flavour):
         if guest_access(h) == 0:
             return 0
     if va & (size - 1):
+        if MISALIGNED_TRAPS.get(h.choices):
+            return refuse_misaligned(h, va, size, STORE, flavour)
         return store_misaligned(h, va, size, value, flavour)
     slot = access_slot(h, flavour)
     host = tlb_find(h, WRITE_TLB, va, load64(slot + 8))
@@ -233,14 +257,26 @@ def store(h, va, size, value, flavour):
 # Atomics: naturally aligned, in main memory, store-type faults (load-type for LR).
 
 @rule
+def refuse_misaligned_atomic(h, va, access, mode):
+    """A misaligned LR, SC or AMO traps, behind a fault of its address or before it."""
+    if MISALIGNED_FIRST.get(h.choices) == 0:
+        translate(h, va, 1, access, mode, 0)
+        if h.fault:
+            return 0
+    if MISALIGNED_ATOMIC_FAULTS.get(h.choices):
+        return access_fault(h, va, access, mode >> 2)
+    return misaligned(h, va, access, mode >> 2)
+
+
+@rule
 def atomic_target(h, va, size, access):
     """Translate an atomic's address; remembers it in amo_spa and amo_host."""
     mode = effective_mode(h)
-    pa = translate(h, va, 1 if va & (size - 1) else size, access, mode, 0)
+    if va & (size - 1):
+        return refuse_misaligned_atomic(h, va, access, mode)
+    pa = translate(h, va, size, access, mode, 0)
     if h.fault:
         return 0
-    if va & (size - 1):
-        return misaligned(h, va, access, mode >> 2)
     host = ram_host(h, pa, size)
     if host == 0:
         return access_fault(h, va, access, mode >> 2)
@@ -300,7 +336,14 @@ def load_reserved(h, va, size):
 
 @rule
 def store_conditional(h, va, size, value):
-    """SC: 0 if it stored, 1 if not.  The address is translated first, so that a failing SC faults like a succeeding one."""
+    """SC: 0 if it stored, 1 if not.
+
+    The address is translated first, so that a failing SC faults like a succeeding one; by choice, one without a reservation fails
+    at once, if only it is aligned.
+    """
+    if h.reservation == 0:
+        if (FAILED_SC_SKIPS.get(h.choices) != 0) & ((va & (size - 1)) == 0):
+            return 1
     atomic_target(h, va, size, STORE)
     if h.fault:
         return 0

@@ -1,14 +1,14 @@
 """SFENCE.VMA, HFENCE.VVMA, HFENCE.GVMA, and the invalidations of Svinval that equal them (hypervisor chapter, table of fences).
 
-`*_field` are register numbers: x0 asks for all addresses or all address spaces.
+`*_field` are register numbers: x0 asks for all addresses or all address spaces.  Bits of an ASID or VMID that there are not are
+ignored.
 """
 from rvhyp.hart.tlb import fence
 from rvhyp.hart.trap import illegal, virtual
 from rvhyp.isa.cause import S, U
+from rvhyp.isa.choices import ASIDLEN, VMIDLEN
 from rvhyp.isa.csr import HGATP_VMID, HSTATUS_VTVM, MISA_H, MSTATUS_TVM
 from rvhyp.isa.rule import rule
-
-ASID_MASK, VMID_MASK = 0xFFFF, 0x3FFF
 
 
 @rule
@@ -21,7 +21,7 @@ def sfence_vma(h, rs1_field, va, rs2_field, asid):
             return virtual(h)
     elif (h.prv == S) & (MSTATUS_TVM.get(h.mstatus) != 0):
         return illegal(h)
-    fence(h, h.v, rs1_field, va, rs2_field, asid & ASID_MASK, h.v, HGATP_VMID.get(h.hgatp))
+    fence(h, h.v, rs1_field, va, rs2_field, asid & ((1 << ASIDLEN.get(h.choices)) - 1), h.v, HGATP_VMID.get(h.hgatp))
     return 0
 
 
@@ -49,7 +49,7 @@ def hypervisor_fence(h):
 def hfence_vvma(h, rs1_field, va, rs2_field, asid):
     """Order VS-stage translations of the current VMID."""
     if hypervisor_fence(h):
-        fence(h, 1, rs1_field, va, rs2_field, asid & ASID_MASK, 1, HGATP_VMID.get(h.hgatp))
+        fence(h, 1, rs1_field, va, rs2_field, asid & ((1 << ASIDLEN.get(h.choices)) - 1), 1, HGATP_VMID.get(h.hgatp))
     return 0
 
 
@@ -60,5 +60,5 @@ def hfence_gvma(h, rs1_field, gpa, rs2_field, vmid):
         return 0
     if (h.prv == S) & (MSTATUS_TVM.get(h.mstatus) != 0):
         return illegal(h)
-    fence(h, 1, 0, 0, 0, 0, rs2_field, vmid & VMID_MASK)
+    fence(h, 1, 0, 0, 0, 0, rs2_field, vmid & ((1 << VMIDLEN.get(h.choices)) - 1))
     return 0

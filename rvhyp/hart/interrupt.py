@@ -5,13 +5,15 @@ from rvhyp.hart.state import REASON_BUDGET, REASON_WFI
 from rvhyp.hart.tlb import update_contexts
 from rvhyp.hart.trap import enter_trap, illegal, sret, virtual
 from rvhyp.isa.cause import M, U
-from rvhyp.isa.csr import ENVCFG_STCE, HSTATUS_VTW, MISA_H, MSTATUS_MIE, MSTATUS_SIE, MSTATUS_TW
+from rvhyp.isa.choices import WFI_IS_NOP
+from rvhyp.isa.csr import ENVCFG_STCE, HSTATUS_VGEIN, HSTATUS_VTW, MISA_H, MSTATUS_MIE, MSTATUS_SIE, MSTATUS_TW
 from rvhyp.isa.rule import host_flags, rule, set_host_mode
 from rvhyp.isa.word import div_u
 
 SSIP, VSSIP, MSIP = 1 << 1, 1 << 2, 1 << 3
 STIP, VSTIP, MTIP = 1 << 5, 1 << 6, 1 << 7
 SEIP, VSEIP, MEIP = 1 << 9, 1 << 10, 1 << 11
+SGEIP = 1 << 12
 LCOFIP = 1 << 13
 FAR = 1 << 40                   # ticks: an event further away ends no slice
 
@@ -35,11 +37,20 @@ def vs_stce(h):
 
 
 @rule
+def guest_external(h):
+    """SGEIP, and VSEIP where VGEIN selects a guest external interrupt that is pending.  None has the number 0."""
+    if h.hgeip == 0:
+        return 0
+    selected = VSEIP if (h.hgeip >> HSTATUS_VGEIN.get(h.hstatus)) & 1 else 0
+    return selected | SGEIP if h.hgeip & h.hgeie else selected
+
+
+@rule
 def pending_at(h, now):
     """mip at a time in ticks: wires, software bits and timer comparisons."""
     mip = h.wires | h.software_interrupts
     if MISA_H.get(h.misa):
-        mip |= h.hvip
+        mip |= h.hvip | guest_external(h)
     if now >= h.mtimecmp:
         mip |= MTIP
     if menvcfg_stce(h):
@@ -93,6 +104,8 @@ def first_of(ready):
         return 1
     if ready & STIP:
         return 5
+    if ready & SGEIP:
+        return 12
     if ready & VSEIP:
         return 10
     if ready & VSSIP:
@@ -221,7 +234,8 @@ def wfi(h):
         if h.v:
             if (h.prv == U) | (HSTATUS_VTW.get(h.hstatus) != 0):
                 return virtual(h)
-    h.reason = REASON_WFI
+    if WFI_IS_NOP.get(h.choices) == 0:
+        h.reason = REASON_WFI
     return 0
 
 

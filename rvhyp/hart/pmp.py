@@ -1,5 +1,6 @@
-"""Physical memory protection, 16 entries (Privileged ISA, section "Physical Memory Protection")."""
+"""Physical memory protection (Privileged ISA, section "Physical Memory Protection")."""
 from rvhyp.isa.cause import M
+from rvhyp.isa.choices import PMP_COUNT, PMP_GRAIN
 from rvhyp.isa.csr import PMP_ENTRIES
 from rvhyp.isa.rule import BitField, rule
 
@@ -21,12 +22,13 @@ def pmp_config(h, index):
 def pmp_permissions(h, pa, size, prv):
     """R, W, X allowed to an access of `size` bytes at pa by privilege prv, or MIXED."""
     last = pa + size - 1
+    below = (1 << PMP_GRAIN.get(h.choices)) - 1
     index = 0
     previous = 0
     while index < h.pmp_count:
         config = pmp_config(h, index)
-        address = h.pmpaddr[index]
         mode = CFG_A.get(config)
+        address = h.pmpaddr[index] & ~below
         if mode != A_OFF:
             low = address << 2
             high = low + 4
@@ -34,8 +36,9 @@ def pmp_permissions(h, pa, size, prv):
                 high = low
                 low = previous << 2
             elif mode != A_NA4:
-                ones = address ^ (address + 1)
-                low = (address & ~ones) << 2
+                region = h.pmpaddr[index] | (below >> 1)
+                ones = region ^ (region + 1)
+                low = (region & ~ones) << 2
                 high = low + ((ones + 1) << 2)
             if (pa < high) & (last >= low) & (low < high):
                 if (pa < low) | (last >= high):
@@ -45,12 +48,12 @@ def pmp_permissions(h, pa, size, prv):
                 return config & RWX
         previous = address
         index += 1
-    return RWX if prv == M else 0
+    return RWX if (prv == M) | (PMP_COUNT.get(h.choices) == 0) else 0
 
 
 @rule
 def pmp_write_config(h, index, value):
-    """Write pmpcfg2*index: locked bytes keep their value, and W without R is reserved (kept as no W)."""
+    """Write pmpcfg2*index: locked bytes keep their value, W without R is reserved (kept as no W), NA4 wants the finest grain."""
     old = h.pmpcfg[index]
     new = 0
     byte = 0
@@ -59,6 +62,8 @@ def pmp_write_config(h, index, value):
         now = (value >> (byte << 3)) & 0x9F
         if (now & (R | W)) == W:
             now = now & ~W
+        if (CFG_A.get(now) == A_NA4) & (PMP_GRAIN.get(h.choices) != 0):
+            now = now | CFG_A.mask
         if CFG_L.get(was):
             now = was
         new |= now << (byte << 3)

@@ -9,9 +9,12 @@ from __future__ import annotations
 import ctypes
 import mmap
 
+from rvhyp.isa.choices import DEFAULT_WORD
 from rvhyp.isa.csr import (
     CSRS,
     HSTATUS_VSXL,
+    MEDELEG_WRITABLE,
+    MENVCFG_WRITABLE,
     MSTATUS_SXL,
     MSTATUS_UXL,
 )
@@ -58,7 +61,9 @@ _FIELDS = [
     # which ones then do; whether some count in some modes only.  CSRs hold the rest.
     ("counters_running", 1), ("counters_of_traps", 1), ("counters_due", 1), ("counters_full", 1), ("counters_filtered", 1),
     # The machine around the hart.
-    ("monitor", 1), ("extensions", 1), ("pmp_count", 1),
+    ("monitor", 1), ("extensions", 1), ("pmp_count", 1),    # pmp_count: entries up to the last that is on
+    # What it does where the manual leaves a choice (rvhyp.isa.choices), and which bits can be written for that reason or another.
+    ("choices", 1), ("medeleg_writable", 1), ("menvcfg_writable", 1),
     ("region_count", 1), ("region_base", RAM_REGIONS), ("region_size", RAM_REGIONS), ("region_host", RAM_REGIONS),
     ("region_pages", RAM_REGIONS),
     ("watch_low", 1), ("watch_high", 1), ("watch_hit", 1),
@@ -175,6 +180,8 @@ class Hart:
         self.mideleg = 1 << 2 | 1 << 6 | 1 << 10
         self.cycles_per_tick = 100
         self.extensions = (1 << 64) - 1
+        self.choices = DEFAULT_WORD
+        self.medeleg_writable, self.menvcfg_writable = MEDELEG_WRITABLE, MENVCFG_WRITABLE
         self.watch_low = (1 << 64) - 1
         self.fp_gate = FP_OFF
         self.counters_running, self.counters_due = 0b101, (1 << 64) - 1

@@ -15,6 +15,7 @@ from rvhyp.isa.cause import (
     S,
     U,
 )
+from rvhyp.isa.choices import EBREAK_TVAL_ZERO, ILLEGAL_TVAL_ZERO, TINST_ZERO, TVAL2_ZERO
 from rvhyp.isa.csr import (
     HSTATUS_GVA,
     HSTATUS_SPV,
@@ -98,6 +99,10 @@ def misaligned(h, va, access, v):
 def guest_page_fault(h, va, gpa, access, implicit):
     """Causes 20, 21, 23: the G-stage refused gpa.  `implicit` is 1 for the read of a VS-stage PTE, 2 for its update."""
     raise_at(h, 20 + access + (access >> 1), va, 1, access)
+    if TVAL2_ZERO.get(h.choices):
+        if implicit:
+            h.trap_inst = 0                 # a pseudoinstruction would tell what kind of address htval has
+        return 0
     h.trap_tval2 = gpa >> 2
     if implicit == 1:
         h.trap_inst = PSEUDO_READ
@@ -109,6 +114,8 @@ def guest_page_fault(h, va, gpa, access, implicit):
 @rule
 def transformed_instruction(h):
     """The instruction in h.insn as htinst and mtinst report it (section "Transformed Instruction or Pseudoinstruction")."""
+    if TINST_ZERO.get(h.choices):
+        return 0
     insn = h.insn
     compressed = (insn & 3) != 3
     if compressed:
@@ -225,7 +232,9 @@ def deliver(h):
         h.reason = REASON_TRAP_LOOP
         return 1
     cause = h.trap_cause
-    tval = h.insn if (cause == ILLEGAL_INSTRUCTION) | (cause == VIRTUAL_INSTRUCTION) else h.trap_tval
+    tval = h.trap_tval
+    if (cause == ILLEGAL_INSTRUCTION) | (cause == VIRTUAL_INSTRUCTION):
+        tval = 0 if ILLEGAL_TVAL_ZERO.get(h.choices) else h.insn
     tinst = transformed_instruction(h) if h.trap_inst == TRANSFORM else h.trap_inst
     return enter_trap(h, cause, tval, h.trap_gva, h.trap_tval2, tinst)
 
@@ -259,7 +268,9 @@ def ecall(h):
 
 @rule
 def ebreak(h):
-    """Breakpoint; tval is the pc, which is a guest virtual address when V=1."""
+    """Breakpoint; tval is the pc, which is a guest virtual address when V=1, or 0 by choice."""
+    if EBREAK_TVAL_ZERO.get(h.choices):
+        return raise_trap(h, BREAKPOINT, 0)
     raise_trap(h, BREAKPOINT, h.pc)
     h.trap_gva = h.v
     return 0

@@ -30,6 +30,7 @@ class Gate(IntEnum):
     HGATP = 7           # mstatus.TVM
     ENVCFG = 8          # mstateen0.ENVCFG; when V=1 hstateen0.ENVCFG
     STATEEN = 9         # mstateen.SE, number = that of the CSR mod 4; when V=1 hstateen.SE
+    PMP = 10            # whether there are so many entries
 
 
 @dataclass(eq=False)
@@ -84,6 +85,7 @@ HSTATUS_GVA = BitField("GVA", 6)
 HSTATUS_SPV = BitField("SPV", 7)
 HSTATUS_SPVP = BitField("SPVP", 8)
 HSTATUS_HU = BitField("HU", 9)
+HSTATUS_VGEIN = BitField("VGEIN", 12, 17)
 HSTATUS_VTVM = BitField("VTVM", 20)
 HSTATUS_VTW = BitField("VTW", 21)
 HSTATUS_VTSR = BitField("VTSR", 22)
@@ -162,7 +164,7 @@ csr(0x141, "sepc", ALL & ~1, twin="vsepc")
 csr(0x142, "scause", ALL, twin="vscause")
 csr(0x143, "stval", ALL, twin="vstval")
 csr(0x144, "sip", 0, "", twin="vsip")
-csr(0x14D, "stimecmp", ALL, gate=Gate.STIMECMP, twin="vstimecmp")
+csr(0x14D, "stimecmp", ALL, gate=Gate.STIMECMP, extension="Sstc", twin="vstimecmp")
 csr(0x180, "satp", ALL, gate=Gate.SATP, twin="vsatp")
 csr(0xDA0, "scountovf", storage="", extension="Sscofpmf")
 
@@ -174,7 +176,7 @@ csr(0x603, "hideleg", VS_INTERRUPTS | 1 << 13, **_H)
 csr(0x604, "hie", 0, "", **_H)
 csr(0x605, "htimedelta", ALL, **_H)
 csr(0x606, "hcounteren", LOW32, **_H)
-csr(0x607, "hgeie", 0, "", **_H)
+csr(0x607, "hgeie", ALL & ~1, **_H)
 csr(0x60A, "henvcfg", MENVCFG_WRITABLE, gate=Gate.ENVCFG, **_H)
 for _n in range(4):
     csr(0x60C + _n, f"hstateen{_n}", STATEEN_WRITABLE[_n], "hstateen", index=_n, gate=Gate.STATEEN, extension="Ssstateen", **_H)
@@ -183,7 +185,7 @@ csr(0x644, "hip", 0, "", **_H)
 csr(0x645, "hvip", VS_INTERRUPTS, **_H)
 csr(0x64A, "htinst", ALL, **_H)
 csr(0x680, "hgatp", ALL, gate=Gate.HGATP, **_H)
-csr(0xE12, "hgeip", 0, "", **_H)
+csr(0xE12, "hgeip", **_H)
 csr(0x200, "vsstatus", SSTATUS_WRITABLE, **_H)
 csr(0x204, "vsie", 0, "", **_H)
 csr(0x205, "vstvec", ALL & ~2, **_H)
@@ -192,7 +194,7 @@ csr(0x241, "vsepc", ALL & ~1, **_H)
 csr(0x242, "vscause", ALL, **_H)
 csr(0x243, "vstval", ALL, **_H)
 csr(0x244, "vsip", 0, "", **_H)
-csr(0x24D, "vstimecmp", ALL, gate=Gate.VSTIMECMP, **_H)
+csr(0x24D, "vstimecmp", ALL, gate=Gate.VSTIMECMP, extension="Sstc", **_H)
 csr(0x280, "vsatp", ALL, **_H)
 
 # Machine.
@@ -228,11 +230,11 @@ for _n in range(3, 32):
     csr(0x320 + _n, f"mhpmevent{_n}", ALL, "mhpmevent", index=_n)
 for _n, _name in enumerate(("tselect", "tdata1", "tdata2", "tdata3")):     # Sdtrig without a trigger: all read 0
     csr(0x7A0 + _n, _name, storage="")
-PMP_ENTRIES = 16
+PMP_ENTRIES = 64                                        # at most: a choice
 for _n in range(0, PMP_ENTRIES // 4, 2):
-    csr(0x3A0 + _n, f"pmpcfg{_n}", ALL, "pmpcfg", index=_n // 2)
+    csr(0x3A0 + _n, f"pmpcfg{_n}", ALL, "pmpcfg", gate=Gate.PMP, index=_n // 2)
 for _n in range(PMP_ENTRIES):
-    csr(0x3B0 + _n, f"pmpaddr{_n}", (1 << 54) - 1, "pmpaddr", index=_n)
+    csr(0x3B0 + _n, f"pmpaddr{_n}", (1 << 54) - 1, "pmpaddr", gate=Gate.PMP, index=_n)
 
 # Names that assembly may use of CSRs this hart does not have: an access is an illegal instruction.
 _ABSENT = """
@@ -249,8 +251,6 @@ _ABSENT = """
 
 CSR_NUMBERS: dict[str, int] = {
     **{name: int(number, 16) for name, number in zip(_ABSENT[::2], _ABSENT[1::2], strict=True)},
-    **{f"pmpcfg{n}": 0x3A0 + n for n in range(PMP_ENTRIES // 4, 16, 2)},
-    **{f"pmpaddr{n}": 0x3B0 + n for n in range(PMP_ENTRIES, 64)},
     **{row.name: row.number for row in CSRS.values()},
 }
 

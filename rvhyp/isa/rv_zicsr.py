@@ -40,6 +40,7 @@ def csrrci(old, uimm):
 
 
 # Extensions that are CSRs, or bits of them, and no instructions.
+Extension("Sstc", "timer interrupts of S-mode and VS-mode")
 Extension("Zihpm", "hardware performance counters")
 Extension("Sscofpmf", "overflow and mode filters of performance counters")
 Extension("Shlcofideleg", "delegation of counter overflow to guests")

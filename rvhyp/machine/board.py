@@ -1,7 +1,7 @@
 """The bare board: a machine with the usual devices, on which M-mode programs run."""
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from rvhyp.isa import config
 from rvhyp.isa.cause import MEI, MSI, SEI
@@ -9,6 +9,7 @@ from rvhyp.machine import memory_map
 from rvhyp.machine.console import Input
 from rvhyp.machine.devices.clint import Clint
 from rvhyp.machine.devices.finisher import Finisher
+from rvhyp.machine.devices.guestexternal import GuestExternal
 from rvhyp.machine.devices.htif import Htif
 from rvhyp.machine.devices.plic import Context, Plic
 from rvhyp.machine.devices.uart import Uart
@@ -36,12 +37,14 @@ class Comparators:
 class Board:
     """One hart in M-mode with RAM at 0x8000_0000, CLINT, PLIC, UART, test finisher and HTIF.
 
-    `output(bytes)` is the console, `input` where typed bytes come from.
+    `output(bytes)` is the console, `input` where typed bytes come from.  With `choices` that give the hart guest external
+    interrupts there is a device that drives them.
     """
 
     def __init__(self, memory: int = DEFAULT_MEMORY, isa: str = config.DEFAULT, engine="auto",
-                 output: Callable[[bytes], object] = lambda data: None, input: Input | None = None):
-        self.machine = Machine([Ram(ROM_BASE, ROM_SIZE), Ram(memory_map.RAM_BASE, memory)], isa, engine)
+                 output: Callable[[bytes], object] = lambda data: None, input: Input | None = None,
+                 choices: Mapping[str, object] | None = None):
+        self.machine = Machine([Ram(ROM_BASE, ROM_SIZE), Ram(memory_map.RAM_BASE, memory)], isa, engine, choices=choices)
         machine, bus = self.machine, self.machine.bus
         self.output, self._input = output, input or Input(None)
         self.plic = Plic([Context(0, MEI, machine.wire(MEI)), Context(0, SEI, machine.wire(SEI))])
@@ -52,6 +55,9 @@ class Board:
         bus.attach(*memory_map.CLINT, clint, "CLINT")
         bus.attach(*memory_map.PLIC, self.plic, "PLIC")
         bus.attach(*memory_map.UART, self.uart, "UART", memory_map.UART_INTERRUPT)
+        if count := machine.choices["geilen"]:
+            lines = [machine.guest_wire(number) for number in range(1, count + 1)]
+            bus.attach(*memory_map.GUEST_EXTERNAL, GuestExternal(lines), "guest external interrupts")
         machine.before_access = self._take_input
         machine.wait = self._wait_for_input
         self.htif: Htif | None = None
@@ -75,10 +81,11 @@ class Board:
 
     def device_tree(self) -> bytes:
         """The board as a flattened device tree."""
-        from rvhyp.machine.fdt import Cpu, device_tree
+        from rvhyp.machine.fdt import Cpu, device_tree, mmu_type
         ram = self.machine.memory.regions[-1]
         mapped = memory_map.UART.base
-        return device_tree([(ram.base, ram.size)], [Cpu(0, self.machine.isa, "sv57")], TIMEBASE, self.machine.bus.nodes(),
+        cpu = Cpu(0, self.machine.isa, mmu_type(self.machine.choices))
+        return device_tree([(ram.base, ram.size)], [cpu], TIMEBASE, self.machine.bus.nodes(),
                            stdout_path=f"/soc/serial@{mapped:x}")
 
     def run(self, max_instructions: int | None = None, seconds: float | None = None) -> Outcome:

@@ -6,7 +6,7 @@ that is `Ref("label")` becomes the phandle of the node with that label.  Devicet
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from rvhyp.isa.config import with_implied
@@ -85,6 +85,12 @@ def isa_extensions(isa: str) -> tuple[str, list[str]]:
         names += ["zicsr", "zifencei"]
     names += rest.split("_") if rest else []
     return f"rv{width}{'e' if base == 'e' else 'i'}", with_implied(names)
+
+
+def mmu_type(choices: Mapping) -> str:
+    """What a cpu's property mmu-type says of a hart with these choices, without "riscv,"."""
+    widest = choices["widest-mode"]
+    return "none" if widest == "bare" else widest
 
 
 def device_tree(memory: Iterable[tuple[int, int]], cpus: Sequence[Cpu], timebase_frequency: int,

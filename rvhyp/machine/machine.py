@@ -4,7 +4,7 @@ from __future__ import annotations
 import ctypes
 import mmap
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 
@@ -22,6 +22,8 @@ from rvhyp.hart.state import (
     Hart,
 )
 from rvhyp.isa import config
+from rvhyp.isa.cause import SGEI
+from rvhyp.isa.configuration import Configuration
 from rvhyp.machine.bus import Bus, BusError
 from rvhyp.machine.errors import BadInput
 from rvhyp.machine.fdt import isa_extensions
@@ -81,11 +83,13 @@ class Watch:
 class Machine:
     """A hart, RAM and a bus.
 
-    `isa` is an ISA string (BadInput if it names what is not implemented), `engine` a name or an engine.  Devices are attached to
-    `bus` before `run`; what they need of the machine is `wire`, `now`, `set_now` and `stop`.
+    `isa` is an ISA string (BadInput if it names what is not implemented), `engine` a name or an engine, `choices` says what the
+    hart does where the manual leaves a choice: `{"geilen": 5}` (BadInput if there is no such choice or value).  Devices are
+    attached to `bus` before `run`; what they need of the machine is `wire`, `guest_wire`, `now`, `set_now` and `stop`.
     """
 
-    def __init__(self, regions: list[Ram], isa: str = config.DEFAULT, engine="auto", hart: int = 0):
+    def __init__(self, regions: list[Ram], isa: str = config.DEFAULT, engine="auto", hart: int = 0,
+                 choices: Mapping[str, object] | None = None):
         if len(regions) > RAM_REGIONS:
             raise BadInput(f"{len(regions)} regions of RAM", do=f"give at most {RAM_REGIONS}")
         self.memory = Memory(regions)
@@ -94,6 +98,7 @@ class Machine:
         self.engine = make_engine(engine) if isinstance(engine, str) else engine
         self.hart = Hart(hart)
         self._configure(isa)
+        self.choices = self._choose(choices)
         self._code_maps = [self._map_region(number, ram) for number, ram in enumerate(self.memory.regions)]
         self.engine.attach(self.hart)
         self.run_hart, self.return_to_guest = self.engine.bind(self.hart)
@@ -112,11 +117,27 @@ class Machine:
             self.hart.extensions = config.extension_mask(names)
         except ValueError as error:
             raise BadInput(f"ISA {isa!r}: {error}") from error
+        there = config.with_implied(names)
         for csrs, extension in ((self.hart.mstateen, "smstateen"), (self.hart.hstateen, "ssstateen")):
             for index in range(4):
-                csrs[index] = 0 if extension in names else (1 << 64) - 1            # what is not there closes no gate
+                csrs[index] = 0 if extension in there else (1 << 64) - 1        # what is not there closes no gate
+        self.hart.menvcfg_writable = config.menvcfg_writable(names)
         letters = config.misa_letters(names)
         self.hart.misa = 2 << 62 | sum(1 << ord(letter) - ord("A") for letter in letters)
+
+    def _choose(self, values: Mapping[str, object] | None) -> Configuration:
+        try:
+            choices = Configuration(values)
+        except ValueError as error:
+            raise BadInput(str(error)) from error
+        if broken := choices.broken_promise(isa_extensions(self.isa)[1]):
+            name, choice = broken
+            raise BadInput(f"ISA {self.isa!r} names {name}, but {choice} is {choices[choice]!r}", do="change one of them")
+        hart = self.hart
+        hart.choices, hart.medeleg_writable = choices.word, choices["medeleg"]
+        if choices["geilen"]:
+            hart.mideleg = int(hart.mideleg) | 1 << SGEI        # read-only one (Hypervisor extension, "mideleg")
+        return choices
 
     def _map_region(self, number: int, ram: Ram) -> mmap.mmap:
         """Tell the hart about a region, with a word for each of its pages that leads to decoded code."""
@@ -152,6 +173,16 @@ class Machine:
         def drive(level: bool) -> None:
             wires = int(self.hart.wires)
             self.hart.wires = wires | 1 << bit if level else wires & ~(1 << bit)
+        return drive
+
+    def guest_wire(self, number: int) -> Callable[[bool], None]:
+        """A callable that drives a guest external interrupt, a bit of hgeip.  `ValueError` if there is none of that number."""
+        if not 1 <= number <= self.choices["geilen"]:
+            raise ValueError(f"no guest external interrupt {number}: GEILEN is {self.choices['geilen']}")
+
+        def drive(level: bool) -> None:
+            pending = int(self.hart.hgeip)
+            self.hart.hgeip = pending | 1 << number if level else pending & ~(1 << number)
         return drive
 
     def stop(self, status: int) -> None:

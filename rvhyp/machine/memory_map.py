@@ -4,6 +4,7 @@
     0x0200_0000   CLINT: timer, software interrupts
     0x0C00_0000   PLIC
     0x1000_0000   UART, PLIC source 10
+    0x2800_0000   guest external interrupts, where the hart has any
     0x8000_0000   RAM
 
 The places are those of the SiFive boards and of QEMU's `virt`, where guests that carry no device tree expect them.
@@ -25,4 +26,5 @@ CLINT = Range(0x0200_0000, 0x1_0000)
 PLIC = Range(0x0C00_0000, 0x400_0000)
 UART = Range(0x1000_0000, 0x100)
 UART_INTERRUPT = 10
+GUEST_EXTERNAL = Range(0x2800_0000, 0x1000)
 RAM_BASE = 0x8000_0000

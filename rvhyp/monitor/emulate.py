@@ -24,13 +24,16 @@ class CannotFetch(Exception):
     """The guest's own instruction cannot be read (it unmapped it): run it again, and it will fault."""
 
 
+def fetch_bits(hart: Hart, rules) -> int:
+    """The instruction at sepc: 16 or 32 bits."""
+    bits = _fetch_half(hart, rules, hart.words[SEPC])
+    return bits | _fetch_half(hart, rules, hart.words[SEPC] + 2) << 16 if bits & 3 == 3 else bits
+
+
 def fetch(hart: Hart, rules) -> tuple[Decoded | None, int]:
     """The instruction at sepc, decoded, and its length in bytes."""
-    bits = _fetch_half(hart, rules, hart.words[SEPC])
-    if bits & 3 == 3:
-        bits |= _fetch_half(hart, rules, hart.words[SEPC] + 2) << 16
-        return decode(bits), 4
-    return decode(bits), 2
+    bits = fetch_bits(hart, rules)
+    return decode(bits), 4 if bits & 3 == 3 else 2
 
 
 def _fetch_half(hart: Hart, rules, gva: int) -> int:

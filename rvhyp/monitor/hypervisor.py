@@ -4,7 +4,7 @@ The hart takes every trap into HS architecturally and returns here; the monitor 
 """
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from rvhyp.hart.state import OFFSET, REASON_BUDGET, REASON_HS_TRAP, REASON_TRAP, REASON_TRAP_LOOP
 from rvhyp.isa import config
@@ -21,9 +21,10 @@ from rvhyp.isa.csr import (
 from rvhyp.isa.word import MASK64
 from rvhyp.machine.bus import BusError
 from rvhyp.machine.errors import BadInput
+from rvhyp.machine.fdt import mmu_type
 from rvhyp.machine.machine import NEVER, Ended, Machine, Outcome, Watch
 from rvhyp.machine.ram import Ram
-from rvhyp.monitor import emulate, sbi
+from rvhyp.monitor import emulate, needs, sbi
 from rvhyp.monitor.exits import Exit, Exits, GuestException, GuestPageFault, HsInterrupt, VirtualInstruction, VsEcall
 from rvhyp.monitor.gstage import GStage, PageTables
 from rvhyp.monitor.report import report
@@ -54,9 +55,10 @@ class Hypervisor:
         outcome = hypervisor.run()
 
     `hooks` are called before every exit is handled, with the vcpu and the exit; one that returns True has handled it.
+    `choices` say what the hart does where the manual leaves a choice; BadInput for what the monitor cannot do with.
     """
 
-    def __init__(self, configs: list[VmConfig], engine="auto"):
+    def __init__(self, configs: list[VmConfig], engine="auto", choices: Mapping[str, object] | None = None):
         if not 1 <= len(configs) <= MAX_VMS:
             raise BadInput(f"{len(configs)} guests", do=f"give 1 to {MAX_VMS}")
         for each in configs:
@@ -67,11 +69,13 @@ class Hypervisor:
         for each in configs:
             regions.append(Ram(at, each.memory))
             at = -(-(at + each.memory) // GIB) * GIB
-        self.machine = Machine(regions, config.DEFAULT, engine)
+        self.machine = Machine(regions, config.DEFAULT, engine, choices=choices)
+        needs.check(self.machine.choices, len(configs))
         self.rules, self.hart = self.machine.engine.rules, self.machine.hart
         self._prepare_hart()
         allocator = PageTables(tables)
-        self.vms = [Vm(each, vmid, ram, self.machine.memory, GStage(allocator, self.machine.memory, vmid), self.machine.now())
+        self.vms = [Vm(each, vmid, ram, self.machine.memory, GStage(allocator, self.machine.memory, vmid), self.machine.now(),
+                       mmu_type(self.machine.choices))
                     for vmid, (each, ram) in enumerate(zip(configs, regions[1:], strict=True), 1)]
         self.vcpus = [vcpu for vm in self.vms for vcpu in vm.vcpus]
         self.hooks: list[Hook] = []
@@ -86,10 +90,9 @@ class Hypervisor:
         """What M-mode firmware leaves to an HS-mode hypervisor: everything delegated and enabled, all memory open."""
         hart = self.hart
         hart.medeleg, hart.hedeleg = MEDELEG_WRITABLE, HEDELEG_WRITABLE
-        hart.mideleg = S_INTERRUPTS | VS_INTERRUPTS
         hart.hideleg = VS_INTERRUPTS
         open_to_guests = ("menvcfg", "mcounteren", "hcounteren", *(f"{x}stateen{n}" for x in "mh" for n in range(4)), "pmpaddr0")
-        for name, value in (*((name, MASK64) for name in open_to_guests), ("pmpcfg0", 0x1F)):
+        for name, value in (("mideleg", S_INTERRUPTS), *((name, MASK64) for name in open_to_guests), ("pmpcfg0", 0x1F)):
             self.rules.csr_write(hart.address, CSR_NUMBERS[name], int(value))
         hart.monitor, hart.prv, hart.v = 1, S_MODE, 0
 
@@ -234,7 +237,11 @@ class Hypervisor:
     def _virtual_instruction(self, vcpu: Vcpu, leaving: VirtualInstruction) -> None:
         """WFI waits; everything else is an instruction that the guest's hart does not have."""
         words = self.hart.words
-        if leaving.insn == WFI and words[MSTATUS] & MSTATUS_SPP.mask:
+        try:
+            insn = leaving.insn or emulate.fetch_bits(self.hart, self.rules)
+        except emulate.CannotFetch:
+            return
+        if insn == WFI and words[MSTATUS] & MSTATUS_SPP.mask:
             emulate.step_over(self.hart, 4)
             if not vcpu.is_interrupted(self.machine.now()):
                 vcpu.state = State.WAITING

@@ -77,9 +77,10 @@ class GuestMemory:
 class Vm:
     """A guest under the monitor.  `exits` counts its traps into HS by name; `status` is set when it has ended."""
 
-    def __init__(self, config: VmConfig, vmid: int, ram: Ram, memory: Memory, gstage: GStage, now: int):
+    def __init__(self, config: VmConfig, vmid: int, ram: Ram, memory: Memory, gstage: GStage, now: int,
+                 mmu_type: str = "sv57"):
         self.config, self.name, self.vmid = config, config.name, vmid
-        self.gstage = gstage
+        self.gstage, self._mmu_type = gstage, mmu_type
         self.htimedelta = -now % (1 << 64)
         gstage.map(memory_map.RAM_BASE, ram.base, ram.size)
         self.memory = GuestMemory(memory, memory_map.RAM_BASE, ram.base, ram.size)
@@ -153,7 +154,7 @@ class Vm:
 
     def device_tree(self) -> bytes:
         """The guest's machine as a flattened device tree."""
-        cpus = [Cpu(vcpu.number, GUEST_ISA, "sv57") for vcpu in self.vcpus]
+        cpus = [Cpu(vcpu.number, GUEST_ISA, self._mmu_type) for vcpu in self.vcpus]
         return device_tree([(self.memory.base, self.memory.size)], cpus, TIMEBASE, self.bus.nodes(),
                            bootargs=self.config.bootargs, stdout_path=f"/soc/serial@{memory_map.UART.base:x}")
 

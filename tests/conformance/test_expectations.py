@@ -49,6 +49,24 @@ def test_later_rules_count(file, name, config):
     assert Rules.read(file(RULES)).config(Test(name, "")) == config
 
 
+def test_choices_of_all_rules_and_of_the_command_line(file):
+    """Those of several rules come together; the command line counts more."""
+    rules = Rules.read(file("""
+[[rule]]
+name = "a*"
+set = { geilen = 3, tinst = "zero" }
+[[rule]]
+name = "*b"
+set = { tinst = "transformed", wfi = "nop" }
+"""))
+    assert rules.config(Test("a", "")).choices.changes == {"geilen": 3, "tinst": "zero"}
+    assert rules.config(Test("ab", "")).choices.changes == {"geilen": 3, "wfi": "nop"}
+    assert rules.config(Test("ab", ""), choices={"geilen": 0, "misa-h": "read-only"}).choices.changes == {
+        "wfi": "nop", "misa-h": "read-only"}
+    assert rules.config(Test("c", "")) == Config()
+    rules.check_machines("auto", {"geilen": 1})
+
+
 def test_rules_match_the_last_part_of_a_name(file):
     assert Rules.read(file(RULES)).config(Test("isa/rv64ui-p-add", "")).timeout == 2
 

@@ -5,6 +5,7 @@ import struct
 
 from hypothesis import strategies as st
 
+from rvhyp.isa.choices import CHOICES, Subset
 from rvhyp.isa.csr import CSR_NUMBERS, CSRS
 from rvhyp.isa.instruction import COMPRESSED, INSTRUCTIONS, Kind
 from tests.engine.support import BASE, Bench
@@ -170,6 +171,19 @@ soups = st.lists(any_words, min_size=30, max_size=70)
 slices = st.lists(st.one_of(st.integers(1, 5), st.integers(1, 100)), min_size=4, max_size=12)
 MODES = {"M": (3, 0), "HS": (1, 0), "U": (0, 0), "VS": (1, 1), "VU": (0, 1)}
 modes = st.sampled_from(sorted(MODES)).map(MODES.get)
+
+def _values(choice):
+    """A strategy of a choice's values; the ends of a range are likely."""
+    if isinstance(choice.values, Subset):
+        return st.one_of(st.just(choice.default), uniform64.map(lambda bits: bits & choice.values.bits))
+    return st.sampled_from([choice.values[0], choice.values[-1], *choice.values])
+
+
+# Harts that choose otherwise, in some choices or in all.
+configurations = st.one_of(
+    st.dictionaries(st.sampled_from(sorted(CHOICES)), st.none(), max_size=4).flatmap(
+        lambda names: st.fixed_dictionaries({name: _values(CHOICES[name]) for name in names})),
+    st.fixed_dictionaries({name: _values(choice) for name, choice in CHOICES.items()}))
 
 GATES = ("mstatus", "hstatus", "vsstatus", "medeleg", "mideleg", "hedeleg", "hideleg", "mcounteren", "hcounteren", "scounteren",
          "menvcfg", "henvcfg", "senvcfg", "mie", "mip", "hvip", "mcountinhibit",

@@ -61,8 +61,9 @@ def make_engine(name: str, pool_bytes: int = POOL_BYTES):
 class Bench:
     """A machine with RAM at BASE on one engine; M-mode, pc at BASE.  Other modes may access all memory."""
 
-    def __init__(self, engine: str = "interpreter", size: int = SIZE, pool_bytes: int = POOL_BYTES, isa: str | None = None):
-        more = {"isa": isa} if isa else {}
+    def __init__(self, engine: str = "interpreter", size: int = SIZE, pool_bytes: int = POOL_BYTES, isa: str | None = None,
+                 choices: dict | None = None):
+        more = {"choices": choices} | ({"isa": isa} if isa else {})
         self.machine = Machine([Ram(BASE, size)], engine=make_engine(engine, pool_bytes), **more)
         self.engine, self.hart, self.memory = engine, self.machine.hart, self.machine.memory
         self.rules = self.machine.engine.rules

@@ -18,6 +18,7 @@ MACHINE = (*range(0xF11, 0xF16), *range(0x300, 0x307), 0x30A, *range(0x30C, 0x31
            *range(0xB02, 0xB20), *range(0x7A0, 0x7A4), 0x3A0, 0x3A2, *range(0x3B0, 0x3C0))
 NEEDS_H = {*HYPERVISOR, *VIRTUAL_SUPERVISOR, *OF_H_FOR_MACHINE}
 IMPLEMENTED = {*FLOAT, *COUNTERS, *SUPERVISOR, *HYPERVISOR, *VIRTUAL_SUPERVISOR, *OF_H_FOR_MACHINE, *MACHINE}
+OF_64_PMP_ENTRIES = {*range(0x3A4, 0x3B0, 2), *range(0x3C0, 0x3F0)}     # there by choice, and not by default
 TWINS = {0x100: 0x200, 0x104: 0x204, 0x105: 0x205, 0x140: 0x240, 0x141: 0x241, 0x142: 0x242, 0x143: 0x243, 0x144: 0x244,
          STIMECMP: VSTIMECMP, SATP: 0x280}
 
@@ -130,7 +131,7 @@ WRITABLE: dict[str, tuple[int, int]] = {
     **{name: (ALL, 0) for name in (
         "mscratch", "sscratch", "vsscratch", "mcause", "scause", "vscause", "mtval", "stval", "vstval", "htval", "mtval2",
         "htinst", "mtinst", "htimedelta", "stimecmp", "vstimecmp")},
-    **{f"pmpaddr{n}": ((1 << 54) - 1, 0) for n in range(16)},
+    **{f"pmpaddr{n}": ((1 << 54) - 1, 0) for n in range(64)},
     **{name: (0, 0) for name in ("hgeie", "hgeip", "mvendorid", "marchid", "mimpid", "mconfigptr", "mhartid", "tselect", "tdata1",
                                  "tdata2", "tdata3")},
     **{f"mhpmcounter{n}": (ALL, 0) for n in range(3, 32)},
@@ -139,5 +140,5 @@ WRITABLE: dict[str, tuple[int, int]] = {
     **{f"sstateen{n}": (0, 0) for n in range(4)}, "mstateen0": (3 << 62, 0), "hstateen0": (3 << 62, 0),
     **{f"{x}stateen{n}": (1 << 63, 0) for x in "mh" for n in (1, 2, 3)},
 }
-BY_OTHER_RULES = {"satp", "vsatp", "hgatp", "pmpcfg0", "pmpcfg2", "cycle", "time", "instret", "mcycle", "minstret",
-                  *(f"hpmcounter{n}" for n in range(3, 32))}
+BY_OTHER_RULES = {"satp", "vsatp", "hgatp", "cycle", "time", "instret", "mcycle", "minstret",
+                  *(f"hpmcounter{n}" for n in range(3, 32)), *(f"pmpcfg{n}" for n in range(0, 16, 2))}

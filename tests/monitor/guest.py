@@ -56,10 +56,10 @@ def program(source: str, name: str = "guest"):
     return load(assemble("_start:\n" + source + EXIT, BASE, name).to_elf(), name)
 
 
-def boot(source: str, *, on: str = "interpreter", limit: int = 50_000_000, hooks=(), **config) -> Run:
+def boot(source: str, *, on: str = "interpreter", limit: int = 50_000_000, hooks=(), choices=None, **config) -> Run:
     """Run one guest to its end."""
     output: list[bytes] = []
     config = {"memory": 16 << 20} | config
-    hypervisor = Hypervisor([VmConfig("guest", program(source), output=output.append, **config)], engine(on))
+    hypervisor = Hypervisor([VmConfig("guest", program(source), output=output.append, **config)], engine(on), choices)
     hypervisor.hooks += hooks
     return Run(hypervisor, hypervisor.run(limit), output)

@@ -318,6 +318,34 @@ def test_hooks_see_exits_and_may_handle_them():
     assert (seen, run.outcome.status) == ([("guest", 5)], 77)
 
 
+# Harts that choose otherwise.
+
+@pytest.mark.parametrize("on", ENGINES)
+@pytest.mark.parametrize("choices", [{}, {"illegal-instruction-tval": "zero"}, {"wfi": "nop"}], ids=str)
+def test_wfi_is_known_without_its_bits_in_stval(on, choices):
+    """WFI waits for the timer, whatever the hart says of it; another virtual instruction becomes the guest's illegal one."""
+    wait = boot("    li t0, 1000\n    csrw stimecmp, t0\n    li t0, 32\n    csrs sie, t0\n    wfi\n    rdtime a0\n    j exit\n",
+                on=on, choices=choices)
+    assert wait.outcome.status == 1000 and wait.hypervisor.machine.instret < 100
+    choices = choices | {"illegal-instruction-tval": "zero"}
+    read = boot(TRAPS + "    li s1, 0\n    csrr t1, hstatus\n" + TRAP, on=on, choices=choices)
+    assert read.outcome.status == 2
+
+
+@pytest.mark.parametrize("tinst", ["transformed", "zero"])
+@pytest.mark.parametrize("source", ["lbu a0, 0(s0)", "c.lbu a0, 0(s0)"])
+def test_devices_are_emulated_without_a_transformed_instruction(tinst, source):
+    """The UART's line status says that its transmitter is empty."""
+    run = boot(f"    li s0, 0x10000005\n    {source}\n    j exit\n", choices={"tinst": tinst})
+    assert run.outcome.status == 0x60
+
+
+@pytest.mark.parametrize("widest, mode", [("sv57", b"riscv,sv57"), ("sv39", b"riscv,sv39")])
+def test_the_device_tree_says_how_wide_addresses_are(widest, mode):
+    hypervisor = Hypervisor([VmConfig("guest", program("    j .\n"), 1 << 22)], engine(), {"widest-mode": widest})
+    assert mode in hypervisor.vms[0].device_tree()
+
+
 # Bad input.
 
 @pytest.mark.parametrize("memory", [0, 4096, 1 << 45])

@@ -4,7 +4,9 @@ from rvhyp.hart.interrupt import menvcfg_stce, vs_stce
 from rvhyp.hart.state import FP_OFF
 from rvhyp.hart.trap import illegal, virtual
 from rvhyp.isa.cause import M, S, U
+from rvhyp.isa.choices import PMP_COUNT, TIME_ABSENT
 from rvhyp.isa.csr import (
+    CSR_NUMBERS,
     HSTATUS_VTVM,
     MISA_H,
     MSTATUS_TVM,
@@ -15,6 +17,8 @@ from rvhyp.isa.csr import (
 from rvhyp.isa.rule import load8, load16, rule
 
 TM = 1
+TIME, PMPADDR0, PMPCFG0 = CSR_NUMBERS["time"], CSR_NUMBERS["pmpaddr0"], CSR_NUMBERS["pmpcfg0"]
+GATE_OPEN, GATE_PMP = int(Gate.OPEN), int(Gate.PMP)
 GATE_ABSENT, GATE_FLOAT, GATE_COUNTER = int(Gate.ABSENT), int(Gate.FLOAT), int(Gate.COUNTER)
 GATE_STIMECMP, GATE_VSTIMECMP = int(Gate.STIMECMP), int(Gate.VSTIMECMP)
 GATE_SATP, GATE_HGATP = int(Gate.SATP), int(Gate.HGATP)
@@ -58,6 +62,17 @@ def refuse(h):
 
 
 @rule
+def left_out(h, gate, number):
+    """Whether a CSR that there may be is by choice not there."""
+    if gate == GATE_OPEN:
+        return 0
+    if gate == GATE_PMP:
+        entry = number - PMPADDR0 if number >= PMPADDR0 else (number - PMPCFG0) << 2
+        return 1 if entry >= PMP_COUNT.get(h.choices) else 0
+    return TIME_ABSENT.get(h.choices) if number == TIME else 0
+
+
+@rule
 def csr_access(h, number, is_write):
     """The CSR number that an access to `number` reaches; 0 with the trap set if it may not be."""
     row = h.csr_table + (number << ROW_BITS)
@@ -65,6 +80,8 @@ def csr_access(h, number, is_write):
     if (gate == GATE_ABSENT) | (((h.extensions >> load8(row + ROW_EXTENSION)) & 1) == 0):
         return illegal(h)
     if (load8(row + ROW_HYPERVISOR) != 0) & (MISA_H.get(h.misa) == 0):
+        return illegal(h)
+    if left_out(h, gate, number):
         return illegal(h)
     if (is_write != 0) & ((number >> 10) == 3):
         return illegal(h)

@@ -1,7 +1,11 @@
 """Delegation, and the views of interrupt bits.  State: hvip, software_interrupts, mie; everything else is a view."""
 from rvhyp.hart.csrs.rows import reads, writes
-from rvhyp.hart.interrupt import LCOFIP, SEIP, SSIP, STIP, VSSIP, delegated_to_vs, menvcfg_stce, pending
+from rvhyp.hart.interrupt import LCOFIP, SEIP, SGEIP, SSIP, STIP, VSSIP, delegated_to_vs, menvcfg_stce, pending
+from rvhyp.isa.choices import GEILEN
 from rvhyp.isa.csr import (
+    ALL,
+    HSTATUS_VGEIN,
+    HSTATUS_WRITABLE,
     MISA_H,
     S_INTERRUPTS,
     VS_INTERRUPTS,
@@ -19,9 +23,15 @@ def absent_interrupts(h):
 
 
 @rule
+def hypervisor_interrupts(h):
+    """The interrupts that are HS's to keep or to give to VS: those of the VS level, and SGEI where there is any behind it."""
+    return VS_INTERRUPTS | SGEIP if GEILEN.get(h.choices) else VS_INTERRUPTS
+
+
+@rule
 def virtual_interrupts(h):
-    """The VS-level interrupt bits, which exist with H."""
-    return VS_INTERRUPTS if MISA_H.get(h.misa) else 0
+    """The same, which exist with H."""
+    return hypervisor_interrupts(h) if MISA_H.get(h.misa) else 0
 
 
 @reads("medeleg")
@@ -31,12 +41,17 @@ def read_medeleg(h, number):
 
 @reads("mideleg")
 def read_mideleg(h, number):
-    return (h.mideleg & ~VS_INTERRUPTS) | virtual_interrupts(h)
+    return (h.mideleg & S_INTERRUPTS) | virtual_interrupts(h)
+
+
+@writes("medeleg")
+def write_medeleg(h, number, value):
+    h.medeleg = value & h.medeleg_writable
 
 
 @writes("mideleg")
 def write_mideleg(h, number, value):
-    h.mideleg = (value & S_INTERRUPTS & ~absent_interrupts(h)) | VS_INTERRUPTS
+    h.mideleg = (value & S_INTERRUPTS & ~absent_interrupts(h)) | hypervisor_interrupts(h)
     h.resync = 1
 
 
@@ -53,7 +68,7 @@ def write_hideleg(h, number, value):
 
 @reads("mie")
 def read_mie(h, number):
-    return h.mie & ~VS_INTERRUPTS | h.mie & virtual_interrupts(h)
+    return h.mie & ~(VS_INTERRUPTS | SGEIP) | h.mie & virtual_interrupts(h)
 
 
 @rule
@@ -80,12 +95,12 @@ def write_sie(h, number, value):
 
 @reads("hie")
 def read_hie(h, number):
-    return h.mie & VS_INTERRUPTS
+    return h.mie & (VS_INTERRUPTS | SGEIP)
 
 
 @writes("hie")
 def write_hie(h, number, value):
-    set_mie(h, VS_INTERRUPTS, value)
+    set_mie(h, hypervisor_interrupts(h), value)
 
 
 @rule
@@ -108,7 +123,7 @@ def write_vsie(h, number, value):
 
 @reads("mip")
 def read_mip(h, number):
-    return pending(h) & ~VS_INTERRUPTS | pending(h) & virtual_interrupts(h)
+    return pending(h) & ~(VS_INTERRUPTS | SGEIP) | pending(h) & virtual_interrupts(h)
 
 
 @rule
@@ -143,7 +158,7 @@ def write_sip(h, number, value):
 
 @reads("hip")
 def read_hip(h, number):
-    return pending(h) & VS_INTERRUPTS
+    return pending(h) & (VS_INTERRUPTS | SGEIP)
 
 
 @writes("hip")
@@ -166,3 +181,20 @@ def write_vsip(h, number, value):
     delegated = delegated_to_vs(h)
     set_hvip(h, delegated & VSSIP, value << 1)
     set_software(h, delegated & LCOFIP, value)
+
+
+@writes("hgeie")
+def write_hgeie(h, number, value):
+    """Bits GEILEN to 1."""
+    h.hgeie = value & (ALL >> (63 - GEILEN.get(h.choices))) & ~1
+    h.resync = 1
+
+
+@writes("hstatus")
+def write_hstatus(h, number, value):
+    """VGEIN holds 0 to GEILEN: another value leaves it as it is."""
+    vgein = HSTATUS_VGEIN.get(value)
+    if vgein > GEILEN.get(h.choices):
+        vgein = HSTATUS_VGEIN.get(h.hstatus)
+    h.hstatus = HSTATUS_VGEIN.put((h.hstatus & ~HSTATUS_WRITABLE) | (value & HSTATUS_WRITABLE), vgein)
+    h.resync = 1

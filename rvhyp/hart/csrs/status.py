@@ -1,6 +1,7 @@
 """mstatus, sstatus, vsstatus, misa."""
 from rvhyp.hart.csrs.rows import reads, writes
 from rvhyp.hart.fp import update_fp_gate
+from rvhyp.isa.choices import MISA_H_FIXED, MPP_RESERVED_IS_U
 from rvhyp.isa.csr import (
     HSTATUS_SPV,
     MISA_H,
@@ -31,7 +32,7 @@ def write_status(h, old, value, mask):
     """A status register with its writable bits replaced; MPP takes 0, 1 or 3."""
     new = (old & ~mask) | (value & mask)
     if MSTATUS_MPP.get(new) == 2:
-        new = MSTATUS_MPP.put(new, MSTATUS_MPP.get(old))
+        new = MSTATUS_MPP.put(new, 0 if MPP_RESERVED_IS_U.get(h.choices) else MSTATUS_MPP.get(old))
     return new
 
 
@@ -80,7 +81,9 @@ def write_vsstatus(h, number, value):
 
 @writes("misa")
 def write_misa(h, number, value):
-    """H alone is writable, where there is H.  Without it there is no V to return to."""
+    """H alone is writable, if that, where there is H.  Without it there is no V to return to."""
+    if MISA_H_FIXED.get(h.choices):
+        return 0
     h.misa = MISA_H.put(h.misa, MISA_H.get(value) & (h.extensions >> H))
     if MISA_H.get(h.misa) == 0:
         h.mstatus = h.mstatus & ~(MSTATUS_MPV.mask | MSTATUS_GVA.mask)

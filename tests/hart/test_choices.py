@@ -1,0 +1,438 @@
+"""What a hart does where the manual leaves a choice: each choice of `rvhyp.isa.choices` by a small program, on both engines."""
+import pytest
+
+from rvhyp.isa.choices import CHOICES
+from rvhyp.isa.csr import MEDELEG_WRITABLE
+from rvhyp.machine.errors import BadInput
+from rvhyp.machine.machine import Machine
+from rvhyp.machine.ram import Ram
+from tests.engine.support import BASE, ENGINES, Bench
+
+both = pytest.mark.parametrize("engine", ENGINES)
+DATA, TABLE, G_TABLE, HANDLER = BASE + 0x8000, BASE + 0x1_0000, BASE + 0x1_4000, BASE + 0x400
+NOWHERE = 0x40_0000_0000                        # no RAM: a virtual address that no table here maps
+RWX, USER = 0xCF, 1 << 4
+MPRV, MPV, HS, GVA = 1 << 17, 1 << 39, 1 << 11, 1 << 38
+SV39 = 8 << 60
+PMP_ALL = (1 << 54) - 1
+
+
+def run(engine: str, source: str, count: int = 1, chosen: dict | None = None, isa: str | None = None, **state) -> Bench:
+    """A program in M-mode that stops at its first trap, in a loop at HANDLER."""
+    bench = Bench(engine, choices=chosen, isa=isa).set(mtvec=HANDLER)
+    bench.put("j .\n", HANDLER)
+    bench.put(source)
+    bench.set(**state)
+    bench.run(count)
+    return bench
+
+
+def cause(bench: Bench) -> int:
+    """That of the one trap; 0 for none."""
+    assert bench.hart.traps <= 1
+    return bench.csr("mcause") if bench.hart.traps else 0
+
+
+def guest(*, g_mapped: bool = True) -> dict:
+    """State in which M-mode's data accesses are those of VS-mode: vsatp maps BASE's gigabyte to itself, hgatp too if wanted."""
+    return {"mstatus": MPRV | MPV | HS, "vsatp": SV39 | TABLE >> 12, "hgatp": SV39 | G_TABLE >> 12,
+            "_tables": {TABLE + 8 * 2: BASE >> 2 | RWX, G_TABLE + 8 * 2: (BASE >> 2 | RWX | USER) * g_mapped}}
+
+
+def run_guest(engine: str, source: str, chosen: dict, g_mapped: bool = True, **state) -> Bench:
+    """An M-mode program whose data accesses are a guest's."""
+    values = guest(g_mapped=g_mapped)
+    bench = Bench(engine, choices=chosen).set(mtvec=HANDLER)
+    bench.put("j .\n", HANDLER)
+    bench.put(source)
+    for address, pte in values.pop("_tables").items():
+        bench.put(pte.to_bytes(8, "little"), address)
+    bench.set(**values | state)
+    bench.run(1)
+    return bench
+
+
+# What traps write.
+
+@both
+@pytest.mark.parametrize("value, tinst", [("transformed", 0x0000_3503), ("zero", 0)])
+def test_tinst(engine, value, tinst):
+    """ld a0, (a1) with rs1 replaced by 0."""
+    bench = run(engine, "ld a0, (a1)\n", chosen={"tinst": value}, x11=0x1000)
+    assert cause(bench) == 5 and bench.csr("mtinst") == tinst and bench.csr("mtval") == 0x1000
+
+
+@both
+@pytest.mark.parametrize("tinst", ["transformed", "zero"])
+def test_tinst_zero_keeps_pseudoinstructions(engine, tinst):
+    """The manual demands them where htval is not zero."""
+    bench = run_guest(engine, "ld a0, (a1)\n", {"tinst": tinst}, g_mapped=False, x11=DATA)
+    assert cause(bench) == 21 and bench.csr("mtinst") == 0x3000 and bench.csr("mtval2") == (TABLE + 16) >> 2
+
+
+@both
+@pytest.mark.parametrize("value", ["address", "zero"])
+def test_guest_page_fault_tval2(engine, value):
+    chosen = {"guest-page-fault-tval2": value}
+    bench = run_guest(engine, "ld a0, (a1)\n", chosen, g_mapped=False, x11=DATA)            # of a page table
+    is_zero = value == "zero"
+    assert cause(bench) == 21 and bench.csr("mtval") == DATA and bench.csr("mstatus") & GVA
+    assert (bench.csr("mtval2"), bench.csr("mtinst")) == ((0, 0) if is_zero else ((TABLE + 16) >> 2, 0x3000))
+    bench = run_guest(engine, "ld a0, (a1)\n", chosen, vsatp=0, x11=0x1000)                 # of the access itself
+    assert cause(bench) == 21 and bench.csr("mtval2") == (0 if is_zero else 0x1000 >> 2)
+    assert bench.csr("mtinst") == 0x3503
+
+
+@both
+@pytest.mark.parametrize("value", ["instruction", "zero"])
+@pytest.mark.parametrize("source, v, number, bits", [(".word 0xffffffff", 0, 2, 0xFFFF_FFFF), (".half 0", 0, 2, 0),
+                                                     ("csrr a0, hstatus", 1, 22, 0x6000_2573), ("mret", 1, 2, 0x3020_0073)])
+def test_illegal_instruction_tval(engine, value, source, v, number, bits):
+    bench = run(engine, source, chosen={"illegal-instruction-tval": value}, prv=3 - 2 * v, v=v)
+    assert cause(bench) == number and bench.csr("mtval") == (bits if value == "instruction" else 0)
+
+
+@both
+@pytest.mark.parametrize("value", ["pc", "zero"])
+@pytest.mark.parametrize("v", [0, 1])
+def test_ebreak_tval(engine, value, v):
+    """GVA says whether there is a guest's address."""
+    bench = run(engine, "ebreak", chosen={"ebreak-tval": value}, prv=1, v=v)
+    assert cause(bench) == 3 and bench.csr("mtval") == (BASE if value == "pc" else 0)
+    assert bool(bench.csr("mstatus") & GVA) == (value == "pc" and v == 1)
+
+
+# Accesses to memory.
+
+ACCESSES = [("ld a0, (a1)", 4), ("lhu a0, (a1)", 4), ("sd a0, (a1)", 6), ("sh a0, (a1)", 6), ("c.lw a0, (a1)", 4),
+            ("fld fa0, (a1)", 4), ("fsw fa0, (a1)", 6), ("hlv.w a0, (a1)", 4), ("hsv.d a0, (a1)", 6)]
+
+
+@both
+@pytest.mark.parametrize("source, number", ACCESSES)
+@pytest.mark.parametrize("value", ["supported", "trap"])
+def test_misaligned(engine, value, source, number):
+    bench = run(engine, source, chosen={"misaligned": value}, x11=DATA + 1, mstatus=3 << 13)
+    assert cause(bench) == (number if value == "trap" else 0)
+    if value == "trap":
+        assert bench.csr("mtval") == DATA + 1 and bench.csr("mtinst") != 0
+        assert bool(bench.csr("mstatus") & GVA) == source.startswith("h")
+
+
+@both
+@pytest.mark.parametrize("source, number", ACCESSES)
+def test_aligned_accesses_never_trap(engine, source, number):
+    bench = run(engine, source, chosen={"misaligned": "trap", "misaligned-priority": "high"}, x11=DATA + 8, mstatus=3 << 13)
+    assert cause(bench) == 0
+
+
+@both
+@pytest.mark.parametrize("priority, number", [("low", 13), ("high", 4)])
+@pytest.mark.parametrize("address", [NOWHERE + 1, 0xBFFF_FFFF])         # all of it, or its second part, is not mapped
+def test_misaligned_priority(engine, priority, number, address):
+    bench = run_guest(engine, "ld a0, (a1)\n", {"misaligned": "trap", "misaligned-priority": priority}, x11=address)
+    assert cause(bench) == number
+    assert bench.csr("mtval") == (0xC000_0000 if (priority, address) == ("low", 0xBFFF_FFFF) else address)
+
+
+@both
+@pytest.mark.parametrize("priority, number", [("low", 15), ("high", 6)])
+@pytest.mark.parametrize("source", ["amoadd.w a0, a2, (a1)", "sc.d a0, a2, (a1)", "amocas.q a0, a2, (a1)"])
+def test_misaligned_priority_of_atomics(engine, priority, number, source):
+    bench = run_guest(engine, source, {"misaligned-priority": priority}, x11=NOWHERE + 2)
+    assert cause(bench) == number
+
+
+@both
+@pytest.mark.parametrize("value, load, store", [("address-misaligned", 4, 6), ("access-fault", 5, 7)])
+def test_misaligned_atomic(engine, value, load, store):
+    for source, number in (("lr.w a0, (a1)", load), ("sc.w a0, a2, (a1)", store), ("amoor.d a0, a2, (a1)", store)):
+        bench = run(engine, source, chosen={"misaligned-atomic": value}, x11=DATA + 2)
+        assert cause(bench) == number and bench.csr("mtval") == DATA + 2, source
+
+
+@both
+@pytest.mark.parametrize("value", ["translates", "skips-translation"])
+def test_failed_sc(engine, value):
+    chosen = {"failed-sc": value}
+    bench = run_guest(engine, "sc.w a0, a2, (a1)\n", chosen, x11=NOWHERE, x10=77)
+    assert (cause(bench), int(bench.hart.x[10])) == ((15, 77) if value == "translates" else (0, 1))
+    bench = run(engine, "sc.w a0, a2, (a1)\n", chosen=chosen, x11=DATA + 1)
+    assert cause(bench) == 6                                            # aligned it must be
+    bench = run(engine, "lr.w a3, (a1)\nsc.w a0, a2, (a1)\n", 2, chosen, x11=DATA, x12=5, x10=9)
+    assert cause(bench) == 0 and bench.hart.x[10] == 0 and bench.word(DATA) == 5
+
+
+# Address translation.
+
+@both
+@pytest.mark.parametrize("widest, modes", [("sv57", (0, 8, 9, 10)), ("sv48", (0, 8, 9)), ("sv39", (0, 8)), ("bare", (0,))])
+def test_widest_mode(engine, widest, modes):
+    bench = Bench(engine, choices={"widest-mode": widest})
+    for name in ("satp", "vsatp", "hgatp"):
+        for mode in range(16):
+            bench.set(**{name: modes[-1] << 60})
+            bench.set(**{name: mode << 60 | 0x54 << 44 | 0x1230})
+            assert bench.csr(name) >> 60 == (mode if mode in modes else modes[-1])
+            written = mode in modes or name == "hgatp"
+            assert bench.csr(name) & (1 << 60) - 1 == (0x54 << 44 | 0x1230) * written
+
+
+@both
+@pytest.mark.parametrize("width", [0, 1, 9, 16])
+def test_asid_bits(engine, width):
+    bench = Bench(engine, choices={"asid-bits": width})
+    for name in ("satp", "vsatp"):
+        bench.set(**{name: SV39 | 0xFFFF << 44})
+        assert bench.csr(name) == SV39 | ((1 << width) - 1) << 44
+
+
+@both
+@pytest.mark.parametrize("width", [0, 1, 7, 14])
+def test_vmid_bits(engine, width):
+    bench = Bench(engine, choices={"vmid-bits": width}).set(hgatp=SV39 | 0xFFFF << 44)
+    assert bench.csr("hgatp") == SV39 | ((1 << width) - 1) << 44
+
+
+@both
+@pytest.mark.parametrize("fence, chosen", [("sfence.vma x0, a2", {"asid-bits": 4}), ("sfence.vma x0, a2", {"asid-bits": 0})])
+def test_fences_ignore_bits_of_an_asid_that_are_not_there(engine, fence, chosen):
+    """The page is mapped elsewhere, and the fence is for the ASID with bits above ASIDLEN."""
+    bench = Bench(engine, choices=chosen)
+    root, other = 1 << 30, DATA + 0x1000
+    for address, value in ((TABLE + 8, BASE >> 2 | RWX), (TABLE + 16, BASE >> 2 | RWX), (DATA, 1), (other, 2)):
+        bench.put(value.to_bytes(8, "little"), address)
+    low = 1 if chosen["asid-bits"] else 0
+    bench.put(f"ld a0, (a1)\nsd a4, (a3)\n{fence}\nld a5, (a1)\nj .\n")
+    bench.set(satp=SV39 | low << 44 | TABLE >> 12, prv=1, x11=root + DATA - BASE, x13=TABLE + 8, x14=0, x12=0x130 | low)
+    bench.set(stvec=HANDLER, medeleg=1 << 13)
+    bench.put("j .\n", HANDLER)
+    bench.run(4)
+    assert bench.hart.x[10] == 1 and bench.csr("scause") == 13 and bench.hart.x[15] == 0
+
+
+@both
+@pytest.mark.parametrize("value", ["ignored", "warl"])
+def test_vsatp_unsupported_mode(engine, value):
+    """With V=0 only: with V=1 it is ignored."""
+    bench = Bench(engine, choices={"vsatp-unsupported-mode": value}).set(vsatp=SV39 | 3)
+    bench.set(vsatp=5 << 60 | 7 << 44 | 9)
+    assert bench.csr("vsatp") == (SV39 | 3 if value == "ignored" else SV39 | 7 << 44 | 9)
+    bench.set(vsatp=SV39 | 3, prv=1, v=1, x10=5 << 60 | 9)
+    bench.hart.vsatp = 3                                                # Bare, so that it can fetch
+    bench.put("csrw satp, a0\nj .\n")
+    bench.run(1)
+    assert bench.csr("vsatp") == 3
+
+
+@both
+@pytest.mark.parametrize("value", ["kept", "zero"])
+def test_bare_fields(engine, value):
+    bench = Bench(engine, choices={"bare-fields": value})
+    for name, fields in (("satp", 7 << 44 | 9), ("vsatp", 7 << 44 | 9), ("hgatp", 7 << 44 | 8)):
+        bench.set(**{name: fields})
+        assert bench.csr(name) == (fields if value == "kept" else 0)
+        bench.set(**{name: SV39 | fields})
+        assert bench.csr(name) == SV39 | fields
+
+
+# Physical memory protection.
+
+@both
+@pytest.mark.parametrize("entries", [0, 16, 64])
+def test_pmp_entries_that_there_are(engine, entries):
+    for name, entry in (("pmpaddr0", 0), ("pmpaddr15", 15), ("pmpaddr16", 16), ("pmpaddr63", 63), ("pmpcfg0", 0), ("pmpcfg2", 8),
+                        ("pmpcfg4", 16), ("pmpcfg14", 56)):
+        bench = run(engine, f"csrr a0, {name}\n", chosen={"pmp-entries": entries})
+        assert cause(bench) == (0 if entry < entries else 2), name
+    for number in (0x3A1, 0x3AF):                                       # pmpcfg1, pmpcfg15: of RV32
+        assert cause(run(engine, f"csrr a0, {number}\n", chosen={"pmp-entries": entries})) == 2
+
+
+@both
+@pytest.mark.parametrize("entries, number", [(0, 0), (16, 5)])
+def test_pmp_entries_none_protects_nothing(engine, entries, number):
+    """Without entries S-mode may do everything; with entries, nothing that none allows."""
+    bench = run(engine, "ld a0, (a1)\n", chosen={"pmp-entries": entries}, pmpcfg0=0, mstatus=MPRV | HS, x11=DATA)
+    assert cause(bench) == number
+
+
+@both
+def test_pmp_entry_63_protects(engine):
+    state = dict(pmpaddr63=PMP_ALL, pmpcfg0=0, mstatus=MPRV | HS, x11=DATA)
+    for config, number in ((0x1F, 0), (0x1C, 5)):
+        bench = run(engine, "ld a0, (a1)\n", chosen={"pmp-entries": 64}, pmpcfg14=config << 56, **state)
+        assert cause(bench) == number
+
+
+@both
+@pytest.mark.parametrize("grain", [0, 1, 2, 5, 10])
+def test_pmp_grain_as_software_finds_it(engine, grain):
+    """The manual's way: off, all ones written, the lowest bit that is one is G."""
+    bench = Bench(engine, choices={"pmp-grain": grain}).set(pmpcfg0=0, pmpaddr0=-1)
+    assert bench.csr("pmpaddr0") == PMP_ALL >> grain << grain
+    bench.set(pmpaddr0=0, pmpcfg0=3 << 3)                               # NAPOT: bits G - 2 to 0 are ones
+    assert bench.csr("pmpaddr0") == max(0, (1 << grain >> 1) - 1)
+    bench.set(pmpcfg0=1 << 3)
+    assert bench.csr("pmpaddr0") == 0                                   # what was written stays below
+    bench.set(pmpcfg0=2 << 3)
+    assert bench.csr("pmpcfg0") == (2 if grain == 0 else 3) << 3        # NA4 only with the finest
+
+
+@both
+@pytest.mark.parametrize("grain", [0, 9, 10])
+def test_pmp_grain_rounds_regions(engine, grain):
+    """TOR from 0 to DATA + 2 KiB: DATA + 3 KiB is outside, and with a grain of 4 KiB DATA too."""
+    chosen, top = {"pmp-grain": grain}, (DATA + 0x800) >> 2
+    state = dict(pmpaddr0=top, pmpcfg0=0xF, mstatus=MPRV | HS)
+    assert cause(run(engine, "ld a0, (a1)\n", chosen=chosen, **state, x11=DATA + 0xC00)) == 5
+    assert cause(run(engine, "ld a0, (a1)\n", chosen=chosen, **state, x11=DATA)) == (5 if grain == 10 else 0)
+    assert cause(run(engine, "ld a0, (a1)\n", chosen=chosen, **state, x11=DATA - 8)) == 0
+
+
+# Interrupts and delegation.
+
+@both
+@pytest.mark.parametrize("count", [0, 1, 5, 63])
+def test_geilen(engine, count):
+    bench = Bench(engine, choices={"geilen": count}).set(hgeie=-1, mie=-1, mideleg=0)
+    lines = (2 << count) - 2
+    assert bench.csr("hgeie") == lines
+    assert bench.csr("mideleg") >> 12 & 1 == bench.csr("hie") >> 12 & 1 == bench.csr("mie") >> 12 & 1 == (count > 0)
+    for number in (0, count, 63):
+        bench.set(hstatus=0)
+        bench.set(hstatus=number << 12)
+        assert bench.csr("hstatus") >> 12 & 63 == (number if number <= count else 0)
+    assert bench.csr("hgeip") == 0
+    if count:
+        for number in (1, count):
+            drive = bench.machine.guest_wire(number)
+            drive(True)
+            assert bench.csr("hgeip") == 1 << number and bench.csr("hip") >> 12 & 1
+            drive(False)
+            assert bench.csr("hgeip") == bench.csr("hip") == 0
+    for number in (0, count + 1):
+        with pytest.raises(ValueError, match=f"GEILEN is {count}"):
+            bench.machine.guest_wire(number)
+
+
+@both
+def test_a_guest_external_interrupt_is_taken_at_once(engine):
+    """A device raises it between two instructions: the next one is the handler's."""
+    bench = Bench(engine, choices={"geilen": 3}).set(prv=1, v=1, hgeie=4, mie=1 << 12, stvec=HANDLER)
+    bench.put("nop\nj .\n")
+    bench.put("j .\n", HANDLER)
+    bench.run(3)
+    assert bench.csr("scause") == 0
+    bench.machine.guest_wire(2)(True)
+    bench.run(1)
+    assert bench.csr("scause") == 1 << 63 | 12 and bench.hart.pc == HANDLER and bench.hart.v == 0
+
+
+@both
+@pytest.mark.parametrize("value", ["waits", "nop"])
+def test_wfi(engine, value):
+    bench = Bench(engine, choices={"wfi": value})
+    bench.put("wfi\naddi a0, a0, 1\nj .\n")
+    ended = bench.run(3)
+    assert ended == ([("WFI", 1)] if value == "waits" else [("budget", 3)]) and bench.hart.x[10] == (value == "nop")
+    bench = run(engine, "wfi", chosen={"wfi": value}, prv=1, mstatus=1 << 21)
+    assert cause(bench) == 2                                            # TW traps at once
+
+
+@both
+@pytest.mark.parametrize("mask", [0, 1 << 13, MEDELEG_WRITABLE])
+def test_medeleg(engine, mask):
+    bench = Bench(engine, choices={"medeleg": int(mask)}).set(medeleg=-1)
+    assert bench.csr("medeleg") == mask
+    bench = run(engine, "ld a0, (a1)\n", chosen={"medeleg": int(mask)}, medeleg=-1, prv=1, x11=NOWHERE, stvec=HANDLER,
+                satp=0)
+    assert (bench.csr("scause") == 5) == bool(mask >> 5 & 1)
+
+
+# Other fields of CSRs.
+
+@both
+@pytest.mark.parametrize("value", ["kept", "user"])
+@pytest.mark.parametrize("old", [0, 1, 3])
+def test_mpp_reserved(engine, value, old):
+    bench = Bench(engine, choices={"mpp-reserved": value}).set(mstatus=old << 11)
+    bench.set(mstatus=2 << 11)
+    assert bench.csr("mstatus") >> 11 & 3 == (old if value == "kept" else 0)
+
+
+@both
+@pytest.mark.parametrize("name", ["mtvec", "stvec", "vstvec"])
+@pytest.mark.parametrize("modes", ["vectored", "direct"])
+@pytest.mark.parametrize("alignment", CHOICES["vectored-alignment"].values)
+def test_trap_vectors(engine, name, modes, alignment):
+    bench = Bench(engine, choices={"tvec-modes": modes, "vectored-alignment": alignment})
+    bench.set(**{name: BASE + 0x3FC})
+    assert bench.csr(name) == BASE + 0x3FC                              # Direct: any address
+    bench.set(**{name: BASE + 0x3FC | 1})
+    assert bench.csr(name) == (BASE + 0x3FC if modes == "direct" else BASE + 0x400 - alignment | 1)
+
+
+@both
+@pytest.mark.parametrize("value", ["writable", "read-only"])
+def test_misa_h(engine, value):
+    bench = run(engine, "csrc misa, a0\ncsrr a1, hstatus\n", 2, {"misa-h": value}, x10=1 << 7)
+    assert bench.csr("misa") >> 7 & 1 == (value == "read-only") and cause(bench) == (2 if value == "writable" else 0)
+
+
+@both
+@pytest.mark.parametrize("value", ["csr", "absent"])
+@pytest.mark.parametrize("mode", [(3, 0), (1, 0), (1, 1), (0, 1), (0, 0)])
+def test_time(engine, value, mode):
+    """In every mode, and with V=1 never a virtual instruction: there is no such CSR."""
+    state = dict(mcounteren=-1, hcounteren=0, scounteren=-1, prv=mode[0], v=mode[1])
+    bench = run(engine, "csrr a0, time\n", chosen={"time": value}, **state)
+    assert cause(bench) == (2 if value == "absent" else 22 if mode[1] else 0)
+    bench = run(engine, "csrr a0, cycle\n", chosen={"time": value}, **state)
+    assert cause(bench) == (22 if mode[1] else 0)
+
+
+# What an ISA string says.
+
+@both
+@pytest.mark.parametrize("name, bit", [("svadu", 61), ("svpbmt", 62), ("sstc", 63)])
+def test_fields_of_menvcfg_need_their_extension(engine, name, bit):
+    for isa, there in ((f"rv64imafdch_{name}", 1), ("rv64imafdch", 0)):
+        bench = Bench(engine, isa=isa).set(menvcfg=-1, henvcfg=-1)
+        assert bench.csr("menvcfg") >> bit & 1 == bench.csr("henvcfg") >> bit & 1 == there
+
+
+@both
+@pytest.mark.parametrize("number", ["stimecmp", "vstimecmp"])
+def test_without_sstc_its_csrs_are_not_there(engine, number):
+    for isa, expected in (("rv64imafdch_sstc", 0), ("rv64imafdch", 2)):
+        assert cause(run(engine, f"csrr a0, {number}\n", isa=isa)) == expected
+
+
+@both
+def test_without_svadu_a_page_that_was_not_accessed_faults(engine):
+    for isa, expected in (("rv64imafdch_svadu", 0), ("rv64imafdch", 13)):
+        bench = Bench(engine, isa=isa).set(mtvec=HANDLER)
+        bench.put((BASE >> 2 | RWX & ~(3 << 6)).to_bytes(8, "little"), TABLE + 16)
+        bench.put("ld a0, (a1)\nj .\n")
+        bench.put("j .\n", HANDLER)
+        bench.set(menvcfg=-1, satp=SV39 | TABLE >> 12, mstatus=MPRV | HS, x11=DATA)
+        bench.run(1)
+        assert cause(bench) == expected
+
+
+def test_every_choice_has_a_test_here():
+    tests = " ".join(name for name in globals() if name.startswith("test_"))
+    other = {"tvec-modes": "trap_vectors", "vectored-alignment": "trap_vectors"}
+    assert all(other.get(name, name.replace("-", "_")) in tests for name in CHOICES)
+
+
+@pytest.mark.parametrize("isa, chosen, message", [
+    ("rv64imac_zicclsm", {"misaligned": "trap"}, "names zicclsm, but misaligned is 'trap'"),
+    ("rv64imac_sv57", {"widest-mode": "sv48"}, "names sv57"),
+    ("rv64imac_sstvala", {"illegal-instruction-tval": "zero"}, "sstvala"),
+    (None, {"geilen": 64}, "geilen must be 0 to 63, not 64"), (None, {"gelien": 1}, "did you mean geilen")])
+def test_a_machine_that_cannot_be(isa, chosen, message):
+    more = {"isa": isa} if isa else {}
+    with pytest.raises(BadInput, match=message):
+        Machine([Ram(BASE, 4096)], engine="reference", choices=chosen, **more)
