@@ -34,7 +34,7 @@ def overflow(h, n):
 
 @rule
 def restart_counters(h):
-    """What decides on counting has changed, or a counter overflows now: look at all of them."""
+    """What decides on counting has changed, or a counter overflows now: look at all of them.  The slice may end sooner for it."""
     retired = h.slice_end - h.budget
     inhibit = 1 << (62 if h.prv == M else 60 + h.prv - 2 * h.v)         # the field of this mode: MINH, SINH, UINH, VSINH, VUINH
     full = h.counters_full if retired >= h.counters_due else 0
@@ -70,6 +70,9 @@ def restart_counters(h):
         h.counter_offset[n] = value
         n += 1
     h.counters_running = running
+    if h.counters_due < h.slice_end:
+        h.slice_end = h.counters_due
+        h.budget = h.counters_due - retired
 
 
 @rule

@@ -218,6 +218,19 @@ def test_scountovf_shows_what_may_be_seen(engine, mode, expected):
 
 
 @both
+@pytest.mark.parametrize("slice_length", [1, 30])
+def test_a_trap_into_a_mode_that_counts_brings_the_overflow_nearer(engine, slice_length):
+    """A counter that stands still in U goes on in HS, and overflows three instructions after the trap, in the same slice."""
+    bench = counting(engine, handler="nop\n" * 20, mhpmevent3=INSTRUCTIONS | UINH | MINH, medeleg=ALL, mie=BIT, prv=0)
+    bench.set(mhpmcounter3=-3, mtvec=HANDLER + 0x80)
+    bench.put("nop\nnop\necall\n")
+    bench.put("j .\n", HANDLER + 0x80)
+    for _ in range(30 // slice_length):
+        bench.run(slice_length)
+    assert bench.csr("mcause") == INTERRUPT | LCOFI and bench.csr("mepc") == HANDLER + 3 * 4
+
+
+@both
 def test_filters_of_virtual_modes_are_those_of_h(engine):
     """VSINH and VUINH are read-only zero without H."""
     bench = Bench(engine).set(mhpmevent3=ALL, mcyclecfg=ALL)
