@@ -132,9 +132,12 @@ class BuildProgress:
         self._at = ""
 
     def __call__(self, done: int, total: int) -> None:
+        if not total:
+            say("another process is compiling the core; waiting for it")
+            return
         if not self._at:
             say("compiling the core for this processor; this happens once")
-        self._at = f"rule {done} of {total}" if done < total else f"linking {total} rules"
+        self._at = f"part {done} of {total}"
         if self._is_tty:
             click.echo(f"\r  {self._at} ...", nl=False, err=True)
 

@@ -64,6 +64,16 @@ def check_writable(path: str | None) -> None:
         raise BadInput(what, path, "give a file that can be written")
 
 
+def make_folder(path: str) -> None:
+    """BadInput if there can be no such folder to write to."""
+    try:
+        Path(path).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise BadInput(f"cannot be made a folder ({error.strerror})", path, "give another one") from error
+    if not os.access(path, os.W_OK | os.X_OK):
+        raise BadInput("cannot be written to", path, "give a folder that can")
+
+
 def write_report(path: str | None, form: str, report) -> None:
     """Write a report in the form "junit" or "html"."""
     if path is None:
@@ -111,7 +121,8 @@ def show_table(header: list[str], rows: list[list[str]]) -> None:
               help="Limit of each test, whatever the rules say.  [default: 10 million]")
 @click.option("--timeout", type=click.FloatRange(0, min_open=True), metavar="S",
               help="Limit of each test in seconds, whatever the rules say.  [default: 30]")
-@click.option("--rules", "rules_path", metavar="FILE", help="How to run which tests: TOML, tables [[rule]].")
+@click.option("--rules", "rules_path", metavar="FILE",
+              help="How to run which tests: TOML, tables [[rule]].  [default: rules for the public suites]")
 @click.option("--expected", "expected_path", metavar="FILE", help="Tests known to fail: TOML, tables [[expected]].")
 @click.option("--json", "json_path", metavar="FILE", help="Write all results as JSON; - is stdout, the text then goes to stderr.")
 @click.option("--junit", "junit_path", metavar="FILE", help="Write all results as JUnit XML.")
@@ -120,19 +131,23 @@ def show_table(header: list[str], rows: list[list[str]]) -> None:
               help="Write DIR/NAME.signature for each test with symbols begin_signature and end_signature.")
 @granularity_option
 @choices_options
+@click.option("--trace-on-fail", "traces", metavar="DIR",
+              help="For each test that fails write DIR/NAME.txt, why its last trap was taken, and DIR/NAME.log, the end of its "
+              "commit log.")
 @click.option("--quiet", "-q", "level", flag_value=-1, type=int, help="Show unexpected results only.")
 @click.option("--verbose", "-v", "level", flag_value=1, type=int, default=0, help="Show passing tests too.")
 @guarded
 def conformance(paths, select, deselect, jobs, engine, max_instructions, timeout, rules_path, expected_path, json_path,
-                junit_path, html_path, signatures, granularity, config_path, settings, level):
+                junit_path, html_path, signatures, granularity, config_path, settings, traces, level):
     """Run each RISC-V ELF file in or at PATH that is a test in the style of riscv-tests, and say which pass.
 
     A test passes only by the exit command with code 0, stored to `tohost`.  The exit status is 0 if nothing unexpected happened,
-    1 if something did, 2 for bad input; that no test was found or none was run is bad input.
+    1 if something did, 2 for bad input; that no test was found or none was run is bad input.  Where a rule says how, each check
+    that a program reports on its console counts as a test.
     """
     from rvhyp.conformance.discover import discover
     from rvhyp.conformance.discover import select as select_tests
-    from rvhyp.conformance.expectations import Expectations, Rules
+    from rvhyp.conformance.expectations import DEFAULT_RULES, Expectations, Rules
     from rvhyp.conformance.pool import run_all
     from rvhyp.conformance.report import Report
     from rvhyp.conformance.result import Status
@@ -142,11 +157,13 @@ def conformance(paths, select, deselect, jobs, engine, max_instructions, timeout
     for path in (json_path, junit_path, html_path):
         check_writable(path)
     choices = read_choices(config_path, settings)
-    rules = Rules.read(rules_path) if rules_path else Rules()
+    if traces:
+        make_folder(traces)
+    rules = Rules.read(rules_path or DEFAULT_RULES)
     expectations = Expectations.read(expected_path) if expected_path else Expectations()
     found = discover(paths)
     wanted = [Job(test, rules.config(test, max_instructions=max_instructions, timeout=timeout, signatures=signatures,
-                                      granularity=granularity, choices=choices))
+                                      granularity=granularity, traces=traces, choices=choices))
               for test in select_tests(found, select, deselect)]
     if all(job.skip for job in wanted):
         raise BadInput(f"nothing to run: all {len(wanted)} tests are skipped", do=f"the first: {wanted[0].skip}")
@@ -158,6 +175,7 @@ def conformance(paths, select, deselect, jobs, engine, max_instructions, timeout
         results = run_all(wanted, engine, jobs, bar)
     bar.stop()
     chosen = {job.test for job in wanted}
+    results = [part for result in results for part in result.parts()]
     results += [Job(test).result(Status.NOT_SELECTED) for test in found if test not in chosen]
     report = Report(sorted(results, key=lambda result: result.name), expectations, time.monotonic() - start)
     show(report, level, json_path == "-")

@@ -12,6 +12,7 @@ VERBS = {
     "bare": "Run an M-mode program on the bare board.",
     "demo": "Three guests at once under one monitor.",
     "conformance": "Run riscv-tests style programs.",
+    "explain": "Why a trap was taken.",
     "bench": "Measure the engine.",
     "isa": "What is implemented.",
     "cache": "Show or clear compiled code.",
@@ -23,6 +24,7 @@ Examples:
   rvhyp run u-boot.elf             boot an ELF as a guest; its console is the terminal
   rvhyp run a.elf b.elf --stats    two guests under one monitor, and why each left VS-mode
   rvhyp bare test.elf              run an M-mode ELF (HTIF or test finisher)
+  rvhyp explain test.elf           why its last trap was taken: both walks, PMP, delegation
   rvhyp conformance riscv-tests/isa
 """
 

@@ -60,8 +60,18 @@ def _below(path: Path) -> Iterator[Test]:
         folders[:] = [name for name in folders if not name.startswith(".")]
         for name in files:
             file = Path(folder, name)
-            if not name.startswith(".") and not name.endswith(NOT_TESTS) and _is_test(head := _head(file)):
-                yield Test(_printable(file.relative_to(path).as_posix()), str(file), _reason_to_skip(head))
+            if test := test_in(file, path):
+                yield test
+
+
+def test_in(file: Path, folder: Path) -> Test | None:
+    """A file of a folder as a test, if it begins as a RISC-V executable does; None if it is something else."""
+    if not file.name.startswith(".") and not file.name.endswith(NOT_TESTS) and _is_test(head := _head(file)):
+        return Test(_printable(file.relative_to(folder).as_posix()), str(file), _reason_to_skip(head))
+    return None
+
+
+test_in.__test__ = False                # no test, whatever pytest thinks of its name
 
 
 def _printable(name: str) -> str:

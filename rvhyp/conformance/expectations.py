@@ -7,6 +7,8 @@
     memory = "256M"
     max-instructions = 1_000_000
     timeout = 5                         # seconds
+    check = '(?P<name>.+): (ok|(?P<failed>wrong))'  # a line of its console like this is a check (rvhyp.conformance.checks)
+    end = "done"                        # and its last line is like this
     skip = "why"                        # or this: do not run it
 
     [[expected]]
@@ -22,8 +24,10 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
+from pathlib import Path
 
 from rvhyp.conformance import tables
+from rvhyp.conformance.checks import legal_check, legal_pattern
 from rvhyp.conformance.discover import Test
 from rvhyp.conformance.result import Result, Status
 from rvhyp.conformance.runner import Config
@@ -31,6 +35,7 @@ from rvhyp.isa.configuration import Configuration, checked
 from rvhyp.machine.board import DEFAULT_MEMORY, Board
 from rvhyp.machine.errors import BadInput
 
+DEFAULT_RULES = Path(__file__).with_name("rules.toml")     # of the public suites
 UNITS = {"": 0, "K": 10, "M": 20, "G": 30, "T": 40}
 
 
@@ -57,7 +62,8 @@ def _date(value: object) -> datetime.date:
 
 
 RULE = {"name": tables.text, "isa": tables.text, "memory": _memory, "set": _choices, "max-instructions": tables.count,
-        "timeout": tables.positive, "skip": tables.text}
+        "timeout": tables.positive, "check": lambda value: legal_check(tables.text(value)),
+        "end": lambda value: legal_pattern(tables.text(value)), "skip": tables.text}
 EXPECTED = {"name": tables.text, "reason": tables.text, "date": _date}
 
 

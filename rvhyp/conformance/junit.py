@@ -42,7 +42,7 @@ def _add_case(suite: ET.Element, group: str, report: Report, result: Result) -> 
     case = ET.SubElement(suite, "testcase", classname=_clean(group), name=_clean(result.name), time=f"{result.seconds:.6f}")
     if kind := _kind(report, result):
         element = ET.SubElement(case, kind, message=_clean(report.line(result)), type=result.status.value)
-        element.text = _clean(result.detail)
+        element.text = _clean("\n".join(filter(None, [result.detail, *(f"trace: {file}" for file in result.trace)])))
     if result.output:
         ET.SubElement(case, "system-out").text = _clean(result.output)
 

@@ -69,7 +69,7 @@ class Worker:
     def give(self, job: Job) -> None:
         """Begin a test."""
         self.job = job
-        self.deadline = time.monotonic() + job.config.timeout + GRACE
+        self.deadline = time.monotonic() + job.seconds + GRACE
         try:
             self.connection.send(job)
         except OSError:                 # it died: `take` will find out
@@ -89,7 +89,7 @@ class Worker:
         """Kill the worker, which does not answer."""
         job, self.job = self.job, None
         self._restart()
-        return job.result(Status.TIMEOUT, seconds=job.config.timeout + GRACE,
+        return job.result(Status.TIMEOUT, seconds=job.seconds + GRACE,
                           detail=f"limit of {job.config.timeout:g} seconds; it did not heed it and was killed")
 
     def _restart(self) -> None:
@@ -109,5 +109,13 @@ def _serve(connection: Connection, engine: str) -> None:
             job = connection.recv()
         except (EOFError, OSError):
             return
-        connection.send(run_test(job, engine))
+        connection.send(_run(job, engine))
         gc.collect()                                    # boards hold much memory, in cycles
+
+
+def _run(job: Job, engine: str) -> Result:
+    """Run a test, with traces if they are wanted: what these need is imported only then."""
+    if not job.config.traces:
+        return run_test(job, engine)
+    from rvhyp.conformance.trace import run_traced
+    return run_traced(job, engine)

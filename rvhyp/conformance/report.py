@@ -63,9 +63,10 @@ class Report:
 
     def lines(self, is_verbose: bool = False) -> list[str]:
         """A line for each test that did not simply pass; or for each that was selected."""
-        return [self.line(result) for result in self.results
+        return [line for result in self.results
                 if result.status is not Status.NOT_SELECTED
-                and (is_verbose or result.status is not Status.PASS or self.verdicts[result.name] is Verdict.UNEXPECTED)]
+                and (is_verbose or result.status is not Status.PASS or self.verdicts[result.name] is Verdict.UNEXPECTED)
+                for line in (self.line(result), *(f"  trace: {file}" for file in result.trace))]
 
     def summary(self) -> str:
         """One line on all."""
@@ -106,7 +107,7 @@ class Report:
             "unexpected": self.verdicts[result.name] is Verdict.UNEXPECTED,
             "expected_failure": expected and {"reason": expected.reason, "date": expected.date.isoformat()},
             "instructions": result.instructions, "seconds": round(result.seconds, 6),
-            "detail": result.detail, "output": result.output,
+            "detail": result.detail, "output": result.output, "trace": list(result.trace) or None,
         }
 
 

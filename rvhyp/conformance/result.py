@@ -2,8 +2,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
+
+from rvhyp.conformance.checks import Check
 
 ENVIRONMENT = re.compile(r"(.+?)-(?:p|v|pm|pt)-")      # riscv-tests: <group>-<environment>-<test>
 
@@ -27,7 +29,10 @@ class Status(Enum):
 
 @dataclass(frozen=True)
 class Result:
-    """`number` is the test case that failed, if it said which; `detail` why, and where; `output` the end of its console."""
+    """`number` is the test case that failed, if it said which; `detail` why, and where; `output` the end of its console; `checks`
+    what it reported there, of a program that reports checks; `trace` the files that a failure left, or why they could not be
+    written.
+    """
 
     name: str
     path: str
@@ -37,10 +42,21 @@ class Result:
     seconds: float = 0.0
     detail: str = ""
     output: str = ""
+    checks: tuple[Check, ...] = ()
+    program: str = ""                   # of a check
+    trace: tuple[str, ...] = ()
+
+    def parts(self) -> list[Result]:
+        """The result of the program, and one of each check that it reported, named `PROGRAM: CHECK`."""
+        return [replace(self, checks=())] + [
+            Result(f"{self.name}: {check.name}", self.path, Status.PASS if check.passed else Status.FAIL,
+                   detail=check.detail, program=self.name) for check in self.checks]
 
     @property
     def group(self) -> str:
-        """`rv64ui` of `rv64ui-p-add`; the folder of other names, or nothing."""
+        """`rv64ui` of `rv64ui-p-add`; the program of a check; the folder of other names, or nothing."""
+        if self.program:
+            return self.program
         folder, _, base = self.name.rpartition("/")
         match = ENVIRONMENT.match(base)
         return match[1] if match else folder

@@ -11,6 +11,7 @@ import traceback
 from dataclasses import dataclass
 from pathlib import Path
 
+from rvhyp.conformance.checks import Checks
 from rvhyp.conformance.discover import Test
 from rvhyp.conformance.result import Result, Status
 from rvhyp.engine import make_engine
@@ -45,8 +46,11 @@ class Config:
     max_instructions: int = MAX_INSTRUCTIONS
     timeout: float = TIMEOUT            # seconds
     skip: str = ""
+    check: str = ""                     # pattern of the lines that report a check; "" for a program that reports none
+    end: str = ".*"                     # pattern of the last line of such a program
     signatures: str = ""                # folder for the signatures of tests that have one; "" for none
     granularity: int = GRANULARITY
+    traces: str = ""                    # folder for what failing tests leave to look at; "" for nothing
 
 
 @dataclass(frozen=True)
@@ -62,6 +66,11 @@ class Job:
     @property
     def skip(self) -> str:
         return self.test.skip or self.config.skip
+
+    @property
+    def seconds(self) -> float:
+        """The longest it may take: with traces, a failing test is run again three times."""
+        return self.config.timeout * (4 if self.config.traces else 1)
 
 
 class Tail:
@@ -88,7 +97,8 @@ class Run:
     def __init__(self, job: Job, engine: str, output: Tail):
         wanted = job.config
         self.config, self.output, self.name = wanted, output, job.test.name
-        self.board = Board(wanted.memory, wanted.isa, make_engine(engine), output, choices=wanted.choices)
+        self.checks = Checks(wanted.check, wanted.end, output) if wanted.check else None
+        self.board = Board(wanted.memory, wanted.isa, make_engine(engine), self.checks or output, choices=wanted.choices)
         self.last_word = 0              # of tohost, when the run ended by a store to it
         self.program = load_elf(job.test.path)
         if self.program.tohost is None:
@@ -110,7 +120,16 @@ class Run:
             self.last_word = word
 
     def judge(self) -> dict:
-        """Run; `status`, `number` and `detail` of the result."""
+        """Run; fields of the result."""
+        judged = self._judge()
+        if self.checks:
+            judged["checks"] = tuple(self.checks.found)
+            if judged["status"] is Status.PASS and self.checks.missing:
+                judged |= {"status": Status.FAIL, "detail": self.checks.missing}
+        return judged
+
+    def _judge(self) -> dict:
+        """How the program ended: `status`, `number` and `detail`."""
         outcome = self.board.run(self.config.max_instructions, self.config.timeout)
         if outcome.ended is Ended.EXIT:
             return self._judge_exit(outcome)

@@ -1,27 +1,26 @@
-"""Builds the core: every rule and every handler in one relocatable object, flattened to a position-independent image.
+"""Builds the core: an object of all handlers and one of all rules, linked to a position-independent image.
 
 Needs numba and llvmlite and takes some seconds; `rvhyp.engine.core` keeps the result on disk, so that a warm start needs neither.
 Both are used in child processes only: their long native calls heed no signal, so whoever wants an end kills them.
 """
 from __future__ import annotations
 
+import functools
 import hashlib
-import io
 import json
 import os
 import re
-import struct
 from collections.abc import Callable
 from pathlib import Path
 
-from rvhyp.engine import cache, compile
+from rvhyp.engine import cache, compile, vocabulary
 from rvhyp.engine.children import available_cores, call_in_children
-from rvhyp.engine.compile import NATIVE_TEXT, Compiler, dispatch_text, explicit
+from rvhyp.engine.compile import Compiler, dispatch_text, explicit
+from rvhyp.engine.link import Part, flatten
+from rvhyp.engine.vocabulary import NATIVE, NATIVE_TEXT
 from rvhyp.isa.rule import RULES, Dispatch
 
-IMAGE_ALIGNMENT = 64
-PC_RELATIVE = (2, 4)            # R_X86_64_PC32, R_X86_64_PLT32
-_COMPILER = Path(compile.__file__).read_text()
+_COMPILER = "".join(Path(module.__file__).read_text() for module in (compile, vocabulary))
 
 
 def load_rules() -> None:
@@ -34,11 +33,13 @@ def load_rules() -> None:
     import rvhyp.isa.fpu  # noqa: F401
 
 
+compiler = functools.cache(Compiler)            # one for all the rules that a child compiles
+
+
 def compile_rules(names: list[str]) -> dict[str, str]:
     """LLVM IR of some rules by name."""
     load_rules()
-    compiler = Compiler()
-    return {name: compiler.compile(RULES[name]) for name in names}
+    return {name: compiler().compile(RULES[name]) for name in names}
 
 
 def fingerprint(name: str) -> str:
@@ -48,27 +49,11 @@ def fingerprint(name: str) -> str:
     return hashlib.sha256(f"{source}{signature}{_COMPILER}".encode()).hexdigest()
 
 
-def rules_text(progress: Callable[[int, int], None]) -> str:
-    """LLVM IR of all rules, compiled on all cores.  `progress(done, total)` is called at the start and as they come.
-
-    The IR of each rule is kept, so that a change of one rule recompiles one rule.
-    """
-    load_rules()
+def known_rules() -> tuple[Path, dict[str, str]]:
+    """The file that keeps the IR of rules, and what is in it: IR by fingerprint, so that a change of one rule recompiles one."""
     path = cache.folder() / f"rules-{hashlib.sha256(cache.toolchain().encode()).hexdigest()[:16]}"
     _, known = cache.read(path) or ({}, b"{}")
-    known = json.loads(known)
-    names = [name for name, rule in RULES.items() if not isinstance(rule, Dispatch)]
-    keys = {name: fingerprint(name) for name in names}
-    missing = [name for name in names if keys[name] not in known]
-    progress(len(names) - len(missing), len(names))
-    batches = [missing[start:start + 8] for start in range(0, len(missing), 8)]
-    if batches:
-        for batch in call_in_children([(compile_rules, batch) for batch in batches], available_cores()):
-            known |= {keys[name]: text for name, text in batch.items()}
-            progress(sum(key in known for key in keys.values()), len(names))
-        cache.write(path, {}, json.dumps({key: known[key] for key in keys.values()}).encode())
-    texts = [dispatch_text(name, rule) for name, rule in RULES.items() if isinstance(rule, Dispatch)]
-    return "\n".join([NATIVE_TEXT, *texts, *(known[keys[name]] for name in names)])
+    return path, json.loads(known)
 
 
 def without_duplicate_declarations(text: str) -> str:
@@ -110,21 +95,61 @@ def handler_table() -> str:
 
 
 def build_image(progress: Callable[[int, int], None]) -> tuple[bytes, dict[str, int]]:
-    """The image of the whole core, and the offsets of its global symbols."""
-    image, = call_in_children([(link, rules_text(progress))], 1)
-    return image
+    """The image of the whole core, and the offsets of its global symbols.  `progress(done, total)` is called now and then.
+
+    Handlers know rules as symbols alone, so LLVM compiles them, in one child process, while others compile rules.
+    """
+    load_rules()
+    path, known = known_rules()
+    names = [name for name, rule in RULES.items() if not isinstance(rule, Dispatch)]
+    keys = {name: fingerprint(name) for name in names}
+    missing = [name for name in names if keys[name] not in known]
+    total = len(names) + 2
+    progress(len(names) - len(missing), total)
+    calls: list[tuple] = [(compile_handlers,)]
+    calls += [(compile_rules, missing[start:start + 8]) for start in range(0, len(missing), 8)]
+    handlers = b""
+    for result in call_in_children(calls, available_cores()):
+        if isinstance(result, dict):
+            known |= {keys[name]: text for name, text in result.items()}
+        else:
+            handlers = result
+        progress(sum(key in known for key in keys.values()) + bool(handlers), total)
+    if missing:
+        cache.write(path, {}, json.dumps({key: known[key] for key in keys.values()}).encode())
+    texts = [dispatch_text(name, rule) for name, rule in RULES.items() if isinstance(rule, Dispatch)]
+    rules, = call_in_children([(compile_module, "\n".join([NATIVE_TEXT, *texts, *(known[keys[name]] for name in names)]),
+                                Part(handlers).undefined())], 1)
+    progress(total, total)
+    return flatten([handlers, rules])
 
 
-def link(rules: str) -> tuple[bytes, dict[str, int]]:
-    """The image of all handlers and of the rules whose IR is given."""
-    import llvmlite.binding as llvm
+def compile_handlers() -> bytes:
+    """The object of all handlers and entry points.
 
+    They lie in one object, next to each other: placed apart they would compete for the same lines of the host's caches.
+    """
     from rvhyp.engine.handlers import interpreter_text
     load_rules()
-    text = without_duplicate_declarations("\n".join([rules, interpreter_text(), handler_table()]))
+    text = interpreter_text()
+    called = sorted(set(re.findall(r'@"rule\.(\w+)"', text)))
+    declarations = [f'declare i64 @"rule.{name}"({", ".join(["i64"] * arguments(name))}) nounwind' for name in called]
+    return compile_module("\n".join([*declarations, text, handler_table()]))
+
+
+def arguments(name: str) -> int:
+    """How many words a rule, or a function of the core that stands for one, takes."""
+    return NATIVE[name] if name in NATIVE else len(RULES[name].parameters)
+
+
+def compile_module(text: str, exported: frozenset[str] = frozenset()) -> bytes:
+    """The object of a module; of its rules, those named by their symbols can be called from another object."""
+    import llvmlite.binding as llvm
+    text = re.sub(r'define internal (i64 @"(rule\.\w+)")', lambda m: f"define {m[1]}" if m[2] in exported else m[0],
+                  without_duplicate_declarations(text))
     machine = target_machine()
     if path := os.environ.get("RVHYP_DUMP_IR"):
-        with open(path, "w") as file:
+        with open(path, "a") as file:
             file.write(text)
     module = llvm.parse_assembly(text)
     module.verify()
@@ -132,36 +157,4 @@ def link(rules: str) -> tuple[bytes, dict[str, int]]:
     options.loop_vectorization = options.slp_vectorization = options.loop_unrolling = False
     passes = llvm.create_pass_builder(machine, options)
     passes.getModulePassManager().run(module, passes)
-    return flatten(machine.emit_object(module))
-
-
-def flatten(object_code: bytes) -> tuple[bytes, dict[str, int]]:
-    """Lay out an object's sections as one image that runs at any address, and the offsets of its global symbols.
-
-    Only references between the object's own sections are allowed: a call of anything outside is a `ValueError`.
-    """
-    from elftools.elf.elffile import ELFFile
-    elf = ELFFile(io.BytesIO(object_code))
-    sections = list(elf.iter_sections())
-    place, image = {}, bytearray()
-    for index, section in enumerate(sections):
-        is_loaded = section["sh_flags"] & 2 and section["sh_type"] == "SHT_PROGBITS"
-        if is_loaded and not section.name.startswith(".eh_frame"):
-            image += b"\0" * (-len(image) % max(IMAGE_ALIGNMENT, section["sh_addralign"]))
-            place[index] = len(image)
-            image += section.data()
-    symbols = elf.get_section_by_name(".symtab")
-    for section in sections:
-        if section["sh_type"] != "SHT_RELA" or section["sh_info"] not in place:
-            continue
-        for relocation in section.iter_relocations():
-            symbol = symbols.get_symbol(relocation["r_info_sym"])
-            if relocation["r_info_type"] not in PC_RELATIVE or symbol["st_shndx"] not in place:
-                raise ValueError(f"the core refers to {symbol.name or 'a section'} by relocation "
-                                 f"{relocation['r_info_type']}: it would not be position-independent")
-            at = place[section["sh_info"]] + relocation["r_offset"]
-            value = place[symbol["st_shndx"]] + symbol["st_value"] + relocation["r_addend"] - at
-            image[at:at + 4] = struct.pack("<i", value)
-    offsets = {s.name: place[s["st_shndx"]] + s["st_value"] for s in symbols.iter_symbols()
-               if s.name and s["st_info"]["bind"] == "STB_GLOBAL" and s["st_shndx"] in place}
-    return bytes(image), offsets
+    return machine.emit_object(module)

@@ -13,6 +13,7 @@ import platform
 import stat
 import sys
 import tempfile
+from collections.abc import Callable
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -99,8 +100,11 @@ def write(path: Path, header: dict, payload: bytes) -> bool:
 
 
 @contextmanager
-def lock(path: Path):
-    """Hold a lock file, so that of several processes one builds and the others wait; no lock where the folder is read-only."""
+def lock(path: Path, waiting: Callable[[], object] = lambda: None):
+    """Hold a lock file, so that of several processes one builds and the others wait; no lock where the folder is read-only.
+
+    `waiting` is called if another process holds it.
+    """
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
@@ -108,7 +112,11 @@ def lock(path: Path):
         yield
         return
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            waiting()
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield
     finally:
         os.close(descriptor)

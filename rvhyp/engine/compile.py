@@ -2,7 +2,7 @@
 
 A rule is written over words without types (rvhyp.isa.rule).  Before Numba sees it, its syntax tree is made explicit:
 
-    12, MSTATUS_SIE.mask, LIMIT     -> u64(12) ...          every constant gets 64 unsigned bits
+    12, MSTATUS_SIE.mask, LIMIT     -> u64_c ...            every constant is one of 64 unsigned bits, in hexadecimal
     h.mstatus, h.pmpaddr[i]         -> load64(h + offset)   and stores alike
     MSTATUS_FS.get(x), .put(x, v)   -> shifts and masks
     other_rule(...)                 -> a call of the symbol rule.other_rule, linked later
@@ -15,19 +15,21 @@ import ast
 import re
 from collections.abc import Callable
 
+from rvhyp.engine.vocabulary import NATIVE, external, vocabulary
 from rvhyp.hart.state import COUNT, OFFSET
-from rvhyp.isa.rule import PRIMITIVES, RULES, BitField, Dispatch, Rule
+from rvhyp.isa.rule import RULES, BitField, Dispatch, Rule
 
 MASK64 = (1 << 64) - 1
-NATIVE = {"host_flags": 0, "set_host_mode": 1}          # primitives that are functions of the core: name -> arguments
+CONSTANT = "u64_"                       # begins the name of a constant
 
 
 def call(name: str, *arguments: ast.expr) -> ast.Call:
     return ast.Call(ast.Name(name, ast.Load()), list(arguments), [])
 
 
-def constant(value: int) -> ast.Call:
-    return call("u64", ast.Constant(int(value) & MASK64))
+def constant(value: int) -> ast.Name:
+    """A name: as a global of its type, a constant costs Numba nothing, where u64(12) is one more call to resolve."""
+    return ast.Name(f"{CONSTANT}{int(value) & MASK64:x}", ast.Load())
 
 
 def binary(left: ast.expr, operator: ast.operator, right: ast.expr) -> ast.BinOp:
@@ -133,7 +135,7 @@ class Explicit(ast.NodeTransformer):
 
 
 def explicit(rule: Rule) -> tuple[str, dict[str, object]]:
-    """Source of a rule made explicit, and the functions it calls by name."""
+    """Source of a rule made explicit, and the functions it calls by name.  Constants are names of their own."""
     definition = rule.tree()
     rewriter = Explicit(rule.function)
     definition.body = [rewriter.visit(statement) for statement in definition.body] + [ast.Return(constant(0))]
@@ -141,19 +143,49 @@ def explicit(rule: Rule) -> tuple[str, dict[str, object]]:
 
 
 class Compiler:
-    """Numba, set up to compile rules alone."""
+    """Numba, set up to compile rules alone, with what they need of it: most of its passes are for what no rule has."""
 
     def __init__(self):
-        from numba.core import config, registry, types
-        from numba.core.compiler import Flags
+        from numba.core import compiler, config, registry, types
+        from numba.core.compiler_machinery import PassManager
+        from numba.core.typed_passes import (
+            IRLegalization,
+            NativeLowering,
+            NoPythonBackend,
+            NopythonTypeInference,
+            PreLowerStripPhis,
+        )
+        from numba.core.untyped_passes import FixupArgs, IRProcessing, ReconstructSSA, TranslateByteCode
+
+        class Pipeline(compiler.CompilerBase):
+            def define_pipelines(self):
+                manager = PassManager("rule")
+                for each in (TranslateByteCode, FixupArgs, IRProcessing, ReconstructSSA, NopythonTypeInference, PreLowerStripPhis,
+                             IRLegalization, NativeLowering, NoPythonBackend):
+                    manager.add_pass(each, each.__name__)
+                manager.finalize()
+                return [manager]
+
         config.OPT = type(config.OPT)(0)                  # the whole core is optimised once, when it is linked
-        self.types = types
+        self.types, self.compile_extra, self.pipeline = types, compiler.compile_extra, Pipeline
         self.typing, self.target = registry.cpu_target.typing_context, registry.cpu_target.target_context
-        self.flags = Flags()
+        self.flags = compiler.Flags()
         self.flags.no_compile = self.flags.no_cpython_wrapper = self.flags.no_cfunc_wrapper = True
         self.flags.error_model, self.flags.nrt = "numpy", False
         self.vocabulary = vocabulary()
         self.externals: dict[tuple[str, int], object] = {}
+        self.remember_types()
+
+    def remember_types(self) -> None:
+        """Resolve each operator and function once for the types it is used with: they are words everywhere."""
+        resolve, known = self.typing.resolve_function_type, {}
+
+        def resolve_once(function, arguments, keywords):
+            key = function, arguments
+            if keywords or key not in known:
+                return known.setdefault(key, resolve(function, arguments, keywords))
+            return known[key]
+        self.typing.resolve_function_type = resolve_once
 
     def external(self, name: str, arguments: int):
         """A function of the core that is linked later."""
@@ -162,11 +194,12 @@ class Compiler:
             self.externals[key] = external(f"rule.{name}", arguments)
         return self.externals[key]
 
-    def compile(self, rule: Rule) -> str:
-        """LLVM IR of one rule, defining @"rule.name" as i64 (i64, ...)."""
-        from numba.core import compiler
-        source, used = explicit(rule)
+    def scope(self, rule: Rule, source: str, used: dict[str, object]) -> dict[str, object]:
+        """What the names in a rule's explicit source stand for."""
+        from numpy import uint64
         scope: dict[str, object] = dict(self.vocabulary)
+        for name in set(re.findall(rf"\b{CONSTANT}[0-9a-f]+\b", source)):
+            scope[name] = uint64(int(name.removeprefix(CONSTANT), 16))
         for name, target in used.items():
             if target.__name__ in self.vocabulary:
                 scope[name] = self.vocabulary[target.__name__]
@@ -176,11 +209,17 @@ class Compiler:
                 scope[name] = self.external(target.__name__, len(target.parameters))
             else:
                 raise TypeError(f"{rule.__module__}.{rule.__name__} calls {name}, which is no rule")
+        return scope
+
+    def compile(self, rule: Rule) -> str:
+        """LLVM IR of one rule, defining @"rule.name" as i64 (i64, ...)."""
+        source, used = explicit(rule)
+        scope = self.scope(rule, source, used)
         exec(compile(source, f"<rule {rule.__name__}>", "exec"), scope)
         u64 = self.types.uint64
         count = len(rule.parameters)
-        result = compiler.compile_extra(self.typing, self.target, scope[rule.__name__], (u64,) * count, u64,
-                                        self.flags, {})
+        result = self.compile_extra(self.typing, self.target, scope[rule.__name__], (u64,) * count, u64, self.flags, {},
+                                    pipeline_class=self.pipeline)
         text = result.library.get_llvm_str()
         symbol = result.fndesc.llvm_func_name
         return clean(text, symbol, f"rule.{rule.__name__}", count)
@@ -213,157 +252,3 @@ def dispatch_text(name: str, dispatch: Dispatch) -> str:
                      for n, f in zip(numbers, dispatch.functions, strict=True))
     return (f'define internal i64 @"rule.{name}"({arguments}) nounwind {{\n'
             f"  switch i64 %a{count - 1}, label %none [{cases}]\n{blocks}none:\n  unreachable\n}}\n")
-
-
-def external(symbol: str, arguments: int):
-    """A Numba intrinsic that calls a symbol of type i64 (i64, ...)."""
-    from llvmlite import ir
-    from numba.core import cgutils, types
-    from numba.extending import intrinsic
-    word = ir.IntType(64)
-
-    def emit(context, builder, signature, values):
-        function = cgutils.get_or_insert_function(builder.module, ir.FunctionType(word, [word] * arguments), symbol)
-        words = [builder.zext(v, word) if v.type.width < 64 else v for v in values]
-        return builder.call(function, words)
-
-    # Numba reads the number of parameters from the function's own signature.
-    names = ", ".join(f"a{n}" for n in range(arguments))
-    scope: dict[str, object] = {"signature": types.uint64(*[types.uint64] * arguments), "emit": emit}
-    exec(f"def call({', '.join(filter(None, ('context', names)))}):\n    return signature, emit", scope)
-    return intrinsic(scope["call"])
-
-
-def vocabulary() -> dict[str, object]:
-    """Numba's meaning of the words, memory primitives and constants that rules use."""
-    from llvmlite import ir
-    from numba.core import types
-    from numba.extending import intrinsic
-    u64, word, bit = types.uint64, ir.IntType(64), ir.IntType(1)
-
-    def define(count, emit, result=u64):
-        names = ", ".join(f"a{n}" for n in range(count))
-
-        def codegen(context, builder, signature, values):
-            return emit(builder, *values)
-        scope: dict[str, object] = {"signature": result(*[u64] * count), "codegen": codegen}
-        exec(f"def function(context, {names}):\n    return signature, codegen", scope)
-        return intrinsic(scope["function"])
-
-    def load(bits):
-        def emit(b, address):
-            value = b.load(b.inttoptr(address, ir.IntType(bits).as_pointer()), align=1)
-            return b.zext(value, word) if bits < 64 else value
-        return define(1, emit)
-
-    def store(bits):
-        def emit(b, address, value):
-            narrow = b.trunc(value, ir.IntType(bits)) if bits < 64 else value
-            b.store(narrow, b.inttoptr(address, ir.IntType(bits).as_pointer()), align=1)
-            return ir.Constant(word, 0)
-        return define(2, emit)
-
-    def signed_compare(symbol):
-        return define(2, lambda b, x, y: b.icmp_signed(symbol, x, y), types.boolean)
-
-    def sext(b, value, width):
-        up = b.sub(ir.Constant(word, 64), width)
-        return b.ashr(b.shl(value, up), up)
-
-    def zext(b, value, width):
-        up = b.sub(ir.Constant(word, 64), width)
-        return b.lshr(b.shl(value, up), up)
-
-    def high(extend):
-        def emit(b, x, y):
-            wide = ir.IntType(128)
-            product = b.mul(getattr(b, extend)(x, wide), getattr(b, extend)(y, wide))
-            return b.trunc(b.lshr(product, ir.Constant(wide, 64)), word)
-        return define(2, emit)
-
-    names: dict[str, object] = {f"load{n}": load(n) for n in (8, 16, 32, 64)}
-    names |= {f"store{n}": store(n) for n in (8, 16, 32, 64)}
-    names |= {
-        "u64": types.uint64, "record": define(1, lambda b, x: x),
-        "sext": define(2, sext), "zext": define(2, zext),
-        "sext32": define(1, lambda b, x: sext(b, x, ir.Constant(word, 32))),
-        "zext32": define(1, lambda b, x: zext(b, x, ir.Constant(word, 32))),
-        "lt_s": signed_compare("<"), "ge_s": signed_compare(">="),
-        "sra": define(2, lambda b, x, n: b.ashr(x, n)),
-        "mulhu": high("zext"), "mulhs": high("sext"),
-        "clz": define(1, lambda b, x: b.ctlz(x, ir.Constant(bit, 0))), "cpop": define(1, lambda b, x: b.ctpop(x)),
-        "div_u": define(2, lambda b, x, y: b.udiv(x, y)), "rem_u": define(2, lambda b, x, y: b.urem(x, y)),
-        "word": word_of(bit, word), "select": select_of(word),
-    }
-    assert {p.__name__ for p in PRIMITIVES} <= names.keys() | NATIVE.keys()
-    return names
-
-
-def word_of(bit, word):
-    """word(condition): 1 or 0."""
-    from numba.core import types
-    from numba.extending import intrinsic
-
-    @intrinsic
-    def as_word(context, condition):
-        def codegen(context, builder, signature, values):
-            return builder.zext(values[0], word)
-        return types.uint64(types.boolean), codegen
-    return as_word
-
-
-def select_of(word):
-    """select(condition, a, b)."""
-    from numba.core import types
-    from numba.extending import intrinsic
-
-    @intrinsic
-    def choose(context, condition, a, b):
-        def codegen(context, builder, signature, values):
-            return builder.select(*values)
-        return types.uint64(types.boolean, types.uint64, types.uint64), codegen
-    return choose
-
-
-NATIVE_TEXT = """
-declare void @llvm.x86.sse.stmxcsr(ptr)
-declare void @llvm.x86.sse.ldmxcsr(ptr)
-
-; MXCSR: IE 0, ZE 2, OE 3, UE 4, PE 5.  fflags: NX 0, UF 1, OF 2, DZ 3, NV 4.
-define internal i64 @"rule.host_flags"() nounwind {
-  %p = alloca i32
-  call void @llvm.x86.sse.stmxcsr(ptr %p)
-  %m = load i32, ptr %p
-  %w = zext i32 %m to i64
-  %i = shl i64 %w, 4
-  %nv = and i64 %i, 16
-  %z = shl i64 %w, 1
-  %dz = and i64 %z, 8
-  %o = lshr i64 %w, 1
-  %of = and i64 %o, 4
-  %u = lshr i64 %w, 3
-  %uf = and i64 %u, 2
-  %n = lshr i64 %w, 5
-  %nx = and i64 %n, 1
-  %a = or i64 %nv, %dz
-  %b = or i64 %a, %of
-  %c = or i64 %b, %uf
-  %d = or i64 %c, %nx
-  ret i64 %d
-}
-
-; All exceptions masked, flags clear; RISC-V's RNE RTZ RDN RUP are x86's 0 3 1 2.
-define internal i64 @"rule.set_host_mode"(i64 %mode) nounwind {
-  %p = alloca i32
-  %twice = shl i64 %mode, 1
-  %moved = lshr i64 156, %twice
-  %rc = and i64 %moved, 3
-  %field = shl i64 %rc, 13
-  %word = or i64 %field, 8064
-  %m = trunc i64 %word to i32
-  store i32 %m, ptr %p
-  call void @llvm.x86.sse.ldmxcsr(ptr %p)
-  ret i64 0
-}
-"""
-

@@ -16,7 +16,7 @@ _libc = ctypes.CDLL(None, use_errno=True)
 _libc.mprotect.argtypes = ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int
 TABLE_ALIGNMENT = 64
 
-Progress = Callable[[int, int], None]
+Progress = Callable[[int, int], None]          # parts done, and in all; 0 in all: another process is building, and we wait
 
 
 class HostUnsupported(Exception):
@@ -90,10 +90,11 @@ def _load(progress: Progress | None) -> Core:
     path = cache.folder() / f"core-{cache.source_key()}"
     stored = cache.read(path)
     if stored is None:
-        with cache.lock(path.with_name("core.lock")):
+        progress = progress or (lambda done, total: None)
+        with cache.lock(path.with_name("core.lock"), lambda: progress(0, 0)):
             stored = cache.read(path)           # another process may have built it meanwhile
             if stored is None:
-                stored = build(progress or (lambda done, total: None))
+                stored = build(progress)
                 cache.write(path, *stored)
                 cache.remove_others(path, "core-*")
     header, payload = stored

@@ -169,7 +169,6 @@ def begin(h):
     h.fault = 0
     h.resync = 0
     h.reason = 0
-    h.trap_repeats = 0
     h.page = h.scratch
     update_contexts(h)
     update_fp_gate(h)
@@ -191,9 +190,10 @@ def end(h):
 
 @rule
 def return_to_guest(h):
-    """The monitor's SRET: from HS at h.pc to the mode that SPP and SPV say."""
+    """The monitor's SRET: from HS at h.pc to the mode that SPP and SPV say.  It did something about the trap: no trap loop."""
     sret(h)
     h.pc = h.next_pc
+    h.trap_repeats = 0
     return 0
 
 

@@ -48,7 +48,7 @@ class Board:
         machine, bus = self.machine, self.machine.bus
         self.output, self._input = output, input or Input(None)
         self.plic = Plic([Context(0, MEI, machine.wire(MEI)), Context(0, SEI, machine.wire(SEI))])
-        self.uart = Uart(output, self.plic.line(memory_map.UART_INTERRUPT))
+        self.uart = Uart(output, self.plic.line(memory_map.UART_INTERRUPT), self._input.is_piped)
         clint = Clint(1, machine.now, machine.set_now, Comparators(machine), lambda hart, level: software(level))
         software = machine.wire(MSI)
         bus.attach(*memory_map.FINISHER, Finisher(machine.stop, lambda: machine.stop(0)), "test finisher")

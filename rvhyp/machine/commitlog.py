@@ -11,7 +11,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from rvhyp.hart.access import PLAIN
-from rvhyp.hart.state import F0, OFFSET
+from rvhyp.hart.blocks import BLOCK
+from rvhyp.hart.state import F0, OFFSET, SINK
 from rvhyp.isa.cause import U
 from rvhyp.isa.csr import CSR_NUMBERS, MISA_H, MSTATUS_FS, csr_by_number
 from rvhyp.isa.decode import decode
@@ -29,6 +30,7 @@ X, F, CSR = 0, 1, 4                     # kinds of registers, in the order in wh
 SHOWN_AS = {CSR_NUMBERS[name]: tuple(CSR_NUMBERS[each] for each in shown.split()) for name, shown in {
     "sstatus": "mstatus", "fcsr": "fflags frm", "sie": "sie mie", "hie": "mie", "vsie": "mie", "hip": "mip", "vsip": "mip",
     "hvip": "mip hvip"}.items()}
+CAS_OF_PAIRS = "amocas.q"
 LOADS = (Kind.LOAD, Kind.LOAD_RESERVED, Kind.AMO)
 STORES = (Kind.STORE, Kind.STORE_CONDITIONAL, Kind.AMO)
 
@@ -36,7 +38,7 @@ STORES = (Kind.STORE, Kind.STORE_CONDITIONAL, Kind.AMO)
 class Before:
     """A hart before an instruction: what its line needs and the instruction may change."""
 
-    __slots__ = ("address", "decoded", "fflags", "fs", "pc", "prv", "source", "v")
+    __slots__ = ("address", "compared", "decoded", "fflags", "fs", "pairs", "pc", "prv", "source", "v")
 
 
 class CommitLog:
@@ -70,14 +72,17 @@ class CommitLog:
         before.decoded = None if words[FAULT] else decode(words[INSN])
         words[FAULT] = 0
         before.pc, before.prv, before.v = words[PC], words[PRV], words[V]
-        before.fs, before.fflags = self._fs(), 0
+        before.fs, before.fflags, before.pairs = self._fs(), 0, None
         if before.decoded is not None:
             operands = before.decoded.operands
             if before.decoded.instruction.kind is Kind.FP:
                 before.fflags, words[FFLAGS] = words[FFLAGS], 0
-            if before.decoded.instruction.size:
+            if "rs1" in operands:
                 before.address = words[operands["rs1"]] + operands.get("imm", 0) & WORD
                 before.source = words[F0 + operands["fs2"]] if "fs2" in operands else words[operands.get("rs2", 0)]
+                before.compared = words[operands.get("rd", 0)]
+                if before.decoded.instruction.name == CAS_OF_PAIRS:
+                    before.pairs = tuple((words[n], words[n + 1]) if n else (0, 0) for n in (operands["rd"], operands["rs2"]))
         return before
 
     def _fs(self) -> tuple[int, int]:
@@ -93,8 +98,9 @@ class CommitLog:
     def _registers(self, before: Before, raised: int) -> Iterator[tuple[int, str]]:
         """Registers and CSRs written, each with what it is sorted by."""
         operands, words, kind = before.decoded.operands, self._words, before.decoded.instruction.kind
-        if operands.get("rd"):
-            yield operands["rd"] << 4 | X, f"x{operands['rd']:<2} {words[operands['rd']]:#018x}"
+        if first := operands.get("rd"):
+            for rd in range(first, first + (1 if before.pairs is None else 2)):
+                yield rd << 4 | X, f"x{rd:<2} {words[rd]:#018x}"
         if "fd" in operands:
             yield operands["fd"] << 4 | F, f"f{operands['fd']:<2} {words[F0 + operands['fd']]:#018x}"
         numbers = self._csrs(before)
@@ -126,16 +132,42 @@ class CommitLog:
         return written
 
     def _memory(self, before: Before) -> str:
-        """Address of a load, address and data of a store; of a failed SC, nothing."""
-        i, operands = before.decoded.instruction, before.decoded.operands
+        """Address of a load, address and data of a store."""
+        i = before.decoded.instruction
+        if i.name == "cbo.zero":
+            block = before.address & -BLOCK
+            return "".join(f" mem {address:#018x} 0x00" for address in range(block, block + BLOCK))
+        if before.pairs is not None:
+            return self._pair(before)
         text = f" mem {before.address:#018x}" if i.kind in LOADS else ""
-        if i.kind in STORES and not (i.kind is Kind.STORE_CONDITIONAL and operands["rd"] and self._words[operands["rd"]]):
+        if i.kind in STORES and not self._failed(before):
             value = self._stored(before) & (1 << 8 * i.size) - 1
             text += f" mem {before.address:#018x} {value:#0{2 + 2 * i.size}x}"
         return text
+
+    def _failed(self, before: Before) -> bool:
+        """Whether a conditional store did not store: SC's result is not 0, AMOCAS loaded another value than it compared with."""
+        i = before.decoded.instruction
+        result = self._words[before.decoded.operands.get("rd") or SINK]
+        if i.kind is Kind.STORE_CONDITIONAL:
+            return result != 0
+        return i.kind is Kind.AMO and "rd" in i.parameters and (result ^ before.compared) & (1 << 8 * i.size) - 1 != 0
+
+    def _pair(self, before: Before) -> str:
+        """AMOCAS.Q stores two words unless it loaded others than it compared with; where rd is x0, what is there now tells."""
+        compared, source = before.pairs
+        rd = before.decoded.operands["rd"]
+        loaded = (self._words[rd], self._words[rd + 1]) if rd else compared
+        text = f" mem {before.address:#018x}"
+        if loaded != compared or not rd and source != tuple(self._load(before.address + n, 8) for n in (0, 8)):
+            return text
+        return text + "".join(f" mem {before.address + n:#018x} {word:#018x}" for n, word in zip((0, 8), source, strict=True))
 
     def _stored(self, before: Before) -> int:
         """What a store wrote; the result of an AMO is what is there now."""
         if before.decoded.instruction.kind is not Kind.AMO:
             return before.source
-        return self._machine.engine.rules.load(self._machine.hart.address, before.address, before.decoded.instruction.size, PLAIN)
+        return self._load(before.address, before.decoded.instruction.size)
+
+    def _load(self, va: int, size: int) -> int:
+        return self._machine.engine.rules.load(self._machine.hart.address, va, size, PLAIN)

@@ -55,6 +55,11 @@ class Input:
     def is_open(self) -> bool:
         return self._descriptor is not None
 
+    @property
+    def is_piped(self) -> bool:
+        """Whether there is input, and nobody types it."""
+        return self._descriptor is not None and not os.isatty(self._descriptor)
+
     def read(self, timeout: float = 0) -> bytes:
         """What is there now, or comes within `timeout` seconds; b"" if nothing, or at the end."""
         if self._descriptor is None:

@@ -93,7 +93,7 @@ class Vm:
         self.bus = Bus([(memory_map.RAM_BASE, ram.size, "RAM")])
         self.plic = Plic([Context(vcpu.number, cause, self._external(vcpu, cause))
                           for vcpu in self.vcpus for cause in (11, SUPERVISOR_EXTERNAL)])
-        self.uart = Uart(config.output, self.plic.line(memory_map.UART_INTERRUPT))
+        self.uart = Uart(config.output, self.plic.line(memory_map.UART_INTERRUPT), config.input.is_piped)
         self.bus.attach(*memory_map.FINISHER, Finisher(self.stop, lambda: self.stop(0)), "test finisher")
         self.bus.attach(*memory_map.PLIC, self.plic, "PLIC")
         self.bus.attach(*memory_map.UART, self.uart, "UART", memory_map.UART_INTERRUPT)

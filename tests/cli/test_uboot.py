@@ -1,4 +1,6 @@
 """Debian's U-Boot for S-mode as a guest: a real program that nobody here wrote."""
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -49,3 +51,12 @@ def test_reset_ends_the_run(uboot):
     uboot.send(b"reset\n")
     uboot.expect(b"resetting")
     assert uboot.end() == 0
+
+
+def test_piped_commands():
+    """The first key stops autoboot."""
+    done = subprocess.run([sys.executable, "-m", "rvhyp", "run", str(UBOOT), "--timeout", "120"], capture_output=True,
+                          input=b"\nmw.q 0x84000000 0x0123456789abcdef 2\nmd 0x84000000 4\nmd 0x80200000 40\nversion\npoweroff\n")
+    assert done.returncode == 0, done.stderr
+    assert b"84000000: 89abcdef 01234567" in done.stdout and b"=> version\r\nU-Boot 20" in done.stdout
+    assert b"Unknown command" not in done.stdout and b"=> poweroff" in done.stdout

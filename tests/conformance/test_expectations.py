@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from rvhyp.conformance.discover import Test
-from rvhyp.conformance.expectations import Expectations, Expected, Rules, Verdict
+from rvhyp.conformance.expectations import DEFAULT_RULES, Expectations, Expected, Rules, Verdict
 from rvhyp.conformance.result import Result, Status
 from rvhyp.conformance.runner import Config
 from rvhyp.machine.errors import BadInput
@@ -97,6 +97,9 @@ def test_the_command_line_counts_more(file):
     ("[[rule]]\nname = 'a'\nmax-instructions = -1", "max-instructions must be a whole number"),
     ("[[rule]]\nname = 'a'\nmax-instructions = true", "max-instructions must be a whole number"),
     ("[[rule]]\nname = 'a'\nskip = false", "skip must be text"),
+    ("[[rule]]\nname = 'a'\ncheck = '('", "check must be a regular expression .missing"),
+    ("[[rule]]\nname = 'a'\ncheck = '(?P<name>.*)'", "check must be .* with the groups name and failed; failed is missing"),
+    ("[[rule]]\nname = 'a'\nend = '['", "end must be a regular expression"),
     ("[[rule]", "is not TOML"),
     (b"\xff", "is not UTF-8 text"),
 ])
@@ -172,7 +175,7 @@ def test_verdicts(file, status, unlisted, listed):
 
 def test_the_files_of_the_official_suite():
     folder = Path(__file__).parents[2] / "riscv-tests"
-    rules = Rules.read(folder / "rules.toml")
+    rules = Rules.read(DEFAULT_RULES)
     rules.check_machines("auto")
     for group in COUNTS:
         assert rules.config(Test(f"{group}-p-test", "")) == Config()

@@ -79,7 +79,7 @@ def test_json(report):
     assert document["tests"][3] == {
         "name": "rv64ui-p-fail", "path": "/t/f", "group": "rv64ui", "status": "fail", "number": 3, "unexpected": True,
         "expected_failure": None, "instructions": 20, "seconds": 0.125, "detail": "test_3 is at 0x80000000",
-        "output": "console\x07 <&>"}
+        "output": "console\x07 <&>", "trace": None}
     assert document["tests"][4]["expected_failure"] == {"reason": "a bug", "date": "2026-01-31"}
 
 

@@ -1,4 +1,4 @@
-"""The official riscv-tests, built outside the project: RVHYP_SUITES is the folder that has riscv-tests."""
+"""The public suites, built outside the project: RVHYP_SUITES is the folder that has riscv-tests, and perhaps riscv-hyp-tests."""
 import json
 import os
 from collections import Counter
@@ -19,10 +19,22 @@ CONFIGURATION = Path(__file__).parents[2] / "riscv-tests"
 def test_official_suite():
     assert sum(COUNTS.values()) == 377
     result = CliRunner().invoke(conformance, [
-        str(Path(os.environ["RVHYP_SUITES"], "riscv-tests", "isa")), "--rules", str(CONFIGURATION / "rules.toml"),
+        str(Path(os.environ["RVHYP_SUITES"], "riscv-tests", "isa")),
         "--expected", str(CONFIGURATION / "expected.toml"), "--json", "-"])
     assert result.exit_code == 0, result.stderr
     tests = json.loads(result.stdout)["tests"]
     assert Counter(test["group"] for test in tests if test["group"] in COUNTS) == COUNTS
     assert Counter(test["group"] for test in tests if test["status"] == "pass" and test["group"] in COUNTS) == COUNTS
+    print(result.stderr)
+
+
+@pytest.mark.parametrize(("suite", "expected"), [
+    ("riscv-hyp-tests", "expected-hyp-tests.toml"), ("riscv-hyp-tests-trdthg", "expected.toml")])
+def test_riscv_hyp_tests(suite, expected):
+    program = Path(os.environ.get("RVHYP_SUITES", ""), suite, "build", "spike", "rvh_test.elf")
+    if "RVHYP_SUITES" not in os.environ or not program.exists():
+        pytest.skip(f"RVHYP_SUITES names no folder with a built {suite}")
+    result = CliRunner().invoke(conformance, [str(program), "--expected", str(CONFIGURATION / expected), "--json", "-"])
+    assert result.exit_code == 0, result.stderr
+    assert len(json.loads(result.stdout)["tests"]) == 119       # the program, and 118 checks
     print(result.stderr)

@@ -7,10 +7,12 @@ import pytest
 
 from rvhyp import Board, assemble, load
 from rvhyp.bench.peers import find
+from rvhyp.engine import ENGINES
 from rvhyp.machine.commitlog import CommitLog
 from tests.firmware.peers import needs_spike
 
-ISA = "rv64gch_zba_zbb_zbs_zicntr_sstc_svadu_svinval_svnapot_svpbmt_zicclsm"
+ISA = ("rv64gch_zba_zbb_zbs_zbc_zbkb_zbkx_zfh_zfa_zicond_zicbom_zicboz_zabha_zacas_zawrs_zimop_zcb_zcmop_zicntr_"
+       "sstc_svadu_svinval_svnapot_svpbmt_zicclsm")
 # Where Spike differs, with the reason; what it logs there is replaced by what the manual says.
 SPIKE_DIFFERS = [
     # mideleg bit 12 is read-only one only where GEILEN > 0 (hypervisor chapter, "mideleg"); Spike sets it always.
@@ -26,7 +28,9 @@ NOT_COMPARED = {
     "rv64mi-p-mcsr": "it reads marchid, which tells implementations apart",
     "rv64mi-p-ma_fetch": MISA_C, "rv64si-p-ma_fetch": MISA_C, "rv64ua-p-lrsc": SLICES, "rv64ua-v-lrsc": SLICES,
 }
-GROUPS = tuple(f"rv64{group}-" for group in ("ui", "um", "ua", "uc", "uf", "ud", "si", "mi")) + ("hypervisor-",)
+GROUPS = tuple(f"rv64{group}-" for group in (
+    "ui", "um", "ua", "uc", "uf", "ud", "uzba", "uzbb", "uzbc", "uzbkb", "uzbkx", "uzbs", "uzfh", "uziccid", "uzicond", "si",
+    "ssvnapot", "mi", "mzicbo")) + ("hypervisor-", "hypervisor-svadu-")
 SUITES = os.environ.get("RVHYP_SUITES")
 
 
@@ -118,9 +122,42 @@ BODIES = {
         lr.d a0, (s0)
         sc.d a1, a0, (s0)
         sc.d a1, a0, (s0)
+        sc.d x0, a0, (s0)
         amoadd.w a2, a0, (s0)
         amoswap.d x0, s0, (s0)
         amomax.d a3, a0, (s0)
+    """,
+    "compare and swap": """
+        addi s1, s0, 16
+        li a1, 7
+        amocas.w a0, s0, (s0)
+        amocas.d a0, s0, (s0)
+        amocas.d a0, s0, (s0)
+        amocas.q a2, a0, (s1)
+        amocas.q a2, a0, (s1)
+        amoadd.b a0, s0, (s0)
+        amocas.h a0, s0, (s0)
+    """,
+    "cache blocks": """
+        cbo.zero (s0)
+        cbo.clean (s0)
+        cbo.inval (s0)
+        prefetch.r 0(s0)
+        addi s1, s0, 8
+        cbo.zero (s1)
+        wrs.nto
+        mop.r.0 a0, s0
+        c.mop.1
+    """,
+    "half precision": """
+        flh fa0, (s0)
+        fadd.h fa1, fa0, fa0
+        fcvt.s.h fa2, fa1
+        fli.d fa3, 2.0
+        fround.d fa4, fa3
+        fmaxm.s fa5, fa2, fa2
+        fsh fa1, 8(s0)
+        czero.eqz a0, s0, s0
     """,
     "floating point": """
         fld fa0, (s0)
@@ -217,6 +254,14 @@ def test_a_logged_run_is_the_same_run():
     board = Board()
     board.load(load(program("atomics")))
     assert board.run().ended.value == "exit" and board.machine.instret == len(logged)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_logged_run_notices_a_trap_loop(engine):
+    board, lines = Board(engine=engine), []
+    board.load(load(assemble("_start: nop\n .word 0\n", 0x8000_0000).to_elf()))
+    CommitLog(board.machine, lines.append)
+    assert board.run(seconds=20).ended.value == "trap loop" and len(lines) == 1
 
 
 @needs_spike

@@ -17,9 +17,9 @@ LOOP = 0x10
 class Board:
     """A UART with what came out of it."""
 
-    def __init__(self):
+    def __init__(self, is_piped=False):
         self.sent, self.irq, self.irqs = b"", False, 0
-        self.uart = Uart(self.send, self.drive)
+        self.uart = Uart(self.send, self.drive, is_piped)
 
     def send(self, data):
         self.sent += data
@@ -208,6 +208,33 @@ def test_polled_input_waits_until_the_guest_spins(board):
     assert not board[LSR] & 1 and board[LSR] & 1
     assert board[RBR] == ord("a")
     assert board.poll() == ord("b") and board.poll() is None
+
+
+def test_piped_input_comes_by_the_line():
+    """U-Boot's `md` looks for Ctrl-C after each line that it prints: one look, and one more before the next byte is sent."""
+    board = Board(is_piped=True)
+    board[FCR] = 1
+    board.uart.receive(b"a long line of input\n")
+    board.uart.receive(b"next\n")
+    line = b""
+    while not line.endswith(b"\n"):
+        looks = next(n for n in range(1, 20) if board[LSR] & 1)
+        assert looks == (16 if not line else 2 if len(line) == 16 else 1)
+        line += bytes([board[RBR]])
+    assert line == b"a long line of input\n"
+    for _ in range(100):
+        assert not (board[LSR] | board[LSR]) & 1
+        board[THR] = 0x2E
+    assert [bool(board[LSR] & 1) for _ in range(16)] == [False] * 15 + [True]
+    assert bytes(board[RBR] for _ in range(5)) == b"next\n"
+
+
+def test_piped_input_is_not_held_back_from_interrupts():
+    board = Board(is_piped=True)
+    board[FCR] = 1
+    board.uart.receive(b"a\nb\n")
+    board[IER] = 1
+    assert board.irq and bytes(board[RBR] for _ in range(4)) == b"a\nb\n"
 
 
 def test_piped_input_survives_a_driver_starting_up(board):

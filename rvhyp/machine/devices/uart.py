@@ -4,6 +4,9 @@ The line is infinitely fast: what is written is sent at once.  What the host sen
 the guest asks for it, so that piped input is neither lost nor overrun.  A guest asks by enabling the received-data
 interrupt, or by reading LSR twice in a row (it spins); drivers that reset the FIFOs or read RBR unseen while they start
 up do neither, and a reset puts what was received but not read back on the line.
+
+Piped input comes a line at a time, each when the guest does nothing but ask: one that looks for Ctrl-C now and then, as U-Boot
+does while it prints, would swallow the start of the next command.
 """
 from __future__ import annotations
 
@@ -29,6 +32,8 @@ DR, OE, THRE, TEMT = 1, 2, 0x20, 0x40                                           
 DCTS, DDSR, TERI, DDCD, CTS, DSR, RI, DCD = 1, 2, 4, 8, 0x10, 0x20, 0x40, 0x80      # MSR
 
 FIFO_SIZE = 16
+NEWLINE = 10
+SPINNING, IDLE = 2, 16                  # reads of LSR in a row
 BYTE_OR_WORD = (1, 4)                   # sizes of access
 TRIGGER_LEVELS = (1, 4, 8, 14)
 CLOCK_FREQUENCY = 3686400               # Hz
@@ -36,9 +41,10 @@ LOOPED = 0x100                          # marks a byte that came round the loop,
 
 
 class Uart:
-    """`write(bytes)` takes what the guest sends; `irq` is the interrupt line."""
+    """`write(bytes)` takes what the guest sends; `irq` is the interrupt line; `is_piped` says that nobody types the input."""
 
-    def __init__(self, write: Callable[[bytes], object], irq: Irq):
+    def __init__(self, write: Callable[[bytes], object], irq: Irq, is_piped: bool = False):
+        self._is_piped, self._is_line_start = is_piped, True
         self._send, self._irq, self._irq_level = write, irq, False
         self._line: deque[int] = deque()                # sent by the host, not yet received
         self._fifo: deque[int] = deque()
@@ -46,7 +52,7 @@ class Uart:
         self._ier = self._fcr = self._lcr = self._mcr = self._scr = 0
         self._msr_deltas = 0
         self._overrun = self._thr_emptied = False
-        self._last_read_lsr = False                     # the last access was a read of LSR
+        self._lsr_reads = 0                             # in a row, up to now
         self._readers = {RBR: self._read_data, IER: self._read_ier, IIR: self._read_iir, LCR: lambda: self._lcr,
                          MCR: lambda: self._mcr, LSR: self._read_lsr, MSR: self._read_msr, SCR: lambda: self._scr}
         self._writers = {THR: self._write_data, IER: self._write_ier, FCR: self._write_fcr, LCR: self._write_lcr,
@@ -66,8 +72,8 @@ class Uart:
         """One register, in the low byte of a wider access.  BusError beyond SCR, or unless `size` is 1 or 4."""
         if offset > SCR or size not in BYTE_OR_WORD:
             raise BusError(f"uart: {size}-byte read at offset {offset:#x}")
+        self._lsr_reads = self._lsr_reads + 1 if offset == LSR else 0
         value = self._readers[offset]()
-        self._last_read_lsr = offset == LSR
         self._settle()
         return value
 
@@ -75,8 +81,8 @@ class Uart:
         """One register, from the low byte of a wider access.  BusError as for `read`."""
         if offset > SCR or size not in BYTE_OR_WORD:
             raise BusError(f"uart: {size}-byte write at offset {offset:#x}")
+        self._lsr_reads = 0
         self._writers[offset](value & 0xFF)
-        self._last_read_lsr = False
         self._settle()
 
     def nodes(self, base: int, size: int, interrupt: int) -> list[Node]:
@@ -85,11 +91,22 @@ class Uart:
 
     # Receiving
 
-    def _fill(self) -> None:
-        """Receive from the line what there is room for.  The loop cuts the line off."""
+    def _fill(self, stop: int | None = None) -> None:
+        """Receive from the line what there is room for, or up to a byte.  The loop cuts the line off."""
         room = FIFO_SIZE if self._fcr & FIFO_ENABLE else 1
         while self._line and len(self._fifo) < room and not self._mcr & LOOP:
             self._fifo.append(self._line.popleft())
+            self._is_line_start = self._fifo[-1] == NEWLINE
+            if self._fifo[-1] == stop:
+                break
+
+    def _fill_for_poll(self) -> None:
+        """Receive what a guest gets that reads LSR again and again."""
+        if not self._is_piped:
+            if self._lsr_reads >= SPINNING:
+                self._fill()
+        elif not self._fifo and self._lsr_reads >= (IDLE if self._is_line_start else SPINNING):
+            self._fill(NEWLINE)
 
     def _loop(self, value: int) -> None:
         """Receive what was just sent.  The FIFO keeps its contents on overrun, the buffer without FIFO loses them."""
@@ -156,8 +173,7 @@ class Uart:
             self._msr_deltas |= TERI
 
     def _read_lsr(self) -> int:
-        if self._last_read_lsr:
-            self._fill()
+        self._fill_for_poll()
         value = THRE | TEMT | (DR if self._fifo else 0) | (OE if self._overrun else 0)
         self._overrun = False
         return value
