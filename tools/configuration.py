@@ -25,6 +25,7 @@ hart makes it, for a program, for a test, or for guests:
 rvhyp isa --config > other.toml             # all choices, as a file to edit
 rvhyp bare --config other.toml my-hypervisor.elf
 rvhyp bare --set tinst=zero --set vmid-bits=0 my-hypervisor.elf
+rvhyp explain --set misaligned=trap my-hypervisor.elf
 rvhyp conformance DIR --set misaligned=trap
 rvhyp run --set widest-mode=sv39 Image
 rvhyp isa --config --json                   # a JSON Schema of such files, and the values

@@ -5,7 +5,17 @@ from dataclasses import asdict
 
 import click
 
-from rvhyp.cli.common import engine_options, guarded, json_option, memory_option, say, start_engine, write_json
+from rvhyp.cli.common import (
+    choices_options,
+    engine_options,
+    guarded,
+    json_option,
+    memory_option,
+    read_choices,
+    say,
+    start_engine,
+    write_json,
+)
 from rvhyp.cli.interruption import during
 from rvhyp.isa import config
 from rvhyp.isa.cause import EXCEPTION_NAMES, INTERRUPT, INTERRUPT_NAMES
@@ -75,18 +85,18 @@ def is_guest(name: str, program, choice: bool | None) -> bool:
     return program.tohost is None
 
 
-def maker(program, as_guest: bool, memory: int, isa: str | None, engine: str):
+def maker(program, as_guest: bool, memory: int, isa: str | None, engine: str, choices: dict):
     """A function that gives a fresh machine with the program, without console, each time."""
     if as_guest:
         if isa is not None:
             raise BadInput("a guest has the monitor's ISA", "--isa", "leave it out, or give --bare")
         from rvhyp.monitor.hypervisor import Hypervisor
         from rvhyp.monitor.vm import VmConfig
-        return lambda: Hypervisor([VmConfig("guest", program, memory)], engine)
+        return lambda: Hypervisor([VmConfig("guest", program, memory)], engine, choices)
 
     def make():
         from rvhyp.machine.board import Board
-        board = Board(memory, isa or config.DEFAULT, engine)
+        board = Board(memory, isa or config.DEFAULT, engine, choices=choices)
         board.load(program)
         if program.tohost is None:
             board.give_device_tree()
@@ -116,10 +126,11 @@ def row(trap, place) -> str:
               "board.  [default: bare if it has a symbol tohost]")
 @memory_option
 @click.option("--isa", metavar="STRING", help="The bare hart's ISA string.  [default: that of rvhyp isa]")
+@choices_options
 @engine_options
 @json_option
 @guarded
-def explain(program, trap, as_list, choice, memory, isa, engine, max_instructions, timeout, json_path):
+def explain(program, trap, as_list, choice, memory, isa, config_path, settings, engine, max_instructions, timeout, json_path):
     """Run ELF and explain why one of its traps was taken: both walks PTE by PTE, PMP, delegation, the manual's rule.
 
     The program runs without console input, and its output is not shown.  It is run twice: to find the trap, and up to it again;
@@ -134,7 +145,8 @@ def explain(program, trap, as_list, choice, memory, isa, engine, max_instruction
     chosen = wanted(trap, program)
     as_guest = is_guest(name, program, choice)
     start_engine(engine)
-    make, place = maker(program, as_guest, memory, isa, engine), place_in(program)
+    make = maker(program, as_guest, memory, isa, engine, read_choices(config_path, settings))
+    place = place_in(program)
     runner, traps = make(), []
     is_shown = json_path != "-"
     if as_list and is_shown:
