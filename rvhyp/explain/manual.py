@@ -53,7 +53,6 @@ ENVIRONMENT_CALL = privileged("Environment Call and Breakpoint")
 FP_STATE = privileged("Extension Context Status in mstatus Register")
 ACCESS_PRIORITY = privileged("Machine Cause (mcause) Register")
 ALIGNMENT = privileged("Misaligned Atomicity Granule PMA")
-CAUSE = privileged("Machine Cause (mcause) Register")
 RETURNS = privileged("Trap-Return Instructions")
 WAITING = privileged("Wait for Interrupt")
 
@@ -127,10 +126,7 @@ ACCESS_ROWS = [
         "the address of an atomic access is misaligned: by choice an access fault", ALIGNMENT),
     Row("refuse_misaligned_atomic", "", "the address of an atomic access is misaligned", ALIGNMENT),
     Row("store_misaligned", "ram_host", "a misaligned store must go to main memory", ATTRIBUTES),
-    Row("refuse_misaligned", "", "this hart makes no misaligned loads and stores", ALIGNMENT),
-    Row("refuse_misaligned", "MISALIGNED_FIRST", "this hart makes no misaligned loads and stores, wherever they go", CAUSE),
-    Row("refuse_misaligned_atomic", "", "an atomic's address must be naturally aligned", ALIGNMENT),
-    Row("refuse_misaligned_atomic", "MISALIGNED_ATOMIC_FAULTS", "an atomic's address must be naturally aligned", ALIGNMENT),
+    Row("atomic_target", "va &", "an atomic's address must be naturally aligned", ALIGNMENT),
     Row("atomic_target", "host == 0", "atomics need main memory", privileged("Atomicity PMAs")),
     Row("block_target", "h.fault", "the block is not in main memory, or PMP refuses a part of it", BLOCK_FAULTS),
     Row("block_permitted", "menvcfg", "menvcfg does not permit this operation below M-mode", BLOCKS),
@@ -153,7 +149,6 @@ INSTRUCTION_ROWS = [
     Row("ecall", "", "ECALL in {mode}-mode", ENVIRONMENT_CALL),
     Row("ebreak", "EBREAK_TVAL_ZERO", "EBREAK; tval is 0 by choice", ENVIRONMENT_CALL),
     Row("ebreak", "", "EBREAK", ENVIRONMENT_CALL),
-    Row("ebreak", "EBREAK_TVAL_ZERO", "EBREAK", ENVIRONMENT_CALL),
     Row("mret", "h.prv", "MRET is for M-mode", RETURNS),
     Row("sret", "h.prv == U", "SRET is not for user mode", RETURNS),
     Row("sret", "HSTATUS_VTSR", "hstatus.VTSR is 1: SRET in VS-mode is the hypervisor's business", HSTATUS),

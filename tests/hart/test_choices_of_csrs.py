@@ -104,13 +104,6 @@ def test_a_guest_external_interrupt_is_taken_at_once(engine):
 
 
 @both
-@pytest.mark.parametrize("value", ["writable", "zero"])
-def test_hideleg_lcofi(engine, value):
-    bench = Bench(engine, choices={"hideleg-lcofi": value}).set(mideleg=-1, hideleg=-1)
-    assert bench.csr("hideleg") >> 13 & 1 == (value == "writable") and bench.csr("hideleg") & 0x444 == 0x444
-
-
-@both
 @pytest.mark.parametrize("value", ["waits", "nop"])
 def test_wfi(engine, value):
     bench = Bench(engine, choices={"wfi": value})
