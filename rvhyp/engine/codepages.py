@@ -104,9 +104,11 @@ def next_hart_of(h):
 def stop_writes_to(h, host):
     """From now on stores to a page of RAM are seen, on every hart."""
     drop_host_page(h, host)
+    flush_mixed(h)                          # it may be there as a page with watched bytes
     other = h.next_hart
     while other != h + 0:
         drop_host_page(record(other), host)
+        flush_mixed(record(other))
         other = next_hart_of(record(other))
 
 

@@ -88,17 +88,18 @@ class StoreShell(Shell):
         return True
 
     def cold(self, t):
-        if not self.i.guest and not is_float(self.i):
+        if is_float(self.i):
+            t.sync()
+            t.unlikely((t.get("fp_gate") & FP_OFF) != 0, "refused")
+        if not self.i.guest:
             self.store_beside_code(t)
         t.sync()
-        if is_float(self.i):
-            t.unlikely((t.get("fp_gate") & FP_OFF) != 0, "refused")
         t.call("store", address(t, self.i), self.i.size, self.source(t), FLAVOUR[self.i.guest])
         check_fault(t)
         t.tail(f"next.{self.length}")
 
     def store_beside_code(self, t):
-        """A page with decoded code is not in the write TLB; a store to a block of it that has none needs no rule either."""
+        """A page with decoded code, or watched, is not in the write TLB; a store to a block of it with neither needs no rule."""
         va = address(t, self.i)
         entry = t.at(t.at("%hart", OFFSET["mixed_tlb"]), ((va >> 12) & MIXED_ENTRIES - 1) << 5)
         hit = Symbol(t, t.load("i64", entry, "hart")) == (va & ~0xFFF | va & self.i.size - 1) + t.get("data_context")

@@ -4,11 +4,8 @@ An engine probes the TLB inline and calls these rules when that fails; plain Pyt
 says whether the instruction trapped or must leave the engine; nothing has been written then.
 """
 from rvhyp.hart.memory import (
-    HEADER_BLOCKS,
-    code_page_entry,
-    is_plain_page,
-    is_watched,
     load_sized,
+    noticed_blocks,
     ram_host,
     store_sized,
     write_ram,
@@ -75,10 +72,12 @@ def fill_for(h, table, va, pa, host, mode, slot):
     """Enter the page of a successful access in a TLB, if every later access to it may take the same path."""
     if (pmp_permissions(h, pa & ~0xFFF, 4096, mode & 3) & MIXED) != 0:
         return 0
-    if (table == WRITE_TLB) & (is_plain_page(h, pa) == 0):
-        if is_watched(h, pa & ~0xFFF, 4096) == 0:
-            mixed_fill(h, va, host, slot, load64(code_page_entry(h, pa)) + HEADER_BLOCKS)
-        return 0
+    if table == WRITE_TLB:
+        blocks = noticed_blocks(h, pa)
+        if blocks:
+            if blocks > 1:
+                mixed_fill(h, va, host, slot, blocks)
+            return 0
     tlb_fill(h, table, va, host, slot)
     return 0
 

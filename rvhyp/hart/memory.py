@@ -3,6 +3,7 @@ from rvhyp.hart.state import OFFSET
 from rvhyp.isa.rule import load8, load16, load32, load64, rule, store8, store16, store32, store64
 
 REGION_BASE, REGION_SIZE = OFFSET["region_base"], OFFSET["region_size"]
+WATCH_BLOCKS = OFFSET["watch_blocks"]
 
 
 @rule
@@ -67,14 +68,20 @@ def is_watched(h, pa, size):
 
 
 @rule
-def is_plain_page(h, pa):
-    """Whether stores to a page need no notice: no decoded code in it, and not watched."""
-    entry = code_page_entry(h, pa)
-    if entry == 0:
-        return 0
-    if load64(entry):
-        return 0
-    return 0 if is_watched(h, pa & ~0xFFF, 4096) else 1
+def noticed_blocks(h, pa):
+    """Of a page of RAM in which some stores must be noticed, the host address of a word with a bit for each such 64-byte block.
+
+    0 if no store must be; 1 if every store must, since there are decoded code and watched bytes in it.
+    """
+    code = load64(code_page_entry(h, pa))
+    if is_watched(h, pa & ~0xFFF, 4096) == 0:
+        return code + HEADER_BLOCKS if code else 0
+    last = h.watch_high - 1
+    if (code != 0) | ((h.watch_low ^ last) > 0xFFF):
+        return 1
+    first = (h.watch_low >> 6) & 63
+    h.watch_blocks = ((2 << (((last >> 6) & 63) - first)) - 1) << first
+    return h + WATCH_BLOCKS
 
 
 @rule

@@ -66,7 +66,7 @@ _FIELDS = [
     ("choices", 1), ("medeleg_writable", 1), ("menvcfg_writable", 1),
     ("region_count", 1), ("region_base", RAM_REGIONS), ("region_size", RAM_REGIONS), ("region_host", RAM_REGIONS),
     ("region_pages", RAM_REGIONS),
-    ("watch_low", 1), ("watch_high", 1), ("watch_hit", 1),
+    ("watch_low", 1), ("watch_high", 1), ("watch_hit", 1), ("watch_blocks", 1),
     ("next_hart", 1),
     # Constant tables of the core, and the pool of decoded pages (rvhyp.engine.codepages).
     ("code_base", 1), ("handlers", 1), ("handler_flags", 1), ("csr_table", 1), ("decode_buckets", 1), ("decode_rows", 1),

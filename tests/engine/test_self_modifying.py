@@ -3,6 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rvhyp import Board, assemble, load
 from rvhyp.hart.memory import PAGE_BYTES
 from rvhyp.isa.instruction import INSTRUCTIONS
 from tests.engine.blocks import PAGE, PAGES, block_lists, lay_out, plain_words
@@ -184,3 +185,43 @@ def test_page_tables_that_lie_among_code(engine):
     assert bench.hart.x[20] == low
     bench.run(40)
     assert bench.word(leaf) & 0xFFFF_FFFF == bench.hart.x[20] == low | 0xC0
+
+
+WATCHED = """
+_start:
+    la      s0, tohost
+    li      s1, 0x00150513                  # addi a0, a0, 1
+    li      s2, 0x00008067                  # ret
+    li      a0, 0
+    {store}                                 # beside what is watched: its page may be entered in a TLB
+    {store}
+    sw      s1, 256(s0)
+    sw      s2, 260(s0)
+    fence.i
+    addi    t0, s0, 256
+    jalr    t0                              # a0 = 1: now there is decoded code beside what is watched
+    li      s1, 0x00250513                  # addi a0, a0, 2
+    sw      s1, 256(s0)
+    fence.i
+    jalr    t0                              # a0 = 3
+    {store}
+    slli    a0, a0, 1
+    ori     a0, a0, 1
+    sd      a0, (s0)
+1:  addi    s3, s3, 1
+    j       1b
+    .balign 4096
+tohost: .dword 0
+    .zero   1024
+"""
+
+
+@pytest.mark.parametrize("name", ENGINES)
+@pytest.mark.parametrize("store", ["sd a0, 128(s0)", "fsd fa0, 128(s0)"])
+def test_a_page_may_be_watched_and_hold_data_and_code(name, store):
+    board = Board(engine=name)
+    board.machine.hart.mstatus = 3 << 13
+    board.load(load(assemble(WATCHED.format(store=store), 0x8000_0000).to_elf()))
+    outcome = board.run(1000)
+    assert (outcome.ended.value, outcome.status) == ("exit", 3)
+    assert board.machine.hart.x[19] == 0, "the store ends the run at once"
