@@ -1,0 +1,150 @@
+"""What a campaign is about: which instructions programs are made of, and the states they start in."""
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+
+from rvhyp.fuzz.generate import Batch, generate, with_control
+from rvhyp.fuzz.menu import (
+    MEMORY_KINDS,
+    RECORDS,
+    SOURCES,
+    TARGET,
+    Dish,
+    Menu,
+    base_kind,
+    dish,
+    fixed,
+    word_of,
+)
+from rvhyp.fuzz.state import fill_state
+from rvhyp.isa import config
+from rvhyp.isa.csr import CSR_NUMBERS
+from rvhyp.isa.instruction import EXTENSIONS, Compressed, Kind
+
+TARGETS: dict[str, Target] = {}
+# The names that both Spike and this project know; Svadu is what A and D bits do where menvcfg.ADUE is 1.
+ISA = config.DEFAULT.replace("zicntr_", "").replace("ziccid_", "").replace("ziccid", "") + "_zicntr_zicclsm"
+# Instructions that have dishes of their own, or would go where no program may.
+APART = {"jalr", "c.jr", "c.jalr", "jal", "c.j", "c.addi16sp", "ecall", "ebreak", "c.ebreak", "mret", "sret", "wfi", "wrs.nto",
+         "wrs.sto", "lr.w", "lr.d", "sc.w", "sc.d"}
+WEIGHTS = {Kind.ALU: 30, Kind.BRANCH: 8, Kind.LOAD: 12, Kind.STORE: 10, Kind.AMO: 6, Kind.MEMORY: 2, Kind.FP: 20, Kind.FENCE: 1}
+
+
+@dataclass
+class Target:
+    """A kind of campaign; `dishes` makes its menu, `prepare(seed, batch)` changes the states that programs start in."""
+
+    name: str
+    title: str
+    dishes: Callable[[Callable[[str], bool]], list[Dish]]
+    prepare: Callable[[int, Batch], None] = lambda seed, batch: None
+
+    def __post_init__(self):
+        TARGETS[self.name] = self
+
+    def maker(self, seed: int, isa: str = ISA, repeats: int = 1) -> Maker:
+        """What makes this target's batches for a campaign."""
+        return Maker(self, seed, isa, repeats)
+
+
+@dataclass
+class Maker:
+    """Makes batches of a target, any of them in any order."""
+
+    target: Target
+    seed: int
+    isa: str
+    repeats: int = 1
+
+    @cached_property
+    def menu(self) -> Menu:
+        return with_control(self.target.dishes(implemented(self.isa)))
+
+    def batch(self, first: int, count: int) -> Batch:
+        """Programs `first` to `first + count - 1`."""
+        batch = generate(self.menu, self.seed, first, count)
+        fill_state(self.seed, batch, self.repeats)
+        self.target.prepare(self.seed, batch)
+        return batch
+
+
+def implemented(isa: str) -> Callable[[str], bool]:
+    """Whether an ISA string has an instruction, by name."""
+    from rvhyp.machine.fdt import isa_extensions
+    _, names = isa_extensions(isa)
+    mask = config.extension_mask(names)
+
+    def has(name: str) -> bool:
+        record = RECORDS[name]
+        own = mask >> record.extension.number & 1
+        return bool(own and (not isinstance(record, Compressed) or mask >> EXTENSIONS["C"].number & 1))
+    return has
+
+
+def plain(has: Callable[[str], bool], weights: dict[Kind, float] = WEIGHTS) -> list[Dish]:
+    """Every instruction of these kinds, each kind by its weight."""
+    dishes = []
+    for kind, weight in weights.items():
+        names = [name for name, record in RECORDS.items() if base_kind(record) is kind and name not in APART and has(name)
+                 and not getattr(record, "guest", "")]
+        dishes += [dish(name, weight / len(names) * (0.1 if name.startswith(("mop.", "c.mop.")) else 1)) for name in names]
+    return dishes
+
+
+def jumps(has: Callable[[str], bool], weight: float = 3) -> list[Dish]:
+    """Jumps forward, direct and indirect."""
+    links = (0, 1, 5, 28)
+    found = [dish("jal", weight / 4, rd=links),
+             Dish("auipc jalr", [fixed("auipc", rd=TARGET, imm=0), _with_distance("jalr", rd=links)], weight / 4)]
+    if has("c.j"):
+        to = [fixed("auipc", rd=TARGET, imm=0), _with_distance("addi", rd=(TARGET,))]
+        found += [dish("c.j", weight / 4), Dish("auipc c.jr", [*to, fixed("c.jr", rs1=TARGET)], weight / 8),
+                  Dish("auipc c.jalr", [*to, fixed("c.jalr", rs1=TARGET)], weight / 8)]
+    return found
+
+
+def _with_distance(name: str, rd):
+    """An instruction whose immediate is a distance from the beginning of its dish."""
+    word = word_of(name, {"rd": rd, "rs1": (TARGET,), "imm": (0,)})
+    word.free, word.jump = 0, "jalr"
+    return word
+
+
+def reservations(has: Callable[[str], bool], weight: float = 2) -> list[Dish]:
+    """LR and SC, with an instruction between them or not; and alone."""
+    found = []
+    for size in ("w", "d") if has("lr.w") else ():
+        lr, sc = word_of(f"lr.{size}", rs1=9), word_of(f"sc.{size}", first_draw=4, rs1=9)
+        found += [Dish(f"lr.{size} sc.{size}", [lr, sc], weight / 4),
+                  Dish(f"lr.{size} add sc.{size}", [lr, word_of("add", first_draw=6), sc], weight / 8),
+                  dish(f"lr.{size}", weight / 16), dish(f"sc.{size}", weight / 16)]
+    return found
+
+
+def wild(has: Callable[[str], bool], weight: float = 1) -> list[Dish]:
+    """Loads from anywhere."""
+    names = [name for name, record in RECORDS.items() if base_kind(record) is Kind.LOAD and has(name)
+             and not isinstance(record, Compressed) and not record.guest]
+    return [dish(name, weight / len(names), rs1=SOURCES) for name in names]
+
+
+def float_csrs(has: Callable[[str], bool], weight: float = 2) -> list[Dish]:
+    """Accesses of fcsr and its parts; frm is mostly one that rounds."""
+    numbers = [CSR_NUMBERS[name] for name in ("fflags", "frm", "fcsr")]
+    found = [dish(name, weight / 12, csr=numbers) for name in ("csrrs", "csrrc", "csrrw")]
+    modes = (0, 0, 1, 2, 3, 4, 4, 5, 6, 7)
+    found.append(Dish("csrrwi frm", [word_of("csrrwi", {"csr": (CSR_NUMBERS["frm"],), "uimm": modes})], weight / 2))
+    found.append(Dish("csrrwi fflags", [word_of("csrrwi", {"csr": (CSR_NUMBERS["fflags"],)})], weight / 4))
+    return found if has("csrrw") and has("fadd.s") else []
+
+
+def user(has: Callable[[str], bool]) -> list[Dish]:
+    """What user-level programs consist of."""
+    return plain(has) + jumps(has) + reservations(has) + wild(has) + float_csrs(has)
+
+
+Target("user", "integer, floating-point, compressed and atomic instructions, in M-mode", user)
+
+assert not MEMORY_KINDS - set(WEIGHTS) - {Kind.LOAD_RESERVED, Kind.STORE_CONDITIONAL}
