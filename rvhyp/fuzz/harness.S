@@ -56,8 +56,6 @@ next:
     beqz    t1, stored
     ld      t1, R_TRAPS(s0)
     sd      t1, C_TRAPS(sp)
-    ld      t1, R_PAD(s0)
-    sd      t1, C_PAD(sp)
     sd      zero, C_HASH(sp)
     sd      zero, C_CHOICES(sp)
     sd      zero, C_OWN(sp)
@@ -156,9 +154,10 @@ trap:
     xor     t5, t5, t0
     csrr    t2, mcause
     csrr    t1, mepc
-    ld      t0, C_PAD(sp)
+    li      t0, PAD                         # wherever it is mapped, these bits of its address are the same
     xor     t0, t0, t1
-    srli    t0, t0, 12
+    slli    t0, t0, 34
+    srli    t0, t0, 46
     beqz    t0, delegated
     call    step_over
     csrw    mepc, t1
@@ -207,7 +206,9 @@ delegated:
     csrr    t1, sepc
     call    step_over
     csrw    sepc, t1
-2:  ld      t0, C_PAD(sp)
+2:  csrr    t0, mepc
+    srli    t0, t0, 12
+    slli    t0, t0, 12
     addi    t0, t0, PAD_SRET
     csrw    mepc, t0
     j       count

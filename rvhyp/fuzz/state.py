@@ -11,7 +11,6 @@ from rvhyp.fuzz.layout import (
     R_CSR,
     R_F,
     R_LENGTH,
-    R_PAD,
     R_SEED,
     R_TRAPS,
     R_X,
@@ -81,7 +80,6 @@ def fill_state(seed: int, batch: Batch, repeats: int = 1) -> None:
     rest = words(draws.starts, AT_REST, 4)
     records[:, R_SEED] = rest[:, 0]
     records[:, R_TRAPS] = TRAPS * repeats
-    records[:, R_PAD] = PAD
     slots = batch.slot + np.arange(batch.count, dtype=np.uint64)
     code = np.uint64(slot_code(0)) + slots * np.uint64(SLOT_SIZE)
     frm = np.array([0, 0, 0, 0, 1, 2, 3, 4], np.uint64)[(rest[:, 1] & np.uint64(7)).astype(np.int64)]

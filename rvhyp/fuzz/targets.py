@@ -5,14 +5,19 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
+from rvhyp.fuzz import privileged as states
 from rvhyp.fuzz.generate import Batch, generate, with_control
 from rvhyp.fuzz.menu import (
+    ALIGNED,
     MEMORY_KINDS,
+    POINTERS,
     RECORDS,
     SOURCES,
     TARGET,
+    VALUES,
     Dish,
     Menu,
+    Word,
     base_kind,
     dish,
     fixed,
@@ -20,7 +25,7 @@ from rvhyp.fuzz.menu import (
 )
 from rvhyp.fuzz.state import fill_state
 from rvhyp.isa import config
-from rvhyp.isa.csr import CSR_NUMBERS
+from rvhyp.isa.csr import CSR_NUMBERS, CSRS
 from rvhyp.isa.instruction import EXTENSIONS, Compressed, Kind
 
 TARGETS: dict[str, Target] = {}
@@ -145,6 +150,79 @@ def user(has: Callable[[str], bool]) -> list[Dish]:
     return plain(has) + jumps(has) + reservations(has) + wild(has) + float_csrs(has)
 
 
+def fences(has: Callable[[str], bool], weight: float = 1) -> list[Dish]:
+    """Fences of translations, of everything or of an address."""
+    names = [name for name in ("sfence.vma", "sinval.vma", "sfence.w.inval", "sfence.inval.ir", "hfence.vvma", "hfence.gvma",
+                               "hinval.vvma", "hinval.gvma") if has(name)]
+    return [dish(name, weight / len(names), rs1=(0, 0, *POINTERS, 10)) if RECORDS[name].fields else dish(name, weight / len(names))
+            for name in names]
+
+
+def traps(has: Callable[[str], bool], weight: float = 3) -> list[Dish]:
+    """What traps, and returns from traps to a place ahead."""
+    found = [dish("ecall", weight / 4), dish("ebreak", weight / 8), Dish("illegal", [Word(0, 4)], weight / 16),
+             Dish("unimp", [Word(0xC000_1073, 4)], weight / 16)]
+    if has("c.ebreak"):
+        found += [dish("c.ebreak", weight / 16), Dish("c.unimp", [Word(0, 2)], weight / 16)]
+    for epc, back in (("mepc", "mret"), ("sepc", "sret")):
+        words = [fixed("auipc", rd=TARGET, imm=0), _with_distance("addi", rd=(TARGET,)),
+                 fixed("csrrw", rd=0, csr=CSR_NUMBERS[epc], rs1=TARGET), fixed(back)]
+        found.append(Dish(back, words, weight / 4))
+    return found
+
+
+def guest_accesses(has: Callable[[str], bool], weight: float = 8) -> list[Dish]:
+    """HLV, HLVX and HSV."""
+    names = [name for name, record in RECORDS.items() if getattr(record, "guest", "") and has(name)]
+    return [dish(name, weight / len(names), rs1=(ALIGNED,)) for name in names]
+
+
+# CSRs whose value says nothing about rules: what differs between simulators by nature, the clock, and counters of events.
+INCOMPARABLE = {"mvendorid", "marchid", "mimpid", "mconfigptr", "time", "tselect", "tdata1", "tdata2", "tdata3", "misa",
+                *(name for name in CSRS if "hpm" in name)}
+# CSRs that a program may not write, since it or the harness would be lost: vectors, translation, who gets ECALLs of HS.
+KEPT = {"mtvec", "mscratch", "stvec", "vstvec", "satp", "vsatp", "hgatp", "medeleg", "misa",
+        *(name for name in CSRS if name.startswith("pmp"))}
+
+
+def csrs(has: Callable[[str], bool], weight: float = 10) -> list[Dish]:
+    """Reads of all CSRs, and writes of most."""
+    readable = [row.number for name, row in CSRS.items() if name not in INCOMPARABLE and not name.startswith("pmp")]
+    writable = [row.number for name, row in CSRS.items()
+                if name not in KEPT | INCOMPARABLE | {"menvcfg", "henvcfg", "senvcfg", "mcycle", "minstret", "mcountinhibit"}]
+    found = []
+    for numbers, registers in ((readable, (0,)), (writable, SOURCES)):
+        parts = [numbers[at:at + VALUES] for at in range(0, len(numbers), VALUES)]
+        for part in parts:
+            names = ("csrrs",) if registers == (0,) else ("csrrw", "csrrs", "csrrc")
+            found += [dish(name, weight / 2 / len(parts) / len(names), csr=part, rs1=registers) for name in names]
+            if registers != (0,):
+                found += [dish(name, weight / 12 / len(parts), csr=part) for name in ("csrrwi", "csrrsi", "csrrci")]
+    return found
+
+
+def translated(has: Callable[[str], bool]) -> list[Dish]:
+    """Much memory, some traps and fences."""
+    weights = WEIGHTS | {Kind.LOAD: 24, Kind.STORE: 24, Kind.FP: 6, Kind.AMO: 8, Kind.MEMORY: 4}
+    return plain(has, weights) + jumps(has) + reservations(has) + wild(has) + traps(has, 1.5) + fences(has, 0.5)
+
+
+def privileged(has: Callable[[str], bool]) -> list[Dish]:
+    """CSRs, traps and fences, with something to compute between them."""
+    weights = {Kind.ALU: 15, Kind.BRANCH: 4, Kind.LOAD: 4, Kind.STORE: 4, Kind.FP: 4}
+    return plain(has, weights) + jumps(has) + csrs(has, 25) + traps(has, 6) + fences(has, 2) + guest_accesses(has, 1)
+
+
+def of_hypervisor(has: Callable[[str], bool]) -> list[Dish]:
+    """Accesses of a guest's memory."""
+    weights = {Kind.ALU: 20, Kind.BRANCH: 4}
+    return plain(has, weights) + jumps(has) + guest_accesses(has, 20) + fences(has, 2) + traps(has, 1)
+
+
 Target("user", "integer, floating-point, compressed and atomic instructions, in M-mode", user)
+Target("supervisor", "HS and U under Sv39, Sv48 and Sv57, delegation", translated, states.supervisor)
+Target("guest", "VS and VU under two stages of translation, delegation", translated, states.guest)
+Target("hypervisor", "HLV, HLVX, HSV and the fences of a hypervisor, beside a guest", of_hypervisor, states.hypervisor)
+Target("csr", "CSRs, traps and returns from them, in every mode", privileged, states.any_mode)
 
 assert not MEMORY_KINDS - set(WEIGHTS) - {Kind.LOAD_RESERVED, Kind.STORE_CONDITIONAL}
