@@ -17,9 +17,12 @@ from rvhyp.isa.text.assembly import Assembly
 
 CONTEXT = 6                             # lines shown before the first difference
 LIMIT = 200_000                         # instructions logged at most
+PER_TRAP = 5000                         # instructions that Spike counts for a trap
 _LINE = re.compile(r"core +0: (\d) (0x[0-9a-f]{16}) \((0x[0-9a-f]+)\) ?(.*)")
 TRAP_READS = {INSTRUCTIONS["csrrs"].encode(rd=5, csr=CSR_NUMBERS[name], rs1=0): name
               for name in (*TRAP, *HS_TRAP, *VS_TRAP)}     # csrr t0, mcause and so on
+SYSTEM = 0x73                           # opcode
+_CSR = re.compile(r" ?c\d+_\w+ 0x[0-9a-f]+")
 _MVIP = re.compile(r"c777_mvip 0x[0-9a-f]+ ?")      # Spike logs it with mip, whether there is Smaia or not
 
 
@@ -85,6 +88,8 @@ def agreed(commit: Commit) -> Commit:
         if name.endswith("tinst") and value & ~0x20 != 0x3000:
             value = 0
         return replace(commit, pc=HARNESS, effects=f"{name} {value:#x}")
+    if commit.bits & 0x7F == SYSTEM:        # views are logged as what they are views of, or as themselves
+        return replace(commit, effects=_CSR.sub("", commit.effects))
     return commit
 
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 import numpy as np
 
 from rvhyp.fuzz.generate import Batch
-from rvhyp.fuzz.layout import CODE, FRAMES, G_TABLES, MAX_POKES, PAD, PAGE, R_POKE, R_POKES, RAM_BASE, SLOT_SIZE
+from rvhyp.fuzz.layout import CODE, FRAMES, G_TABLES, MAX_POKES, PAD, PAGE, R_POKE, R_POKES, R_X, RAM_BASE, SLOT_SIZE
+from rvhyp.fuzz.menu import POINTERS
 from rvhyp.fuzz.state import Draws
 
 V, R, W, X, U, G, A, D = (1 << n for n in range(8))
@@ -17,6 +18,7 @@ SV39, SV48, SV57 = 8, 9, 10
 WIDTHS = {SV39: 39, SV48: 48, SV57: 57}
 GPA_OFFSET = 1 << 38
 HIGH_BITS = (0,) * 24 + (1 << 61, 2 << 61, 3 << 61, 1 << 63, 1 << 54, 1 << 60)    # PBMT, N, reserved ones
+APART = 96                              # bytes, more than an offset and an access reach
 NOWHERE = G_TABLES + 0x1_F000           # a word that no table has: where entries go that a program has not
 L3_AT, L2_AT, L1_AT, DATA_AT, CODE_AT = 0x1000, 0x2000, 0x3000, 0x4000, 0x5000      # first stage, Sv57's root at 0
 FIRST_STAGE_PAGES = 6
@@ -39,6 +41,14 @@ def poke(batch: Batch, address, value, where=None) -> None:
     records[:, at] = np.where(wanted, np.asarray(address, np.uint64), np.uint64(NOWHERE))
     records[:, at + 1] = np.where(wanted, np.asarray(value, np.uint64), np.uint64(0))
     records[:, R_POKES] = number + 1
+
+
+def keep_apart(batch: Batch, which: np.ndarray) -> None:
+    """Move pointers away from the border of the two pages: a store that only one of them takes may be done in part or not at all."""
+    for number in POINTERS:
+        offset = batch.records[:, R_X + number].astype(np.int64) - (FRAMES + PAGE)
+        near = which & (offset > -APART) & (offset < APART)
+        batch.records[:, R_X + number] += np.where(near, np.where(offset < 0, -APART, APART), 0).astype(np.uint64)
 
 
 def slot_pages(batch: Batch) -> np.ndarray:
@@ -73,9 +83,13 @@ def first_stage(draws: Draws, batch: Batch, base: int, mode: np.ndarray, user: n
          np.where(giant, entry(np.uint64(RAM_BASE) + offset, full), entry(place(L1_AT), V)))
     poke(batch, base + L1_AT, np.where(large, entry(np.uint64(RAM_BASE) + offset, full), entry(place(DATA_AT), V)))
     poke(batch, base + L1_AT + 8, entry(place(CODE_AT), V))
+    plain = np.ones(batch.count, bool)
     for page in (FRAMES, FRAMES + PAGE):
         frame = np.where(draws.below(12) == 0, np.uint64(FRAMES), np.uint64(page))      # two pages for one frame, at times
-        poke(batch, base + DATA_AT + 8 * (page >> 12 & 511), entry(frame + offset, odd(draws, own | full)))
+        flags = odd(draws, own | full)
+        plain &= flags == own | full
+        poke(batch, base + DATA_AT + 8 * (page >> 12 & 511), entry(frame + offset, flags))
+    keep_apart(batch, ~plain)
     poke(batch, base + DATA_AT + 8 * (PAD >> 12 & 511), entry(np.uint64(PAD) + offset, V | R | X | A | D))
     code = slot_pages(batch)
     flags = np.where(draws.below(8) == 0, draws.one_of((V | X | A, V | R | X, V | R | A | D, V | R | X | U | A)),
@@ -102,8 +116,12 @@ def g_stage(draws: Draws, batch: Batch, tables: int, mode: np.ndarray) -> np.nda
 
     def leaf(pa, flags):
         poke(batch, G_TABLES + G_DATA_AT + 8 * (pa >> 12 & 511), entry(pa, flags))
+    plain = np.ones(batch.count, bool)
     for page in (FRAMES, FRAMES + PAGE):
-        leaf(page, odd(draws, full))
+        flags = odd(draws, full)
+        plain &= flags == np.uint64(full)
+        leaf(page, flags)
+    keep_apart(batch, ~plain)
     leaf(PAD, full)
     for number in range(FIRST_STAGE_PAGES):
         leaf(tables + PAGE * number, odd(draws, full, 12))

@@ -32,7 +32,7 @@ TARGETS: dict[str, Target] = {}
 # The names that both Spike and this project know; Svadu is what A and D bits do where menvcfg.ADUE is 1.
 ISA = config.DEFAULT.replace("zicntr_", "").replace("ziccid_", "").replace("ziccid", "") + "_zicntr_zicclsm"
 # Instructions that have dishes of their own, or would go where no program may.
-APART = {"jalr", "c.jr", "c.jalr", "jal", "c.j", "c.addi16sp", "ecall", "ebreak", "c.ebreak", "mret", "sret", "wfi", "wrs.nto",
+APART = {"cbo.inval", "cbo.clean", "cbo.flush", "cbo.zero", "jalr", "c.jr", "c.jalr", "jal", "c.j", "c.addi16sp", "ecall", "ebreak", "c.ebreak", "mret", "sret", "wfi", "wrs.nto",
          "wrs.sto", "lr.w", "lr.d", "sc.w", "sc.d"}
 WEIGHTS = {Kind.ALU: 30, Kind.BRANCH: 8, Kind.LOAD: 12, Kind.STORE: 10, Kind.AMO: 6, Kind.MEMORY: 2, Kind.FP: 20, Kind.FENCE: 1}
 
@@ -147,7 +147,14 @@ def float_csrs(has: Callable[[str], bool], weight: float = 2) -> list[Dish]:
 
 def user(has: Callable[[str], bool]) -> list[Dish]:
     """What user-level programs consist of."""
-    return plain(has) + jumps(has) + reservations(has) + wild(has) + float_csrs(has)
+    return plain(has) + jumps(has) + reservations(has) + blocks(has) + wild(has) + float_csrs(has)
+
+
+def blocks(has: Callable[[str], bool], weight: float = 1) -> list[Dish]:
+    """Operations on cache blocks, at the address of the block: see `cbo` in differences.toml."""
+    names = [name for name in RECORDS if name.startswith("cbo.") and has(name)]
+    begin = fixed("andi", rd=TARGET, rs1=ALIGNED, imm=-64)
+    return [Dish(name, [begin, fixed(name, rs1=TARGET)], weight / len(names)) for name in names]
 
 
 def fences(has: Callable[[str], bool], weight: float = 1) -> list[Dish]:
@@ -180,16 +187,19 @@ def guest_accesses(has: Callable[[str], bool], weight: float = 8) -> list[Dish]:
 # CSRs whose value says nothing about rules: what differs between simulators by nature, the clock, and counters of events.
 INCOMPARABLE = {"mvendorid", "marchid", "mimpid", "mconfigptr", "time", "tselect", "tdata1", "tdata2", "tdata3", "misa",
                 *(name for name in CSRS if "hpm" in name)}
+# CSRs of which only the low bits are written: whether the others exist is a choice (SGEIE without guest external interrupts,
+# hideleg bit 13 without Shlcofideleg), or not Spike's (FIOM).
+LOW_ONLY = {"mie", "hie", "sie", "vsie", "hideleg"}
 # CSRs that a program may not write, since it or the harness would be lost: vectors, translation, who gets ECALLs of HS.
-KEPT = {"mtvec", "mscratch", "stvec", "vstvec", "satp", "vsatp", "hgatp", "medeleg", "misa",
+KEPT = {"mtvec", "mscratch", "stvec", "vstvec", "satp", "vsatp", "hgatp", "medeleg", "mideleg", "misa",
         *(name for name in CSRS if name.startswith("pmp"))}
 
 
 def csrs(has: Callable[[str], bool], weight: float = 10) -> list[Dish]:
     """Reads of all CSRs, and writes of most."""
-    readable = [row.number for name, row in CSRS.items() if name not in INCOMPARABLE and not name.startswith("pmp")]
+    readable = [row.number for name, row in CSRS.items() if name not in INCOMPARABLE | {"mideleg"} and not name.startswith("pmp")]
     writable = [row.number for name, row in CSRS.items()
-                if name not in KEPT | INCOMPARABLE | {"menvcfg", "henvcfg", "senvcfg", "mcycle", "minstret", "mcountinhibit"}]
+                if name not in KEPT | INCOMPARABLE | LOW_ONLY | {"hedeleg", "menvcfg", "henvcfg", "senvcfg", "mcycle", "minstret", "mcountinhibit"}]
     found = []
     for numbers, registers in ((readable, (0,)), (writable, SOURCES)):
         parts = [numbers[at:at + VALUES] for at in range(0, len(numbers), VALUES)]
@@ -198,13 +208,19 @@ def csrs(has: Callable[[str], bool], weight: float = 10) -> list[Dish]:
             found += [dish(name, weight / 2 / len(parts) / len(names), csr=part, rs1=registers) for name in names]
             if registers != (0,):
                 found += [dish(name, weight / 12 / len(parts), csr=part) for name in ("csrrwi", "csrrsi", "csrrci")]
+    low = fixed("andi", rd=TARGET, rs1=10, imm=0x7FF)
+    found += [Dish(f"low {name}", [low, word_of(name, {"csr": [CSRS[each].number for each in LOW_ONLY], "rs1": (TARGET,)})],
+                   weight / 24) for name in ("csrrw", "csrrs", "csrrc")]
+    even = fixed("andi", rd=TARGET, rs1=10, imm=-2)     # hedeleg bit 0 is of no use with C, and exists or not
+    found += [Dish(f"{name} hedeleg", [even, word_of(name, {"csr": (CSRS["hedeleg"].number,), "rs1": (TARGET,)})], weight / 100)
+              for name in ("csrrw", "csrrs", "csrrc")]
     return found
 
 
 def translated(has: Callable[[str], bool]) -> list[Dish]:
     """Much memory, some traps and fences."""
     weights = WEIGHTS | {Kind.LOAD: 24, Kind.STORE: 24, Kind.FP: 6, Kind.AMO: 8, Kind.MEMORY: 4}
-    return plain(has, weights) + jumps(has) + reservations(has) + wild(has) + traps(has, 1.5) + fences(has, 0.5)
+    return plain(has, weights) + jumps(has) + reservations(has) + blocks(has, 2) + wild(has) + traps(has, 1.5) + fences(has, 0.5)
 
 
 def privileged(has: Callable[[str], bool]) -> list[Dish]:
