@@ -45,15 +45,30 @@ next:
     mul     t1, t1, t0
     li      t2, RECORDS
     add     s0, t1, t2                      # s0: the record
-    li      t1, SLOT_SIZE
-    mul     t1, t1, t0
-    li      t2, CODE
-    add     t1, t1, t2
-    sd      t1, C_CODE(sp)
-    sd      s0, C_RECORD(sp)
     ld      t1, R_LENGTH(s0)
     sd      t1, C_LENGTH(sp)
     beqz    t1, stored
+    li      t2, SLOT_SIZE
+    mul     t3, t0, t2
+    li      t4, CODE
+    add     t1, t3, t4                      # t1: the code
+    la      t5, fixed
+    ld      t5, (t5)
+    bltz    t5, 2f
+    mul     t1, t5, t2                      # variants of one program run at its place
+    add     t1, t1, t4
+    li      t4, STAGE
+    add     t3, t3, t4
+    add     t2, t2, t3
+    mv      t4, t1
+1:  ld      t5, (t3)
+    sd      t5, (t4)
+    addi    t3, t3, 8
+    addi    t4, t4, 8
+    bltu    t3, t2, 1b
+    fence.i
+2:  sd      t1, C_CODE(sp)
+    sd      s0, C_RECORD(sp)
     ld      t1, R_TRAPS(s0)
     sd      t1, C_TRAPS(sp)
     sd      zero, C_HASH(sp)
@@ -172,6 +187,7 @@ count:
     sub     t0, t0, t1
     ld      t1, C_OWN(sp)
     add     t0, t0, t1
+    addi    t0, t0, OUTSIDE
     sd      t0, C_OWN(sp)
     ld      t0, C_MPRV(sp)
     ld      ra, C_RA(sp)
@@ -342,6 +358,7 @@ tohost:     .dword 0
     .globl  fromhost
 fromhost:   .dword 0
 slots:      .dword SLOT_COUNT
+fixed:      .dword -1
 
 # Where HS and VS trap to, with a place for each interrupt of vectored mode.
     .section .text.pad, "ax"

@@ -19,15 +19,15 @@ SOURCE = Path(__file__).with_name("harness.S")
 
 def constants() -> dict[str, int]:
     """What harness.S takes from the layout."""
-    names = ("RAM_BASE", "HARNESS", "PAD", "CONTEXT", "FRAMES", "RESULTS", "CODE", "RECORDS", "SLOT_SIZE", "RECORD_SIZE", "PAGE", "EDGE",
-             "DUMP", "PAD_SRET", "MIX")
+    names = ("RAM_BASE", "HARNESS", "PAD", "CONTEXT", "FRAMES", "RESULTS", "CODE", "RECORDS", "STAGE", "SLOT_SIZE", "RECORD_SIZE",
+             "PAGE", "EDGE", "DUMP", "PAD_SRET", "MIX")
     values = {name: getattr(layout, name) for name in names}
     values |= {name: 8 * getattr(layout, name) for name in ("R_LENGTH", "R_TRAPS", "R_SEED", "R_POKES", "R_POKE")}
     values |= {f"C_{name}": 8 * number for number, name in enumerate(CONTEXT_WORDS)}
     behind = layout.DUMP - layout.CONTEXT
     values |= {"DUMP_SIZE": 8 * layout.DUMP_WORDS, "DUMP_SP": behind + 8 * 2, "DUMP_T0": behind + 8 * 5,
                "DUMP_MSTATUS": behind + 8 * (layout.DUMP_CSR + layout.STATE.index("mstatus")),
-               "DUMP_TRAPS": behind + 8 * layout.DUMP_TRAPS, "CLINT_MTIMECMP": MTIMECMP, "MPRV": MSTATUS_MPRV.mask,
+               "DUMP_TRAPS": behind + 8 * layout.DUMP_TRAPS, "CLINT_MTIMECMP": MTIMECMP, "OUTSIDE": 27, "MPRV": MSTATUS_MPRV.mask,
                "MENVCFG_STCE": ENVCFG_STCE.mask}
     return values
 
@@ -96,8 +96,21 @@ def with_signature(assembly: Assembly, begin: int, size: int) -> Assembly:
 
 def image(code: bytes, records: bytes, first: int = 0) -> Assembly:
     """A batch: the harness, and the code and records of slots from `first` on."""
-    base = harness()
-    sections = (Section(".slots", "ax", address=layout.slot_code(first), data=bytearray(code)),
-                Section(".records", "a", address=layout.slot_record(first), data=bytearray(records)),
+    return _image(harness().sections, layout.slot_code(first), code, layout.slot_record(first), records)
+
+
+def variants(code: bytes, records: bytes, slot: int) -> Assembly:
+    """Variants of a program, with results in slots 0, 1, ..., all of which run in its slot."""
+    text = harness().section(".text")
+    data = bytearray(text.data)
+    at = harness().symbols["fixed"] - text.address
+    data[at:at + 8] = slot.to_bytes(8, "little")
+    others = tuple(section for section in harness().sections if section is not text)
+    return _image((replace(text, data=data), *others), layout.STAGE, code, layout.RECORDS, records)
+
+
+def _image(base: tuple[Section, ...], code_at: int, code: bytes, records_at: int, records: bytes) -> Assembly:
+    sections = (*base, Section(".slots", "ax", address=code_at, data=bytearray(code)),
+                Section(".records", "a", address=records_at, data=bytearray(records)),
                 Section(".results", "aw", True, address=layout.RESULTS, reserved=layout.SLOTS * layout.RESULT_SIZE))
-    return replace(base, sections=tuple(sorted((*base.sections, *sections), key=lambda each: each.address)))
+    return replace(harness(), sections=tuple(sorted(sections, key=lambda each: each.address)))

@@ -8,6 +8,7 @@
     80100000  results: for each slot a digest, one of what the manual leaves open, and the number of instructions
     80200000  code, SLOT_SIZE bytes for each slot
     80400000  records: the state that each program starts in
+    80600000  code of variants, see `variants` in harness.py
 """
 from __future__ import annotations
 
@@ -20,6 +21,7 @@ HS_TABLES, VS_TABLES, G_TABLES, TABLES_END = 0x8004_0000, 0x8005_0000, 0x8006_00
 RESULTS, RESULT_SIZE = 0x8010_0000, 32
 CODE, SLOT_SIZE = 0x8020_0000, 1024
 RECORDS, RECORD_SIZE = 0x8040_0000, 2048
+STAGE = 0x8060_0000                     # code of variants of one program, which run at its place in turn
 SLOTS = 1024                            # a program's slot is its number modulo this, so its addresses depend on nothing else
 EDGE = 0x100                            # programs touch this many bytes at both ends of each page of data
 

@@ -40,7 +40,7 @@ class Commit:
         return HARNESS <= self.pc < PAD
 
     def __str__(self) -> str:
-        return f"{'U' if self.prv == 0 else 'S' if self.prv == 1 else 'M'} {self.pc:#x}: {disassemble(self.bits):32} {self.effects}"
+        return f"{'US?M'[self.prv]} {self.pc:#x}: {disassemble(self.bits):32} {self.effects}"
 
 
 @dataclass

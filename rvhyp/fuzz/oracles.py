@@ -15,6 +15,7 @@ from typing import NamedTuple, Protocol
 from rvhyp.engine import ENGINES
 from rvhyp.fuzz.harness import with_signature
 from rvhyp.fuzz.layout import RAM_BASE, RAM_SIZE
+from rvhyp.fuzz.simulators import find
 from rvhyp.isa.text.assembly import Assembly
 
 
@@ -45,17 +46,18 @@ class Oracle:
     title: str
     make: Callable[[str], Runner]
     is_ours: bool
-    slots: int                          # programs that it runs at a time
+    slots: int                          # programs of a batch that it runs, at most ...
+    every: int                          # ... and of how many batches it takes one: both say how slow it is
 
 
 ORACLES: dict[str, Oracle] = {}
 SECONDS = 60.0                          # a batch that takes longer hangs
 
 
-def oracle(name: str, title: str, is_ours: bool = False, slots: int = 1024):
+def oracle(name: str, title: str, is_ours: bool = False, slots: int = 1024, every: int = 1):
     """Register what makes a runner for an ISA string."""
     def register(make):
-        ORACLES[name] = Oracle(name, title, make, is_ours, slots)
+        ORACLES[name] = Oracle(name, title, make, is_ours, slots, every)
         return make
     return register
 
@@ -68,7 +70,6 @@ class Engine:
         self.engine, self.isa = make_engine(name), isa
 
     def run(self, image: Assembly, region: Region, instructions: int) -> bytes:
-        from rvhyp.machine.board import Board
         from rvhyp.machine.machine import Ended
         board = self.board(image)
         outcome = board.run(instructions, SECONDS)
@@ -76,7 +77,6 @@ class Engine:
         board.machine.memory.close()
         if outcome.ended is not Ended.EXIT:
             raise Failed(outcome.ended.value)
-        assert isinstance(board, Board)
         return data
 
     def board(self, image: Assembly):
@@ -95,15 +95,14 @@ class Engine:
 
 
 for _name in ENGINES:
-    oracle(_name, f"our engine {_name}", is_ours=True, slots=16 if _name == "reference" else 1024)(
-        lambda isa, name=_name: Engine(name, isa))
+    _pace = {"slots": 2, "every": 16} if _name == "reference" else {}
+    oracle(_name, f"our engine {_name}", is_ours=True, **_pace)(lambda isa, name=_name: Engine(name, isa))
 
 
 class Spike:
     """Spike, in a process of its own for each batch: 0.06 s to start, and what happens to it happens to it alone."""
 
     def __init__(self, isa: str):
-        from rvhyp.bench.peers import find
         self.program = find("spike")
         lacks = [name for name in ("spike", "dtc") if not find(name)]
         if lacks or self.program is None:

@@ -1,6 +1,6 @@
-"""Page-table forests for a batch: for each program a tree for HS, one for VS, and a G-stage, of every mode; valid, odd and broken.
+"""Page-table forests for a batch: for each program a tree for HS, one for VS, a G-stage, of every mode; valid, odd and broken.
 
-The tables lie at fixed places and a program's entries are words of its record, set before it runs and looked at afterwards (A and D).
+The tables lie at fixed places.  A program's entries are words of its record, set before it runs and looked at afterwards (A, D).
 Virtual addresses are physical ones with all bits above set, or not: so a leaf of any level maps the same page.  Guest physical
 addresses lie GPA_OFFSET above the system physical ones.
 """
@@ -44,7 +44,7 @@ def poke(batch: Batch, address, value, where=None) -> None:
 
 
 def keep_apart(batch: Batch, which: np.ndarray) -> None:
-    """Move pointers away from the border of the two pages: a store that only one of them takes may be done in part or not at all."""
+    """Move pointers away from the border of the two pages: of a store that only one of them takes a part may be done, or not."""
     for number in POINTERS:
         offset = batch.records[:, R_X + number].astype(np.int64) - (FRAMES + PAGE)
         near = which & (offset > -APART) & (offset < APART)
@@ -64,7 +64,8 @@ def odd(draws: Draws, flags, one_in: int = 3) -> np.ndarray:
     return np.where(draws.below(one_in) == 0, changed, flags) | draws.one_of(HIGH_BITS)
 
 
-def first_stage(draws: Draws, batch: Batch, base: int, mode: np.ndarray, user: np.ndarray, offset, high: np.ndarray) -> np.ndarray:
+def first_stage(draws: Draws, batch: Batch, base: int, mode: np.ndarray, user: np.ndarray, offset,
+                high: np.ndarray) -> np.ndarray:
     """A tree for HS or VS at `base`, whose entries hold physical addresses plus `offset`; gives satp or vsatp."""
     offset = np.asarray(offset, np.uint64)
     own = np.where(user, np.uint64(U), np.uint64(0))
@@ -75,7 +76,7 @@ def first_stage(draws: Draws, batch: Batch, base: int, mode: np.ndarray, user: n
     high_at = {each: np.where(mode == each, top, np.uint64(0)) for each in (SV39, SV48, SV57)}
     poke(batch, np.uint64(base) + high_at[SV57], entry(place(L3_AT), V), mode == SV57)
     poke(batch, np.uint64(base + L3_AT) + high_at[SV48], entry(place(L2_AT), V), mode >= SV48)
-    kind = draws.below(16)                                       # a large page now and then: never one for U, for the pad is in it
+    kind = draws.below(16)                                       # a large page now and then: not for U, for the pad is in it
     giant, large = (kind == 0) & ~user, kind == 1
     full = np.uint64(V | R | W | X | A | D)
     two = RAM_BASE >> 30 & 511
@@ -127,7 +128,8 @@ def g_stage(draws: Draws, batch: Batch, tables: int, mode: np.ndarray) -> np.nda
         leaf(tables + PAGE * number, odd(draws, full, 12))
     code = slot_pages(batch)
     poke(batch, np.uint64(G_TABLES + G_CODE_AT) + (code >> np.uint64(12) & np.uint64(511)) * np.uint64(8),
-         entry(code, np.where(draws.below(12) == 0, draws.one_of((V | X | U | A, V | R | X | A, V | R | X | U)), np.uint64(full))))
+         entry(code, np.where(draws.below(12) == 0, draws.one_of((V | X | U | A, V | R | X | A, V | R | X | U)),
+                              np.uint64(full))))
     root = np.where(mode == SV57, G_TABLES + G57_AT, np.where(mode == SV48, G_TABLES + G48_AT, G_TABLES)).astype(np.uint64)
     return mode.astype(np.uint64) << np.uint64(60) | root >> np.uint64(12)
 

@@ -32,8 +32,8 @@ TARGETS: dict[str, Target] = {}
 # The names that both Spike and this project know; Svadu is what A and D bits do where menvcfg.ADUE is 1.
 ISA = config.DEFAULT.replace("zicntr_", "").replace("ziccid_", "").replace("ziccid", "") + "_zicntr_zicclsm"
 # Instructions that have dishes of their own, or would go where no program may.
-APART = {"cbo.inval", "cbo.clean", "cbo.flush", "cbo.zero", "jalr", "c.jr", "c.jalr", "jal", "c.j", "c.addi16sp", "ecall", "ebreak", "c.ebreak", "mret", "sret", "wfi", "wrs.nto",
-         "wrs.sto", "lr.w", "lr.d", "sc.w", "sc.d"}
+APART = {"cbo.inval", "cbo.clean", "cbo.flush", "cbo.zero", "jalr", "c.jr", "c.jalr", "jal", "c.j", "c.addi16sp", "ecall",
+         "ebreak", "c.ebreak", "mret", "sret", "wfi", "wrs.nto", "wrs.sto", "lr.w", "lr.d", "sc.w", "sc.d"}
 WEIGHTS = {Kind.ALU: 30, Kind.BRANCH: 8, Kind.LOAD: 12, Kind.STORE: 10, Kind.AMO: 6, Kind.MEMORY: 2, Kind.FP: 20, Kind.FENCE: 1}
 
 
@@ -161,8 +161,8 @@ def fences(has: Callable[[str], bool], weight: float = 1) -> list[Dish]:
     """Fences of translations, of everything or of an address."""
     names = [name for name in ("sfence.vma", "sinval.vma", "sfence.w.inval", "sfence.inval.ir", "hfence.vvma", "hfence.gvma",
                                "hinval.vvma", "hinval.gvma") if has(name)]
-    return [dish(name, weight / len(names), rs1=(0, 0, *POINTERS, 10)) if RECORDS[name].fields else dish(name, weight / len(names))
-            for name in names]
+    registers = {"rs1": (0, 0, *POINTERS, 10)}
+    return [dish(name, weight / len(names), **(registers if RECORDS[name].fields else {})) for name in names]
 
 
 def traps(has: Callable[[str], bool], weight: float = 3) -> list[Dish]:
@@ -184,12 +184,14 @@ def guest_accesses(has: Callable[[str], bool], weight: float = 8) -> list[Dish]:
     return [dish(name, weight / len(names), rs1=(ALIGNED,)) for name in names]
 
 
-# CSRs whose value says nothing about rules: what differs between simulators by nature, the clock, and counters of events.
-INCOMPARABLE = {"mvendorid", "marchid", "mimpid", "mconfigptr", "time", "tselect", "tdata1", "tdata2", "tdata3", "misa",
-                *(name for name in CSRS if "hpm" in name)}
+# CSRs that programs leave alone: what differs between simulators by nature, the clock, counters of events, and those of which
+# the manual lets zero stand for anything (the harness compares these).
+INCOMPARABLE = {"mtinst", "htinst", "mvendorid", "marchid", "mimpid", "mconfigptr", "time", "tselect", "tdata1", "tdata2",
+                "tdata3", "misa", *(name for name in CSRS if "hpm" in name)}
 # CSRs of which only the low bits are written: whether the others exist is a choice (SGEIE without guest external interrupts,
 # hideleg bit 13 without Shlcofideleg), or not Spike's (FIOM).
 LOW_ONLY = {"mie", "hie", "sie", "vsie", "hideleg"}
+OTHERWISE = {"hedeleg", "menvcfg", "henvcfg", "senvcfg", "mcycle", "minstret", "mcountinhibit"}
 # CSRs that a program may not write, since it or the harness would be lost: vectors, translation, who gets ECALLs of HS.
 KEPT = {"mtvec", "mscratch", "stvec", "vstvec", "satp", "vsatp", "hgatp", "medeleg", "mideleg", "misa",
         *(name for name in CSRS if name.startswith("pmp"))}
@@ -197,9 +199,10 @@ KEPT = {"mtvec", "mscratch", "stvec", "vstvec", "satp", "vsatp", "hgatp", "medel
 
 def csrs(has: Callable[[str], bool], weight: float = 10) -> list[Dish]:
     """Reads of all CSRs, and writes of most."""
-    readable = [row.number for name, row in CSRS.items() if name not in INCOMPARABLE | {"mideleg"} and not name.startswith("pmp")]
+    readable = [row.number for name, row in CSRS.items()
+                if name not in INCOMPARABLE | {"mideleg"} and not name.startswith("pmp")]
     writable = [row.number for name, row in CSRS.items()
-                if name not in KEPT | INCOMPARABLE | LOW_ONLY | {"hedeleg", "menvcfg", "henvcfg", "senvcfg", "mcycle", "minstret", "mcountinhibit"}]
+                if name not in KEPT | INCOMPARABLE | LOW_ONLY | OTHERWISE]
     found = []
     for numbers, registers in ((readable, (0,)), (writable, SOURCES)):
         parts = [numbers[at:at + VALUES] for at in range(0, len(numbers), VALUES)]
