@@ -26,7 +26,10 @@ BLT_REPEAT = INSTRUCTIONS["blt"].encode(rs1=0, rs2=REPEATS, offset=0)
 
 LOOP_HEADS = [Dish(f"loop {turns}", [fixed("addi", rd=COUNTER, rs1=0, imm=turns)], 0) for turns in LOOP_TURNS]
 LOOP_END = Dish("loop end", [fixed("addi", rd=COUNTER, rs1=COUNTER, imm=-1), Word(BLT_BACK, 4)], 0)
-REPEAT = Dish("repeat", [fixed("addi", rd=REPEATS, rs1=REPEATS, imm=-1), Word(BLT_REPEAT, 4)], 0)
+_AGAIN = [fixed("addi", rd=REPEATS, rs1=REPEATS, imm=-1), Word(BLT_REPEAT, 4)]
+REPEAT = Dish("repeat", _AGAIN, 0)
+# A program that is run many times traps once in each turn: with that a time slice of Spike begins, so none ends within a turn.
+TRAP_AND_REPEAT = Dish("ecall repeat", [fixed("ecall"), *_AGAIN], 0)
 
 
 @dataclass
@@ -48,9 +51,10 @@ class Batch:
         return self.first % SLOTS
 
 
-def with_control(dishes: list[Dish]) -> Menu:
+def with_control(dishes: list[Dish], repeats: int = 1) -> Menu:
     """A menu with what makes loops, at its end."""
-    return Menu([*dishes, *LOOP_HEADS, LOOP_END, REPEAT])
+    has_reservations = any("sc." in each.name for each in dishes)
+    return Menu([*dishes, *LOOP_HEADS, LOOP_END, TRAP_AND_REPEAT if repeats > 1 and has_reservations else REPEAT])
 
 
 def branch_bits(distance: np.ndarray) -> np.ndarray:
@@ -142,9 +146,9 @@ def _jumps(menu, r, number, here, begins, at_program, at_dish, chosen, last, loo
     target = begins[p, np.minimum(d + 1 + ahead, last[p])]
     origin = np.where(form[jump] == JUMP_FORMS.index("jalr"), begins[p, d], here[jump])
     bits[jump] = menu.distances[form[jump], np.maximum(target - origin, 0) // 2]
-    if number == 1:
+    if number:
         end = len(menu.dishes) - 2
         for row, back in ((end, begins[at_program, loops[at_program, at_dish]]), (end + 1, np.zeros(len(r), np.int64))):
-            this = r == row
+            this = (r == row) & (number == menu.counts[row] - 1)
             bits[this] |= branch_bits(back[this] - here[this])
     return bits

@@ -17,7 +17,7 @@ V, R, W, X, U, G, A, D = (1 << n for n in range(8))
 SV39, SV48, SV57 = 8, 9, 10
 WIDTHS = {SV39: 39, SV48: 48, SV57: 57}
 GPA_OFFSET = 1 << 38
-HIGH_BITS = (0,) * 24 + (1 << 61, 2 << 61, 3 << 61, 1 << 63, 1 << 54, 1 << 60)    # PBMT, N, reserved ones
+HIGH_BITS = (0,) * 8 + (1 << 61, 2 << 61, 3 << 61, 1 << 63, 1 << 54, 1 << 60)    # PBMT, N, reserved ones
 APART = 96                              # bytes, more than an offset and an access reach
 NOWHERE = G_TABLES + 0x1_F000           # a word that no table has: where entries go that a program has not
 L3_AT, L2_AT, L1_AT, DATA_AT, CODE_AT = 0x1000, 0x2000, 0x3000, 0x4000, 0x5000      # first stage, Sv57's root at 0
@@ -61,11 +61,12 @@ def odd(draws: Draws, flags, one_in: int = 3) -> np.ndarray:
     flags = np.broadcast_to(np.asarray(flags, np.uint64), draws.starts.shape)
     changed = flags ^ (np.uint64(1) << draws.below(8).astype(np.uint64))
     changed = np.where(draws.below(4) == 0, draws.word() & np.uint64(0xFF), changed)
-    return np.where(draws.below(one_in) == 0, changed, flags) | draws.one_of(HIGH_BITS)
+    bits = np.where(draws.below(one_in) == 0, draws.one_of(HIGH_BITS), np.uint64(0))
+    return np.where(draws.below(one_in) == 0, changed, flags) | bits
 
 
 def first_stage(draws: Draws, batch: Batch, base: int, mode: np.ndarray, user: np.ndarray, offset,
-                high: np.ndarray) -> np.ndarray:
+                high: np.ndarray, one_in: int = 3) -> np.ndarray:
     """A tree for HS or VS at `base`, whose entries hold physical addresses plus `offset`; gives satp or vsatp."""
     offset = np.asarray(offset, np.uint64)
     own = np.where(user, np.uint64(U), np.uint64(0))
@@ -87,7 +88,7 @@ def first_stage(draws: Draws, batch: Batch, base: int, mode: np.ndarray, user: n
     plain = np.ones(batch.count, bool)
     for page in (FRAMES, FRAMES + PAGE):
         frame = np.where(draws.below(12) == 0, np.uint64(FRAMES), np.uint64(page))      # two pages for one frame, at times
-        flags = odd(draws, own | full)
+        flags = odd(draws, own | full, one_in)
         plain &= flags == own | full
         poke(batch, base + DATA_AT + 8 * (page >> 12 & 511), entry(frame + offset, flags))
     keep_apart(batch, ~plain)
@@ -100,7 +101,7 @@ def first_stage(draws: Draws, batch: Batch, base: int, mode: np.ndarray, user: n
     return mode.astype(np.uint64) << np.uint64(60) | root >> np.uint64(12)
 
 
-def g_stage(draws: Draws, batch: Batch, tables: int, mode: np.ndarray) -> np.ndarray:
+def g_stage(draws: Draws, batch: Batch, tables: int, mode: np.ndarray, one_in: int = 3) -> np.ndarray:
     """A G-stage; `tables` are those of VS, which it maps too.  Gives hgatp."""
     two = (RAM_BASE + GPA_OFFSET) >> 30 & 511
     full = V | R | W | X | U | A | D
@@ -119,13 +120,13 @@ def g_stage(draws: Draws, batch: Batch, tables: int, mode: np.ndarray) -> np.nda
         poke(batch, G_TABLES + G_DATA_AT + 8 * (pa >> 12 & 511), entry(pa, flags))
     plain = np.ones(batch.count, bool)
     for page in (FRAMES, FRAMES + PAGE):
-        flags = odd(draws, full)
+        flags = odd(draws, full, one_in)
         plain &= flags == np.uint64(full)
         leaf(page, flags)
     keep_apart(batch, ~plain)
     leaf(PAD, full)
     for number in range(FIRST_STAGE_PAGES):
-        leaf(tables + PAGE * number, odd(draws, full, 12))
+        leaf(tables + PAGE * number, odd(draws, full, 4 * one_in))
     code = slot_pages(batch)
     poke(batch, np.uint64(G_TABLES + G_CODE_AT) + (code >> np.uint64(12) & np.uint64(511)) * np.uint64(8),
          entry(code, np.where(draws.below(12) == 0, draws.one_of((V | X | U | A, V | R | X | A, V | R | X | U)),

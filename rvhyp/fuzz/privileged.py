@@ -74,7 +74,7 @@ def supervisor(seed: int, batch: Batch) -> None:
     enter(batch, np.where(user, np.uint64(0), np.uint64(MPP_S)), offset)
 
 
-def _guest(draws: Draws, batch: Batch, user: np.ndarray) -> np.ndarray:
+def _guest(draws: Draws, batch: Batch, user: np.ndarray, one_in: int = 3) -> np.ndarray:
     """Both stages, either of which may be Bare; gives what lies between virtual and physical addresses."""
     high = draws.below(2) == 0
     mode = draws.one_of((pages.SV39, pages.SV48, pages.SV57)).astype(np.int64)
@@ -82,8 +82,8 @@ def _guest(draws: Draws, batch: Batch, user: np.ndarray) -> np.ndarray:
     kind = draws.below(8)
     is_bare, is_g_bare = kind == 0, kind == 1
     gpa = np.where(is_g_bare, np.uint64(0), np.uint64(pages.GPA_OFFSET))
-    vsatp = pages.first_stage(draws, batch, VS_TABLES, mode, user, gpa, high)
-    hgatp = pages.g_stage(draws, batch, VS_TABLES, g_mode)
+    vsatp = pages.first_stage(draws, batch, VS_TABLES, mode, user, gpa, high, one_in)
+    hgatp = pages.g_stage(draws, batch, VS_TABLES, g_mode, one_in)
     offset = np.where(is_bare, gpa, pages.high_address(mode, high))
     set_csrs(batch, vsatp=np.where(is_bare, np.uint64(0), vsatp), hgatp=np.where(is_g_bare, np.uint64(0), hgatp),
              vstvec=np.uint64(PAD) + offset | draws.one_of((0, 1)))
@@ -110,6 +110,23 @@ def hypervisor(seed: int, batch: Batch) -> None:
     batch.records[:, R_X + ALIGNED] += offset
     set_csrs(batch, mstatus=csr(batch, "mstatus") | np.where(in_user, np.uint64(0), np.uint64(MPP_S)),
              htinst=0, mtinst=0)
+
+
+def mixed(seed: int, batch: Batch) -> None:
+    """HS under translation, beside a guest: mostly sound, so that long runs do not trap all the time."""
+    draws = Draws(seed, batch)
+    permissions(draws, batch)
+    delegate(draws, batch)
+    high, user = draws.below(2) == 0, np.zeros(batch.count, bool)
+    mode = draws.one_of((pages.SV39, pages.SV48, pages.SV57)).astype(np.int64)
+    satp = pages.first_stage(draws, batch, HS_TABLES, mode, user, 0, high, 24)
+    guest_offset = _guest(draws, batch, draws.below(2) == 0, 24)
+    offset = pages.high_address(mode, high)
+    enter(batch, MPP_S, offset)
+    batch.records[:, R_X + ALIGNED] += guest_offset - offset
+    set_csrs(batch, satp=satp, stvec=np.uint64(PAD) + offset, vsstatus=csr(batch, "vsstatus") | np.uint64(SUM),
+             hstatus=csr(batch, "hstatus") | np.uint64(rows.HSTATUS_SPVP.mask),
+             mstatus=csr(batch, "mstatus") & np.uint64(~TRAPPING % (1 << 64)))
 
 
 def any_mode(seed: int, batch: Batch) -> None:

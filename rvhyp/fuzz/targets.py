@@ -65,7 +65,7 @@ class Maker:
 
     @cached_property
     def menu(self) -> Menu:
-        return with_control(self.target.dishes(implemented(self.isa)))
+        return with_control(self.target.dishes(implemented(self.isa)), self.repeats)
 
     def batch(self, first: int, count: int) -> Batch:
         """Programs `first` to `first + count - 1`."""
@@ -238,10 +238,26 @@ def of_hypervisor(has: Callable[[str], bool]) -> list[Dish]:
     return plain(has, weights) + jumps(has) + guest_accesses(has, 20) + fences(has, 2) + traps(has, 1)
 
 
+def mixed(has: Callable[[str], bool]) -> list[Dish]:
+    """A bit of everything, so that little of it traps: for long runs.  The aligned pointer is a guest's."""
+    dishes = plain(has, {Kind.ALU: 60, Kind.BRANCH: 8}) + jumps(has)
+    floats = [name for name, record in RECORDS.items() if base_kind(record) is Kind.FP and has(name)]
+    dishes += [dish(name, 12 / len(floats), **({"rm": (7, 7, 0, 1, 2, 3, 4)} if "rm" in RECORDS[name].fields else {}))
+               for name in floats]
+    for kind, weight in ((Kind.LOAD, 8), (Kind.STORE, 6)):
+        names = [name for name, record in RECORDS.items() if base_kind(record) is kind and has(name)
+                 and not getattr(record, "guest", "") and not isinstance(record, Compressed)]
+        dishes += [dish(name, weight / len(names), rs1=(2, 8)) for name in names]
+    numbers = [CSR_NUMBERS[name] for name in ("sscratch", "vsscratch", "vsepc", "vstval", "htval", "scause", "fflags")]
+    dishes += [dish(name, 0.5, csr=numbers) for name in ("csrrw", "csrrs", "csrrc")]
+    return [*dishes, *guest_accesses(has, 3), dish("ecall", 0.5)]
+
+
 Target("user", "integer, floating-point, compressed and atomic instructions, in M-mode", user)
 Target("supervisor", "HS and U under Sv39, Sv48 and Sv57, delegation", translated, states.supervisor)
 Target("guest", "VS and VU under two stages of translation, delegation", translated, states.guest)
 Target("hypervisor", "HLV, HLVX, HSV and the fences of a hypervisor, beside a guest", of_hypervisor, states.hypervisor)
 Target("csr", "CSRs, traps and returns from them, in every mode", privileged, states.any_mode)
+Target("mixed", "HS under translation, a guest beside it, few traps: for long runs (--repeats)", mixed, states.mixed)
 
 assert not MEMORY_KINDS - set(WEIGHTS) - {Kind.LOAD_RESERVED, Kind.STORE_CONDITIONAL}
