@@ -26,7 +26,7 @@ def rarely(draws: Draws, mask: int, one_in: int = 4) -> np.ndarray:
 
 def environment(draws: Draws) -> np.ndarray:
     """menvcfg or henvcfg; not FIOM, which Spike has read-only zero."""
-    bits = draws.word() & np.uint64(ADUE | PBMTE | rows.CACHE_BLOCK_FIELDS)
+    bits = draws.word() & np.uint64(ADUE | PBMTE | STCE | rows.CACHE_BLOCK_FIELDS)
     return np.where((bits >> np.uint64(4) & np.uint64(3)) == 2, bits & np.uint64(~0x20 % (1 << 64)), bits)   # CBIE 2 is reserved
 
 

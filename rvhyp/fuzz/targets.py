@@ -191,7 +191,7 @@ INCOMPARABLE = {"mtinst", "htinst", "mvendorid", "marchid", "mimpid", "mconfigpt
 # CSRs of which only the low bits are written: whether the others exist is a choice (SGEIE without guest external interrupts,
 # hideleg bit 13 without Shlcofideleg), or not Spike's (FIOM).
 LOW_ONLY = {"mie", "hie", "sie", "vsie", "hideleg"}
-OTHERWISE = {"hedeleg", "menvcfg", "henvcfg", "senvcfg", "mcycle", "minstret", "mcountinhibit"}
+OTHERWISE = {"stimecmp", "vstimecmp", "hedeleg", "menvcfg", "henvcfg", "senvcfg", "mcycle", "minstret", "mcountinhibit"}
 # CSRs that a program may not write, since it or the harness would be lost: vectors, translation, who gets ECALLs of HS.
 KEPT = {"mtvec", "mscratch", "stvec", "vstvec", "satp", "vsatp", "hgatp", "medeleg", "mideleg", "misa",
         *(name for name in CSRS if name.startswith("pmp"))}
