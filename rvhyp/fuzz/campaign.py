@@ -27,7 +27,7 @@ from rvhyp.fuzz.targets import ISA, TARGETS, Maker
 
 BATCH = 512                             # programs that a child makes at a time: two batches fill the slots
 TABLE = Region(RESULTS, SLOTS * RESULT_SIZE)
-INSTRUCTIONS = 1 << 40
+PER_PROGRAM = 100_000                   # instructions of a program and what the harness does for it, in each turn, at most
 OUR_WORDS, COMMON_WORDS = 2, 1          # of a result: what our engines agree on, what all simulators do
 SHOWN = 5                               # cases that are shrunk; of the others only the number is told
 
@@ -92,24 +92,27 @@ class Bench:
         self.engine = ORACLES[plan.engine].make(plan.isa)
         self.oracles = {name: ORACLES[name].make(plan.isa) for name in oracles}
 
-    def compare(self, first: int, count: int) -> tuple[int, int, Counter[str], list[tuple[int, str, str]]]:
+    def compare(self, first: int, count: int, only: str = "") -> tuple[int, int, Counter[str], list[tuple[int, str, str]]]:
         """Programs, their instructions, how many each oracle saw, and (number, oracle, what) of those that differ."""
         batch = self.maker.batch(first, count)
         compared: Counter[str] = Counter()
         found: list[tuple[int, str, str]] = []
         instructions = 0
         for name, runner in self.oracles.items():
-            if first // BATCH % ORACLES[name].every:
+            if only not in ("", name) or first // BATCH % ORACLES[name].every:
                 continue
             some = min(count, ORACLES[name].slots)
             code, records = batch.code[:some].tobytes(), batch.records[:some].tobytes()
             results = []
             for each in (self.engine, runner):
                 try:
-                    data = each.run(image(code, records, batch.slot), TABLE, INSTRUCTIONS)
+                    limit = PER_PROGRAM * (some + 1) * self.plan.repeats
+                    data = each.run(image(code, records, batch.slot), TABLE, limit)
                     results.append(np.frombuffer(data, np.uint64).reshape(SLOTS, -1)[batch.slot:batch.slot + some])
                 except Failed as error:
                     results.append(str(error))
+                    if some > 1:
+                        break                           # its halves will tell
             if any(isinstance(each, str) for each in results):
                 found += self._failing(name, first, some, results)
                 continue
@@ -129,7 +132,8 @@ class Bench:
                             if isinstance(each, str))
             return [(first, name, f"{who} {how}")]
         half = count // 2
-        return [case for start, some in ((first, half), (first + half, count - half)) for case in self.compare(start, some)[3]]
+        parts = (first, half), (first + half, count - half)
+        return [case for start, some in parts for case in self.compare(start, some, name)[3]]
 
 
 def _serve(connection, plan: Plan, oracles: tuple[str, ...]) -> None:

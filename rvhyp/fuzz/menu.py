@@ -1,6 +1,6 @@
 """What programs are made of, as tables: derived from the instruction records, looked up by the generator for whole batches.
 
-A *dish* is one to four instructions that belong together (most are a single one).  Each of its operands is drawn from a list
+A *dish* is one or some instructions that belong together (most are a single one).  Each of its operands is drawn from a list
 of values already encoded, so that making an instruction is: take the fixed bits, look up each operand, or them together.
 """
 from __future__ import annotations
@@ -18,7 +18,7 @@ RECORDS: dict[str, Instruction | Compressed] = INSTRUCTIONS | COMPRESSED
 DRAWS = 10                              # operands of a dish, six bits of a random word each
 VALUES = 64                             # values that an operand is drawn from
 OPERANDS = 5                            # of an instruction, at most
-WORDS = 4                               # instructions of a dish, at most
+WORDS = 12                              # instructions of a dish, at most
 POINTERS = (2, 8, 9)                    # registers that point to data, and are never written
 ALIGNED = 9                             # the one that atomics use: aligned to 16 bytes
 REPEATS, COUNTER, TARGET = 30, 31, 29   # registers: how often the program is repeated, a loop's counter, where a jump goes

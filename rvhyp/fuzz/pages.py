@@ -92,6 +92,8 @@ def first_stage(draws: Draws, batch: Batch, base: int, mode: np.ndarray, user: n
         plain &= flags == own | full
         poke(batch, base + DATA_AT + 8 * (page >> 12 & 511), entry(frame + offset, flags))
     keep_apart(batch, ~plain)
+    own_table = base + DATA_AT                                   # HS and VS may change the entries of the pages of data
+    poke(batch, own_table + 8 * (own_table >> 12 & 511), entry(np.uint64(own_table) + offset, V | R | W | A | D))
     poke(batch, base + DATA_AT + 8 * (PAD >> 12 & 511), entry(np.uint64(PAD) + offset, V | R | X | A | D))
     code = slot_pages(batch)
     flags = np.where(draws.below(8) == 0, draws.one_of((V | X | A, V | R | X, V | R | A | D, V | R | X | U | A)),

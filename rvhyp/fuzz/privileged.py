@@ -7,6 +7,7 @@ from rvhyp.fuzz import pages
 from rvhyp.fuzz.generate import Batch
 from rvhyp.fuzz.layout import HS_TABLES, PAD, R_X, VS_TABLES
 from rvhyp.fuzz.menu import ALIGNED, POINTERS
+from rvhyp.fuzz.pages import keep_apart
 from rvhyp.fuzz.state import FS_DIRTY, Draws, csr, set_csrs
 from rvhyp.isa import csr as rows
 from rvhyp.isa.cause import ECALL_S, LOAD_ACCESS_FAULT, LOAD_MISALIGNED, STORE_ACCESS_FAULT, STORE_MISALIGNED
@@ -72,6 +73,26 @@ def supervisor(seed: int, batch: Batch) -> None:
     offset = pages.high_address(mode, high)
     set_csrs(batch, satp=satp, stvec=np.uint64(PAD) + offset | draws.one_of((0, 1)))
     enter(batch, np.where(user, np.uint64(0), np.uint64(MPP_S)), offset)
+
+
+def supervisor_apart(seed: int, batch: Batch) -> None:
+    """The same, with pointers that do not reach over the border of the pages, whose entries will change."""
+    keep_apart(batch, np.ones(batch.count, bool))
+    supervisor(seed, batch)
+    let_fences_pass(batch)
+
+
+def guest_apart(seed: int, batch: Batch) -> None:
+    """The same for a guest."""
+    keep_apart(batch, np.ones(batch.count, bool))
+    guest(seed, batch)
+    let_fences_pass(batch)
+
+
+def let_fences_pass(batch: Batch) -> None:
+    """Without its fence, a changed entry may be seen or not."""
+    for name, gate in (("mstatus", rows.MSTATUS_TVM), ("hstatus", rows.HSTATUS_VTVM)):
+        set_csrs(batch, **{name: csr(batch, name) & np.uint64(~gate.mask % (1 << 64))})
 
 
 def _guest(draws: Draws, batch: Batch, user: np.ndarray, one_in: int = 3) -> np.ndarray:

@@ -15,10 +15,16 @@ from rvhyp.fuzz.layout import RESULT_SIZE, RESULTS, SLOTS
 from rvhyp.fuzz.menu import POINTERS
 from rvhyp.fuzz.oracles import Failed, Region, Runner
 from rvhyp.isa.decode import decode
+from rvhyp.isa.instruction import INSTRUCTIONS
 
 AT_ONCE = 128                           # variants in one batch
-INSTRUCTIONS = 100_000                  # of a variant, at most, with what the harness does for it
+PER_VARIANT = 100_000                   # of a variant, at most, with what the harness does for it
 KEEP = {"mepc", "mstatus", "stvec", "vstvec", "satp", "vsatp", "hgatp"}     # CSRs without which a program would not run
+
+_SD, _FENCE = INSTRUCTIONS["sd"], INSTRUCTIONS["sfence.vma"].encoding
+ENTRY_MASK = _SD.encoding.mask | _SD.fields["rs1"].mask         # stores to page-table entries, as targets.py makes them
+ENTRY_STORE = _SD.encoding.match | _SD.fields["rs1"].put(28)
+FENCE_MASK, FENCE = _FENCE.mask, _FENCE.match
 
 Different = Callable[[list[Example]], list[bool]]
 
@@ -51,7 +57,7 @@ def _run(runner: Runner, examples: list[Example]) -> list[bytes] | None:
     image = variants(b"".join(example.slot_bytes() for example in examples), b"".join(example.record() for example in examples),
                      examples[0].slot)
     try:
-        data = runner.run(image, Region(RESULTS, SLOTS * RESULT_SIZE), INSTRUCTIONS * (1 + len(examples)))
+        data = runner.run(image, Region(RESULTS, SLOTS * RESULT_SIZE), PER_VARIANT * (1 + len(examples)))
     except Failed:
         return None
     return [data[at:at + RESULT_SIZE] for at in range(0, RESULT_SIZE * len(examples), RESULT_SIZE)]
@@ -103,12 +109,17 @@ def fewer_lines(example: Example) -> Iterator[Example]:
 
 
 def _if_it_fits(example: Example) -> Iterator[Example]:
-    """A branch may not reach any more."""
+    """A branch may not reach any more; and without its fence a changed page-table entry may be seen or not."""
     try:
         example.code()
     except ValueError:
         return
-    yield example
+    if all(_is_fenced(example, n) for n, line in enumerate(example.lines) if line.bits & ENTRY_MASK == ENTRY_STORE):
+        yield example
+
+
+def _is_fenced(example: Example, n: int) -> bool:
+    return any(line.bits & FENCE_MASK == FENCE for line in example.lines[n + 1:n + 4])
 
 
 def less_state(example: Example) -> Iterator[Example]:

@@ -7,6 +7,7 @@ from functools import cached_property
 
 from rvhyp.fuzz import privileged as states
 from rvhyp.fuzz.generate import Batch, generate, with_control
+from rvhyp.fuzz.layout import FRAMES, HS_TABLES, PAGE, RAM_BASE, VS_TABLES
 from rvhyp.fuzz.menu import (
     ALIGNED,
     MEMORY_KINDS,
@@ -23,6 +24,7 @@ from rvhyp.fuzz.menu import (
     fixed,
     word_of,
 )
+from rvhyp.fuzz.pages import DATA_AT
 from rvhyp.fuzz.state import fill_state
 from rvhyp.isa import config
 from rvhyp.isa.csr import CSR_NUMBERS, CSRS
@@ -165,6 +167,26 @@ def fences(has: Callable[[str], bool], weight: float = 1) -> list[Dish]:
     return [dish(name, weight / len(names), **(registers if RECORDS[name].fields else {})) for name in names]
 
 
+def changed_entries(has: Callable[[str], bool], base: int, weight: float = 6) -> list[Dish]:
+    """A bit of the page-table entry of a page of data is changed, and the page's translation fenced.
+
+    The table maps itself: it, the data and the code lie in the same 4 MiB of every address space.
+    """
+    table, found = (base + DATA_AT - RAM_BASE) >> 12, []
+    for page in (FRAMES, FRAMES + PAGE):
+        at = 8 * (page >> 12 & 511)
+        change = [fixed("auipc", rd=TARGET, imm=0), fixed("srli", rd=TARGET, rs1=TARGET, shamt=22),
+                  fixed("slli", rd=TARGET, rs1=TARGET, shamt=22), fixed("lui", rd=28, imm=table << 12),
+                  fixed("add", rd=28, rs1=28, rs2=TARGET), fixed("ld", rd=27, rs1=28, imm=at),
+                  word_of("xori", {"rd": (27,), "rs1": (27,), "imm": (1, 2, 4, 4, 8, 16, 64, 128)}),
+                  fixed("sd", rs2=27, rs1=28, imm=at)]
+        change[6].free = 0
+        place = [fixed("lui", rd=28, imm=page - RAM_BASE), fixed("add", rd=28, rs1=28, rs2=TARGET)]
+        found += [Dish("entry, sfence.vma", [*change, fixed("sfence.vma", rs1=0, rs2=0)], weight / 6),
+                  Dish("entry, sfence.vma page", [*change, *place, fixed("sfence.vma", rs1=28, rs2=0)], weight / 3)]
+    return found
+
+
 def traps(has: Callable[[str], bool], weight: float = 3) -> list[Dish]:
     """What traps, and returns from traps to a place ahead."""
     found = [dish("ecall", weight / 4), dish("ebreak", weight / 8), Dish("illegal", [Word(0, 4)], weight / 16),
@@ -226,6 +248,12 @@ def translated(has: Callable[[str], bool]) -> list[Dish]:
     return plain(has, weights) + jumps(has) + reservations(has) + blocks(has, 2) + wild(has) + traps(has, 1.5) + fences(has, 0.5)
 
 
+def remapped(base: int) -> Callable[[Callable[[str], bool]], list[Dish]]:
+    """Memory whose mapping changes."""
+    weights = {Kind.ALU: 10, Kind.BRANCH: 4, Kind.LOAD: 24, Kind.STORE: 24, Kind.AMO: 8}
+    return lambda has: plain(has, weights) + jumps(has) + traps(has, 1) + changed_entries(has, base)
+
+
 def privileged(has: Callable[[str], bool]) -> list[Dish]:
     """CSRs, traps and fences, with something to compute between them."""
     weights = {Kind.ALU: 15, Kind.BRANCH: 4, Kind.LOAD: 4, Kind.STORE: 4, Kind.FP: 4}
@@ -258,6 +286,8 @@ Target("supervisor", "HS and U under Sv39, Sv48 and Sv57, delegation", translate
 Target("guest", "VS and VU under two stages of translation, delegation", translated, states.guest)
 Target("hypervisor", "HLV, HLVX, HSV and the fences of a hypervisor, beside a guest", of_hypervisor, states.hypervisor)
 Target("csr", "CSRs, traps and returns from them, in every mode", privileged, states.any_mode)
+Target("remap", "HS under translation, which changes its own entries", remapped(HS_TABLES), states.supervisor_apart)
+Target("guest-remap", "VS, which changes its own entries", remapped(VS_TABLES), states.guest_apart)
 Target("mixed", "HS under translation, a guest beside it, few traps: for long runs (--repeats)", mixed, states.mixed)
 
 assert not MEMORY_KINDS - set(WEIGHTS) - {Kind.LOAD_RESERVED, Kind.STORE_CONDITIONAL}
