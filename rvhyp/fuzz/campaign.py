@@ -25,7 +25,7 @@ from rvhyp.fuzz.oracles import ORACLES, SECONDS, Failed, Missing, Region
 from rvhyp.fuzz.shrink import differ, shrink
 from rvhyp.fuzz.targets import ISA, TARGETS, Maker
 
-BATCH = 512                             # programs that a child makes at a time: two batches fill the slots
+BATCH, SLOW_BATCH = 512, 8              # programs that a child makes at a time; where only slow oracles look at them
 TABLE = Region(RESULTS, SLOTS * RESULT_SIZE)
 PER_PROGRAM = 100_000                   # instructions of a program and what the harness does for it, in each turn, at most
 OUR_WORDS, COMMON_WORDS = 2, 1          # of a result: what our engines agree on, what all simulators do
@@ -91,6 +91,7 @@ class Bench:
         self.plan, self.maker = plan, plan.maker()
         self.engine = ORACLES[plan.engine].make(plan.isa)
         self.oracles = {name: ORACLES[name].make(plan.isa) for name in oracles}
+        self.samples = not are_slow(oracles)                    # slow oracles see but some of the programs
 
     def compare(self, first: int, count: int, only: str = "") -> tuple[int, int, Counter[str], list[tuple[int, str, str]]]:
         """Programs, their instructions, how many each oracle saw, and (number, oracle, what) of those that differ."""
@@ -99,9 +100,9 @@ class Bench:
         found: list[tuple[int, str, str]] = []
         instructions = 0
         for name, runner in self.oracles.items():
-            if only not in ("", name) or first // BATCH % ORACLES[name].every:
+            if only not in ("", name) or self.samples and first // BATCH % ORACLES[name].every:
                 continue
-            some = min(count, ORACLES[name].slots)
+            some = min(count, ORACLES[name].slots) if self.samples else count
             code, records = batch.code[:some].tobytes(), batch.records[:some].tobytes()
             results = []
             for each in (self.engine, runner):
@@ -134,6 +135,11 @@ class Bench:
         half = count // 2
         parts = (first, half), (first + half, count - half)
         return [case for start, some in parts for case in self.compare(start, some, name)[3]]
+
+
+def are_slow(oracles: tuple[str, ...]) -> bool:
+    """Whether none of them can take whole batches."""
+    return all(ORACLES[name].slots < BATCH for name in oracles)
 
 
 def _serve(connection, plan: Plan, oracles: tuple[str, ...]) -> None:
@@ -177,9 +183,9 @@ class Campaign:
 
     def _batches(self):
         """(first, count) of all batches, in order."""
-        first = 0
+        first, size = 0, SLOW_BATCH if are_slow(self.oracles) else BATCH
         while self.plan.examples is None or first < self.plan.examples:
-            count = BATCH if self.plan.examples is None else min(BATCH, self.plan.examples - first)
+            count = size if self.plan.examples is None else min(size, self.plan.examples - first)
             yield first, count
             first += count
 
