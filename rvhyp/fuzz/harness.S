@@ -32,7 +32,9 @@ _start:
     csrw    pmpaddr6, t0
     li      t0, 0x000D080B080D0888          # all are top-of-range; the first is locked
     csrw    pmpcfg0, t0
-    sd      zero, C_SLOT(sp)
+    la      t0, first
+    ld      t0, (t0)
+    sd      t0, C_SLOT(sp)
     li      t0, MIX
     sd      t0, C_MIX(sp)
 
@@ -357,6 +359,7 @@ done:
 tohost:     .dword 0
     .globl  fromhost
 fromhost:   .dword 0
+first:      .dword 0                        # the slots that are looked at: from the first up to but not the last
 slots:      .dword SLOT_COUNT
 fixed:      .dword -1
 

@@ -96,21 +96,25 @@ def with_signature(assembly: Assembly, begin: int, size: int) -> Assembly:
 
 def image(code: bytes, records: bytes, first: int = 0) -> Assembly:
     """A batch: the harness, and the code and records of slots from `first` on."""
-    return _image(harness().sections, layout.slot_code(first), code, layout.slot_record(first), records)
+    count = len(records) // layout.RECORD_SIZE
+    return _image(layout.slot_code(first), code, layout.slot_record(first), records, first=first, slots=first + count)
 
 
 def variants(code: bytes, records: bytes, slot: int) -> Assembly:
     """Variants of a program, with results in slots 0, 1, ..., all of which run in its slot."""
-    text = harness().section(".text")
+    return _image(layout.STAGE, code, layout.RECORDS, records, fixed=slot, slots=len(records) // layout.RECORD_SIZE)
+
+
+def _image(code_at: int, code: bytes, records_at: int, records: bytes, **words: int) -> Assembly:
+    """The harness with some of its words set, code and records."""
+    base = harness()
+    text = base.section(".text")
     data = bytearray(text.data)
-    at = harness().symbols["fixed"] - text.address
-    data[at:at + 8] = slot.to_bytes(8, "little")
-    others = tuple(section for section in harness().sections if section is not text)
-    return _image((replace(text, data=data), *others), layout.STAGE, code, layout.RECORDS, records)
-
-
-def _image(base: tuple[Section, ...], code_at: int, code: bytes, records_at: int, records: bytes) -> Assembly:
-    sections = (*base, Section(".slots", "ax", address=code_at, data=bytearray(code)),
+    for name, value in words.items():
+        at = base.symbols[name] - text.address
+        data[at:at + 8] = value.to_bytes(8, "little")
+    sections = (replace(text, data=data), *(section for section in base.sections if section is not text),
+                Section(".slots", "ax", address=code_at, data=bytearray(code)),
                 Section(".records", "a", address=records_at, data=bytearray(records)),
                 Section(".results", "aw", True, address=layout.RESULTS, reserved=layout.SLOTS * layout.RESULT_SIZE))
-    return replace(harness(), sections=tuple(sorted(sections, key=lambda each: each.address)))
+    return replace(base, sections=tuple(sorted(sections, key=lambda each: each.address)))
