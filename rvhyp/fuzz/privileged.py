@@ -150,6 +150,22 @@ def mixed(seed: int, batch: Batch) -> None:
              mstatus=csr(batch, "mstatus") & np.uint64(~TRAPPING % (1 << 64)))
 
 
+def modified(seed: int, batch: Batch) -> None:
+    """M-mode, with tables of HS and of a guest that MPRV leads to; pointers are those of one or the other."""
+    draws = Draws(seed, batch)
+    permissions(draws, batch)
+    delegate(draws, batch)
+    high, user = draws.below(2) == 0, draws.below(2) == 0
+    mode = draws.one_of((pages.SV39, pages.SV48, pages.SV57)).astype(np.int64)
+    set_csrs(batch, satp=pages.first_stage(draws, batch, HS_TABLES, mode, user, 0, high),
+             stvec=np.uint64(PAD) + pages.high_address(mode, high))
+    guest_offset = _guest(draws, batch, user)
+    offset = np.where(draws.below(2) == 0, guest_offset, pages.high_address(mode, high))
+    for number in POINTERS:
+        batch.records[:, R_X + number] += offset
+    set_csrs(batch, mstatus=csr(batch, "mstatus") | np.uint64(rows.MSTATUS_MPP.mask))
+
+
 def any_mode(seed: int, batch: Batch) -> None:
     """Every mode, without translation; delegation and permissions at random."""
     draws = Draws(seed, batch)

@@ -27,6 +27,7 @@ from rvhyp.fuzz.menu import (
 from rvhyp.fuzz.pages import DATA_AT
 from rvhyp.fuzz.state import fill_state
 from rvhyp.isa import config
+from rvhyp.isa import csr as rows
 from rvhyp.isa.csr import CSR_NUMBERS, CSRS
 from rvhyp.isa.instruction import EXTENSIONS, Compressed, Kind
 
@@ -254,6 +255,20 @@ def remapped(base: int) -> Callable[[Callable[[str], bool]], list[Dish]]:
     return lambda has: plain(has, weights) + jumps(has) + traps(has, 1) + changed_entries(has, base)
 
 
+def modified(has: Callable[[str], bool]) -> list[Dish]:
+    """Memory as MPRV, MPP and MPV have it, which change all the time."""
+    weights = {Kind.ALU: 10, Kind.BRANCH: 4, Kind.LOAD: 20, Kind.STORE: 16, Kind.AMO: 6}
+    mstatus = {"csr": CSR_NUMBERS["mstatus"], "rd": 0, "rs1": TARGET}
+    clear, set_ = fixed("csrrc", **mstatus), fixed("csrrs", **mstatus)
+    mpp = [fixed("lui", rd=TARGET, imm=0x2000), fixed("addi", rd=TARGET, rs1=TARGET, imm=-0x800)]
+    supervisor = [*mpp, clear, fixed("lui", rd=TARGET, imm=0x21000), fixed("addi", rd=TARGET, rs1=TARGET, imm=-0x800), set_]
+    mprv = fixed("lui", rd=TARGET, imm=rows.MSTATUS_MPRV.mask)
+    mpv = [fixed("addi", rd=TARGET, rs1=0, imm=1), fixed("slli", rd=TARGET, rs1=TARGET, shamt=rows.MSTATUS_MPV.shift)]
+    return [*plain(has, weights), *jumps(has), *traps(has, 0.5),
+            Dish("MPP=S MPRV=1", supervisor, 2), Dish("MPRV=1", [mprv, set_], 2), Dish("MPP=U", [*mpp, clear], 1),
+            Dish("MPRV=0", [mprv, clear], 1), Dish("MPV=1", [*mpv, set_], 2), Dish("MPV=0", [*mpv, clear], 1)]
+
+
 def privileged(has: Callable[[str], bool]) -> list[Dish]:
     """CSRs, traps and fences, with something to compute between them."""
     weights = {Kind.ALU: 15, Kind.BRANCH: 4, Kind.LOAD: 4, Kind.STORE: 4, Kind.FP: 4}
@@ -288,6 +303,7 @@ Target("hypervisor", "HLV, HLVX, HSV and the fences of a hypervisor, beside a gu
 Target("csr", "CSRs, traps and returns from them, in every mode", privileged, states.any_mode)
 Target("remap", "HS under translation, which changes its own entries", remapped(HS_TABLES), states.supervisor_apart)
 Target("guest-remap", "VS, which changes its own entries", remapped(VS_TABLES), states.guest_apart)
+Target("mprv", "loads and stores of M-mode as MPRV, MPP and MPV have them", modified, states.modified)
 Target("mixed", "HS under translation, a guest beside it, few traps: for long runs (--repeats)", mixed, states.mixed)
 
 assert not MEMORY_KINDS - set(WEIGHTS) - {Kind.LOAD_RESERVED, Kind.STORE_CONDITIONAL}
