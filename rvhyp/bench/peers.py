@@ -1,11 +1,10 @@
 """Other simulators that run the same ELF files, where they are installed."""
 from __future__ import annotations
 
-import shutil
-import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import NamedTuple
+
+from rvhyp.fuzz.simulators import find
 
 
 class Peer(NamedTuple):
@@ -14,11 +13,6 @@ class Peer(NamedTuple):
     name: str
     command: Callable[[str], list[str]]
     missing: str = ""
-
-
-def find(program: str) -> str | None:
-    """A program on the path, or installed beside this Python."""
-    return shutil.which(program) or shutil.which(program, path=str(Path(sys.executable).parent))
 
 
 def peers() -> list[Peer]:

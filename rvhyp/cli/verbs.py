@@ -13,6 +13,7 @@ VERBS = {
     "demo": "Three guests at once under one monitor.",
     "conformance": "Run riscv-tests style programs.",
     "explain": "Why a trap was taken.",
+    "fuzz": "Hold random programs on an engine to other simulators.",
     "bench": "Measure the engine.",
     "isa": "What is implemented.",
     "cache": "Show or clear compiled code.",

@@ -98,7 +98,7 @@ class CommitLog:
     def _registers(self, before: Before, raised: int) -> Iterator[tuple[int, str]]:
         """Registers and CSRs written, each with what it is sorted by."""
         operands, words, kind = before.decoded.operands, self._words, before.decoded.instruction.kind
-        if first := operands.get("rd"):
+        if kind is not Kind.FENCE and (first := operands.get("rd")):
             for rd in range(first, first + (1 if before.pairs is None else 2)):
                 yield rd << 4 | X, f"x{rd:<2} {words[rd]:#018x}"
         if "fd" in operands:

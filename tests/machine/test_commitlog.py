@@ -93,6 +93,11 @@ fromhost: .dword 0
 data: .dword 0x0123456789abcdef, 2, 3, 0x4000000000000000
 """
 BODIES = {
+    "a FENCE writes no register, whatever its reserved fields": """
+        .word 0x0029838f
+        .word 0x0000138f
+        fence rw, rw
+    """,
     "arithmetic": """
         li a0, -5
         mul a1, a0, a0

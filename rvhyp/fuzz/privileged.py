@@ -1,0 +1,178 @@
+"""States of the privileged targets: modes, delegation, page tables, who may access what."""
+from __future__ import annotations
+
+import numpy as np
+
+from rvhyp.fuzz import pages
+from rvhyp.fuzz.generate import Batch
+from rvhyp.fuzz.layout import HS_TABLES, PAD, R_X, VS_TABLES
+from rvhyp.fuzz.menu import ALIGNED, POINTERS
+from rvhyp.fuzz.pages import keep_apart
+from rvhyp.fuzz.state import FS_DIRTY, Draws, csr, set_csrs
+from rvhyp.isa import csr as rows
+from rvhyp.isa.cause import ECALL_S, LOAD_ACCESS_FAULT, LOAD_MISALIGNED, STORE_ACCESS_FAULT, STORE_MISALIGNED
+
+MPP_S, MPV = 1 << 11, rows.MSTATUS_MPV.mask
+SUM, MXR = rows.MSTATUS_SUM.mask, rows.MSTATUS_MXR.mask
+TRAPPING = rows.MSTATUS_TVM.mask | rows.MSTATUS_TW.mask | rows.MSTATUS_TSR.mask
+ADUE, PBMTE, STCE = rows.ENVCFG_ADUE.mask, rows.ENVCFG_PBMTE.mask, rows.ENVCFG_STCE.mask
+# Whether a misaligned address or an access fault comes first is a choice, so both go the same way.
+TWINS = ((LOAD_MISALIGNED, LOAD_ACCESS_FAULT), (STORE_MISALIGNED, STORE_ACCESS_FAULT))
+
+
+def rarely(draws: Draws, mask: int, one_in: int = 4) -> np.ndarray:
+    """Random bits of a mask, mostly none."""
+    return np.where(draws.below(one_in) == 0, draws.word() & np.uint64(mask), np.uint64(0))
+
+
+def environment(draws: Draws) -> np.ndarray:
+    """menvcfg or henvcfg; not FIOM, which Spike has read-only zero."""
+    bits = draws.word() & np.uint64(ADUE | PBMTE | STCE | rows.CACHE_BLOCK_FIELDS)
+    return np.where((bits >> np.uint64(4) & np.uint64(3)) == 2, bits & np.uint64(~0x20 % (1 << 64)), bits)   # CBIE 2 is reserved
+
+
+def delegate(draws: Draws, batch: Batch) -> None:
+    """Exceptions to HS and VS; never those that the trap vectors of HS raise themselves."""
+    allowed = rows.MEDELEG_WRITABLE & ~(1 << ECALL_S)
+    for name, mask in (("medeleg", allowed), ("hedeleg", rows.HEDELEG_WRITABLE)):
+        bits = np.where(draws.below(2) == 0, draws.word() & np.uint64(mask), draws.one_of((0, mask)))
+        for one, other in TWINS:
+            bits &= ~(np.uint64(1 << one)) | bits >> np.uint64(other - one)
+            bits = np.where(bits & np.uint64(1 << one), bits | np.uint64(1 << other), bits & ~np.uint64(1 << other))
+        set_csrs(batch, **{name: bits})
+    set_csrs(batch, mideleg=draws.word() & np.uint64(rows.S_INTERRUPTS), hideleg=draws.word() & np.uint64(rows.VS_INTERRUPTS))
+
+
+def permissions(draws: Draws, batch: Batch) -> None:
+    """What decides who may do what."""
+    set_csrs(batch, menvcfg=environment(draws), henvcfg=environment(draws),
+             senvcfg=draws.word() & np.uint64(rows.CACHE_BLOCK_FIELDS & ~0x30) | draws.one_of((0x10, 0x30, 0)),
+             mcounteren=draws.word() & np.uint64(7), hcounteren=draws.word() & np.uint64(7),
+             scounteren=draws.word() & np.uint64(7),
+             hstatus=(draws.word() & np.uint64(rows.HSTATUS_SPVP.mask | rows.HSTATUS_HU.mask))
+             | rarely(draws, rows.HSTATUS_VTVM.mask | rows.HSTATUS_VTSR.mask),
+             mstatus=np.uint64(FS_DIRTY) | (draws.word() & np.uint64(SUM | MXR)) | rarely(draws, TRAPPING),
+             vsstatus=np.uint64(FS_DIRTY) | (draws.word() & np.uint64(SUM | MXR)))
+
+
+def enter(batch: Batch, mode_bits, offset) -> None:
+    """Begin in a mode, at the virtual addresses that lie `offset` above the physical ones."""
+    set_csrs(batch, mstatus=csr(batch, "mstatus") | np.asarray(mode_bits, np.uint64), mepc=csr(batch, "mepc") + offset)
+    for number in POINTERS:
+        batch.records[:, R_X + number] += offset
+
+
+def supervisor(seed: int, batch: Batch) -> None:
+    """HS and U, under one stage of translation."""
+    draws = Draws(seed, batch)
+    permissions(draws, batch)
+    delegate(draws, batch)
+    user, high = draws.below(2) == 0, draws.below(2) == 0
+    mode = draws.one_of((pages.SV39, pages.SV48, pages.SV57)).astype(np.int64)
+    satp = pages.first_stage(draws, batch, HS_TABLES, mode, user, 0, high)
+    offset = pages.high_address(mode, high)
+    set_csrs(batch, satp=satp, stvec=np.uint64(PAD) + offset | draws.one_of((0, 1)))
+    enter(batch, np.where(user, np.uint64(0), np.uint64(MPP_S)), offset)
+
+
+def supervisor_apart(seed: int, batch: Batch) -> None:
+    """The same, with pointers that do not reach over the border of the pages, whose entries will change."""
+    keep_apart(batch, np.ones(batch.count, bool))
+    supervisor(seed, batch)
+    let_fences_pass(batch)
+
+
+def guest_apart(seed: int, batch: Batch) -> None:
+    """The same for a guest."""
+    keep_apart(batch, np.ones(batch.count, bool))
+    guest(seed, batch)
+    let_fences_pass(batch)
+
+
+def let_fences_pass(batch: Batch) -> None:
+    """Without its fence, a changed entry may be seen or not."""
+    for name, gate in (("mstatus", rows.MSTATUS_TVM), ("hstatus", rows.HSTATUS_VTVM)):
+        set_csrs(batch, **{name: csr(batch, name) & np.uint64(~gate.mask % (1 << 64))})
+
+
+def _guest(draws: Draws, batch: Batch, user: np.ndarray, one_in: int = 3) -> np.ndarray:
+    """Both stages, either of which may be Bare; gives what lies between virtual and physical addresses."""
+    high = draws.below(2) == 0
+    mode = draws.one_of((pages.SV39, pages.SV48, pages.SV57)).astype(np.int64)
+    g_mode = draws.one_of((pages.SV39, pages.SV48, pages.SV57)).astype(np.int64)
+    kind = draws.below(8)
+    is_bare, is_g_bare = kind == 0, kind == 1
+    gpa = np.where(is_g_bare, np.uint64(0), np.uint64(pages.GPA_OFFSET))
+    vsatp = pages.first_stage(draws, batch, VS_TABLES, mode, user, gpa, high, one_in)
+    hgatp = pages.g_stage(draws, batch, VS_TABLES, g_mode, one_in)
+    offset = np.where(is_bare, gpa, pages.high_address(mode, high))
+    set_csrs(batch, vsatp=np.where(is_bare, np.uint64(0), vsatp), hgatp=np.where(is_g_bare, np.uint64(0), hgatp),
+             vstvec=np.uint64(PAD) + offset | draws.one_of((0, 1)))
+    return offset
+
+
+def guest(seed: int, batch: Batch) -> None:
+    """VS and VU, under two stages."""
+    draws = Draws(seed, batch)
+    permissions(draws, batch)
+    delegate(draws, batch)
+    user = draws.below(2) == 0
+    offset = _guest(draws, batch, user)
+    enter(batch, np.where(user, np.uint64(0), np.uint64(MPP_S)) | np.uint64(MPV), offset)
+
+
+def hypervisor(seed: int, batch: Batch) -> None:
+    """HS and U (with HU) beside a guest, whose memory the aligned pointer points to."""
+    draws = Draws(seed, batch)
+    permissions(draws, batch)
+    delegate(draws, batch)
+    in_user = draws.below(4) == 0
+    offset = _guest(draws, batch, draws.below(2) == 0)
+    batch.records[:, R_X + ALIGNED] += offset
+    set_csrs(batch, mstatus=csr(batch, "mstatus") | np.where(in_user, np.uint64(0), np.uint64(MPP_S)),
+             htinst=0, mtinst=0)
+
+
+def mixed(seed: int, batch: Batch) -> None:
+    """HS under translation, beside a guest: mostly sound, so that long runs do not trap all the time."""
+    draws = Draws(seed, batch)
+    permissions(draws, batch)
+    delegate(draws, batch)
+    high, user = draws.below(2) == 0, np.zeros(batch.count, bool)
+    mode = draws.one_of((pages.SV39, pages.SV48, pages.SV57)).astype(np.int64)
+    satp = pages.first_stage(draws, batch, HS_TABLES, mode, user, 0, high, 24)
+    guest_offset = _guest(draws, batch, draws.below(2) == 0, 24)
+    offset = pages.high_address(mode, high)
+    enter(batch, MPP_S, offset)
+    batch.records[:, R_X + ALIGNED] += guest_offset - offset
+    set_csrs(batch, satp=satp, stvec=np.uint64(PAD) + offset, vsstatus=csr(batch, "vsstatus") | np.uint64(SUM),
+             hstatus=csr(batch, "hstatus") | np.uint64(rows.HSTATUS_SPVP.mask),
+             mstatus=csr(batch, "mstatus") & np.uint64(~TRAPPING % (1 << 64)))
+
+
+def modified(seed: int, batch: Batch) -> None:
+    """M-mode, with tables of HS and of a guest that MPRV leads to; pointers are those of one or the other."""
+    draws = Draws(seed, batch)
+    permissions(draws, batch)
+    delegate(draws, batch)
+    high, user = draws.below(2) == 0, draws.below(2) == 0
+    mode = draws.one_of((pages.SV39, pages.SV48, pages.SV57)).astype(np.int64)
+    set_csrs(batch, satp=pages.first_stage(draws, batch, HS_TABLES, mode, user, 0, high),
+             stvec=np.uint64(PAD) + pages.high_address(mode, high))
+    guest_offset = _guest(draws, batch, user)
+    offset = np.where(draws.below(2) == 0, guest_offset, pages.high_address(mode, high))
+    for number in POINTERS:
+        batch.records[:, R_X + number] += offset
+    set_csrs(batch, mstatus=csr(batch, "mstatus") | np.uint64(rows.MSTATUS_MPP.mask))
+
+
+def any_mode(seed: int, batch: Batch) -> None:
+    """Every mode, without translation; delegation and permissions at random."""
+    draws = Draws(seed, batch)
+    permissions(draws, batch)
+    delegate(draws, batch)
+    values = {name: draws.integer() for name in ("sscratch", "vsscratch", "htval", "mtval2", "stval", "vstval", "htimedelta")}
+    set_csrs(batch, stvec=np.uint64(PAD) | draws.one_of((0, 1)), vstvec=np.uint64(PAD) | draws.one_of((0, 1)),
+             sepc=csr(batch, "mepc"), vsepc=csr(batch, "mepc"), **values)
+    mode = draws.one_of((3 << 11, 3 << 11, MPP_S, 0, MPP_S | MPV, MPV))
+    set_csrs(batch, mstatus=csr(batch, "mstatus") | mode)

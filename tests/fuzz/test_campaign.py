@@ -1,0 +1,138 @@
+"""Campaigns: a simulator that is wrong somewhere is found, the case shrunk and written; one that is right is not blamed."""
+import os
+import subprocess
+from dataclasses import replace
+
+import pytest
+
+from rvhyp.bench.peers import find
+from rvhyp.fuzz import oracles
+from rvhyp.fuzz.campaign import Campaign, Plan
+from rvhyp.fuzz.oracles import Engine, Failed, Missing, Oracle
+from rvhyp.fuzz.targets import ISA
+from rvhyp.isa.instruction import INSTRUCTIONS
+from tests.firmware.peers import needs_spike
+
+SUB, ADD = INSTRUCTIONS["sub"].encoding, INSTRUCTIONS["add"].encoding
+
+
+class Mutant(Engine):
+    """Our interpreter, which takes every `sub` for `add`."""
+
+    def __init__(self, isa):
+        super().__init__("interpreter", isa)
+
+    def board(self, image):
+        def mutated(section):
+            if section.name != ".slots":
+                return section
+            data = bytearray(section.data)
+            for at in range(0, len(data) - 2, 2):
+                word = int.from_bytes(data[at:at + 4], "little")
+                if word & SUB.mask == SUB.match:
+                    data[at:at + 4] = (word ^ SUB.match ^ ADD.match).to_bytes(4, "little")
+            return replace(section, data=data)
+        return super().board(replace(image, sections=tuple(map(mutated, image.sections))))
+
+
+@pytest.fixture
+def register(monkeypatch):
+    def add(name, make, is_ours=True):
+        monkeypatch.setitem(oracles.ORACLES, name, Oracle(name, name, make, is_ours, 1024, 1))
+    return add
+
+
+def plan(*names, **more):
+    return Plan(**{"seed": 5, "oracles": names, "examples": 200, "seconds": None} | more)
+
+
+def test_a_wrong_instruction_is_found_and_shrunk_to_itself(register, tmp_path):
+    register("mutant", Mutant)
+    report = Campaign(plan("mutant", examples=120, corpus=str(tmp_path))).run()
+    assert report.compared["mutant"] == 120
+    assert 2 <= len(report.found) < 60
+    for case in report.found[:2]:
+        texts = [str(line) for line in case.example.lines]
+        assert len(texts) <= 2 and any(text.startswith("sub ") for text in texts), texts
+        assert len(case.files) == 2
+    source, elf = report.found[0].files
+    assert "sub " in open(source).read()
+    assert run_status(elf) == 1
+
+
+def run_status(elf):
+    from rvhyp import Board, load
+    board = Board(8 << 20, ISA)
+    board.load(load(elf))
+    return board.run(1_000_000).status
+
+
+@needs_spike
+def test_a_reproducer_runs_on_other_simulators(register, tmp_path):
+    register("mutant", Mutant)
+    report = Campaign(plan("mutant", examples=60, corpus=str(tmp_path))).run()
+    done = subprocess.run([find("spike"), f"--isa={ISA}", "-m0x80000000:0x800000", report.found[0].files[1]], timeout=60)
+    assert done.returncode == 1                         # as the interpreter, and not as the mutant
+
+
+def test_the_same_cases_whatever_the_number_of_processes(register):
+    register("mutant", Mutant)
+    found = [sorted((case.number, case.oracle) for case in campaign._hunt(0) or campaign.report.cases)
+             for campaign in (Campaign(plan("mutant", examples=1200, jobs=jobs)) for jobs in (1, 2))]
+    assert found[0] == found[1] and len(found[0]) > 10
+
+
+def test_a_missing_oracle_does_not_keep_others_from_running(register):
+    def missing(isa):
+        raise Missing("it is not installed")
+    register("absent", missing)
+    register("twin", lambda isa: Engine("interpreter", isa))
+    report = Campaign(plan("absent", "twin")).run()
+    assert report.missing == {"absent": "it is not installed"}
+    assert report.compared == {"twin": 200} and not report.cases
+
+
+class Crashing(Engine):
+    """Ends its process when program 77 is in the batch, or says that it did not end."""
+
+    def __init__(self, isa, how):
+        super().__init__("interpreter", isa)
+        self.how = how
+
+    def run(self, image, region, instructions):
+        records = image.section(".records")
+        from rvhyp.fuzz.layout import RECORD_SIZE, slot_record
+        first = (records.address - slot_record(0)) // RECORD_SIZE
+        if first <= 77 < first + len(records.data) // RECORD_SIZE:
+            self.how()
+        return super().run(image, region, instructions)
+
+
+def test_a_crash_of_a_process_is_a_finding(register):
+    register("crashing", lambda isa: Crashing(isa, lambda: os.kill(os.getpid(), 9)))
+    report = Campaign(plan("crashing")).run()
+    assert [(case.number, case.what) for case in report.found] == [(77, "the process ended by SIGKILL")]
+    assert report.compared["crashing"] == 199
+
+
+def test_a_simulator_that_does_not_end_is_a_finding(register):
+    def fail():
+        raise Failed("did not end")
+    register("hanging", lambda isa: Crashing(isa, fail))
+    report = Campaign(plan("hanging")).run()
+    assert [(case.number, case.what) for case in report.found] == [(77, "hanging did not end")]
+
+
+@needs_spike
+@pytest.mark.parametrize("target", ["user", "supervisor", "guest", "hypervisor", "csr"])
+def test_spike_agrees(target):
+    report = Campaign(plan("spike", target=target, examples=512)).run()
+    assert report.compared["spike"] == 512
+    assert not report.found, report.found[0].lines
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("target", ["user", "supervisor", "guest", "hypervisor", "csr"])
+def test_the_reference_agrees(target):
+    report = Campaign(plan("reference", target=target, examples=1)).run()
+    assert report.compared["reference"] == 1 and not report.found

@@ -1,0 +1,66 @@
+"""Generated programs: the same from the same seed however they are made, made of instructions, and sure to end."""
+import numpy as np
+import pytest
+
+from rvhyp.fuzz.example import Example
+from rvhyp.fuzz.generate import DISHES
+from rvhyp.fuzz.layout import R_LENGTH, SLOTS
+from rvhyp.fuzz.menu import POINTERS, REPEATS
+from rvhyp.fuzz.targets import TARGETS
+from rvhyp.isa.decode import decode
+from rvhyp.isa.instruction import Kind
+
+WRITERS = {kind for kind in Kind} - {Kind.BRANCH, Kind.STORE, Kind.FENCE, Kind.SYSTEM, Kind.MEMORY}
+
+
+@pytest.fixture(params=sorted(TARGETS), scope="module")
+def maker(request):
+    return TARGETS[request.param].maker(7)
+
+
+def test_a_program_depends_on_seed_and_number_alone(maker):
+    whole = maker.batch(SLOTS - 40, 40)
+    part = maker.batch(SLOTS - 30, 3)
+    assert np.array_equal(whole.code[10:13], part.code) and np.array_equal(whole.records[10:13], part.records)
+    other = TARGETS[maker.target.name].maker(8).batch(SLOTS - 30, 3)
+    assert not np.array_equal(part.code, other.code) and not np.array_equal(part.records, other.records)
+
+
+def test_programs_are_made_of_instructions(maker):
+    batch = maker.batch(0, 64)
+    lines = [line for n in range(64) for line in Example.of(batch, n).lines]
+    unknown = [line for line in lines if decode(line.bits) is None and line.bits != 0]
+    assert not unknown
+    assert 80 < len(lines) / 64 < 220
+    assert (batch.records[:, R_LENGTH] > 0).all() and batch.rows.shape == (64, DISHES + 1)
+
+
+def test_reserved_registers_are_not_written_but_by_loops(maker):
+    batch = maker.batch(0, 64)
+    for n in range(64):
+        for line in Example.of(batch, n).lines:
+            decoded = decode(line.bits)
+            if decoded is None or decoded.instruction.kind not in WRITERS:
+                continue
+            rd = decoded.operands.get("rd")
+            assert rd not in POINTERS
+            if rd == REPEATS:
+                assert decoded.operands == {"rd": REPEATS, "rs1": REPEATS, "imm": -1}
+
+
+def test_a_program_becomes_typed_values_and_back(maker):
+    batch = maker.batch(100, 20)
+    for n in range(20):
+        example = Example.of(batch, 100 + n)
+        assert example.slot_bytes() == batch.code[n].tobytes() and example.record() == batch.records[n].tobytes()
+
+
+def test_jumps_follow_when_lines_go():
+    example = Example.of(TARGETS["user"].maker(7).batch(0, 1), 0)
+    n, line = next((n, line) for n, line in enumerate(example.lines) if line.target is not None and line.target > n + 2)
+    shorter = example.without(n + 1, 1)
+    assert shorter.lines[n].target == line.target - 1
+    before, after = (decode(int.from_bytes(each.code()[sum(part.size for part in each.lines[:n]):][:4], "little")).operands
+                     for each in (example, shorter))
+    key = "offset" if line.origin is None else "imm"
+    assert before[key] - after[key] == example.lines[n + 1].size
