@@ -181,9 +181,11 @@ class Compiler:
         resolve, known = self.typing.resolve_function_type, {}
 
         def resolve_once(function, arguments, keywords):
+            if keywords:
+                return resolve(function, arguments, keywords)
             key = function, arguments
-            if keywords or key not in known:
-                return known.setdefault(key, resolve(function, arguments, keywords))
+            if key not in known:
+                known[key] = resolve(function, arguments, keywords)
             return known[key]
         self.typing.resolve_function_type = resolve_once
 
