@@ -1,4 +1,4 @@
-"""Coverage: which instructions of some programs ran in which mode, with what outcome; which CSRs they wrote; which traps they took.
+"""Coverage: which instructions of some programs ran, in which mode, to what outcome; CSRs they wrote; traps they took.
 
 A covered run steps through the programs' own code and runs everything else at full speed: `fetch_page` leaves the engine where
 such code would be entered.  After each step bits of a map are set that Python gave, at h.coverage:
