@@ -16,10 +16,10 @@ from rvhyp.fuzz.randomness import words
 
 UNIT = 512                              # programs: generations are made of so many
 LARGEST = 64                            # units of a generation, at most
-POOL = 512                              # programs that are bred from: the newest that reached something new
+POOL = 128                              # programs that are bred from: the newest that reached something new
 AT_GUIDE = 20_000                       # place in a program's stream of random words
-BRED = 2                                # of four programs, in generations that have a pool
-RATES = (0, 8, 16, 32, 64)              # of 256 dishes (operands, apart), that are drawn anew
+BRED = 3                                # of four programs, in generations that have a pool
+RATES = (16, 64, 128, 192)              # of 256 dishes (operands, apart), that are drawn anew: one of these for each program
 NOBODY = np.iinfo(np.int64).max
 
 
