@@ -193,7 +193,8 @@ class Bench:
         rows = np.searchsorted(programs.numbers, np.unique(reached.first[is_new]))
         result.programs = [programs.program(row) for row in rows.tolist()]
         if is_detailed:
-            result.sets = [(number, all_features[all_numbers == number]) for number in programs.numbers.tolist()]
+            ends = np.searchsorted(all_numbers, programs.numbers, side="right")
+            result.sets = list(zip(programs.numbers.tolist(), np.split(all_features, ends[:-1]), strict=True))
 
 
 def are_slow(oracles: tuple[str, ...]) -> bool:

@@ -60,6 +60,7 @@ class Campaign:
         self._again: deque[Work] = deque()                      # work that comes before new batches
         self._names: dict[int, str] = {}                        # files of a corpus by the numbers of their programs
         self._corpus = Corpus(plan.corpus, plan.target) if plan.corpus else None
+        self._sets: dict[str, set[int]] = {}                    # what the program of each file reaches
         self._kept = 0                                          # the corpus has what lower numbers were the first to reach
         self._coming, self._batch = 0, SLOW_BATCH if are_slow(self.oracles) else BATCH
 
@@ -83,6 +84,11 @@ class Campaign:
                 self._examine(case)
         self.report.seconds = time.monotonic() - start
         return self.report
+
+    def replay(self) -> dict[str, set[int]]:
+        """Run the programs of the corpus alone: what each file's reaches, of those that did not end their process."""
+        self._hunt(0)
+        return self._sets
 
     def _hunt(self, start: float) -> None:
         """Give work to children until time or examples are over."""
@@ -156,6 +162,7 @@ class Campaign:
         report.compared += result.compared
         for found in result.found:
             self._found(found)
+        self._sets |= {self._names[number]: set(features.tolist()) for number, features in result.sets}
         report.guide.add(result.reached, result.programs)
         before = report.guide.complete
         report.guide.done(result.first, result.count)
