@@ -34,6 +34,7 @@ from rvhyp.fuzz.lockstep import parting
 from rvhyp.fuzz.oracles import ORACLES, SECONDS, Missing
 from rvhyp.fuzz.plan import Case, Plan, Report
 from rvhyp.fuzz.shrink import differ, shrink
+from rvhyp.machine.errors import BadInput
 
 SHOWN = 5                               # cases that are shrunk; of the others only the number is told
 WRITTEN = 100                           # cases whose programs a corpus gets
@@ -57,7 +58,8 @@ class Campaign:
     def __init__(self, plan: Plan, progress: Callable[[Report], object] = lambda report: None):
         self.plan, self.report, self.progress = plan, Report(plan), progress
         self.oracles = tuple(name for name in plan.oracles if name != plan.engine and self._is_there(name))
-        self._again: deque[Work] = deque()                      # work that comes before new batches
+        self._again: deque[Work] = deque()                      # halves of work that did not end well
+        self._replays: deque[Work] = deque()                    # programs of the corpus, before new ones
         self._names: dict[int, str] = {}                        # files of a corpus by the numbers of their programs
         self._corpus = Corpus(plan.corpus, plan.target) if plan.corpus else None
         self._sets: dict[str, set[int]] = {}                    # what the program of each file reaches
@@ -131,11 +133,16 @@ class Campaign:
             for child in (*(child for child, *_ in busy.values()), *idle):
                 child.kill()
         self._keep(NOBODY)
+        if self._replays:
+            self.report.messages.append(f"time was over before {sum(work.count for work in self._replays):,} programs of the "
+                                        "corpus had run again")
 
     def _next(self, there_is_time: bool) -> Work | None:
         """What is to be done next; WAIT if that depends on what still runs, None if nothing is."""
         if self._again:
             return self._again.popleft()
+        if self._replays:
+            return self._replays.popleft() if there_is_time else None
         count = self._batch if self.plan.examples is None else min(self._batch, self.plan.examples - self._coming)
         if count <= 0 or not there_is_time:
             return None
@@ -176,7 +183,7 @@ class Campaign:
         self.report.cases.append(Case(self.plan.target, number, found.oracle, found.what, found.program,
                                       entry=self._names.get(number, "")))
         if self._corpus and number >= 0 and len(self.report.cases) <= WRITTEN:
-            self._corpus.write(self.entry(found.program, found.oracle, found.what))
+            self._write(self.entry(found.program, found.oracle, found.what))
 
     # The corpus.
 
@@ -192,7 +199,8 @@ class Campaign:
                                         "they are left alone")
         groups, self._names = replays(usable, self.plan.maker().menu)
         for group in groups:
-            self._again.append(Work(group[0].number, len(group), programs=tuple(group)))
+            for some in (tuple(group[at:at + self._batch]) for at in range(0, len(group), self._batch)):
+                self._replays.append(Work(some[0].number, len(some), programs=some))
         self.report.guide.expect_replays(len(usable))
 
     def entry(self, program: Program, oracle: str = "", what: str = "") -> Entry:
@@ -202,12 +210,21 @@ class Campaign:
         return Entry(plan.target, plan.isa, plan.repeats, plan.seed, program.number, program.slot, program.code, program.record,
                      program.genes, features, oracle, what)
 
+    def _write(self, entry: Entry) -> bool:
+        """Write a program; a corpus that takes none is no reason to end a campaign that may have found something."""
+        try:
+            return self._corpus is not None and self._corpus.write(entry)
+        except BadInput as error:
+            self.report.messages.append(f"{error}; nothing more is kept")
+            self._corpus = None
+            return False
+
     def _keep(self, end: int) -> None:
         """Write the programs before a number that were the first to reach something."""
         if self._corpus is not None:
             for program in self.report.guide.credited(end):
                 if program.number >= self._kept:
-                    self.report.kept += self._corpus.write(self.entry(program))
+                    self.report.kept += self._write(self.entry(program))
             self._kept = end
 
     # The cold loop.
@@ -244,4 +261,4 @@ class Campaign:
             entry = self.entry(case.program)
             self._corpus.remove(entry.name)
             if entry.features:
-                self._corpus.write(entry)
+                self._write(entry)

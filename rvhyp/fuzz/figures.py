@@ -1,7 +1,6 @@
 """A finished campaign as figures: what `--json` has, and the page shows."""
 from __future__ import annotations
 
-import base64
 from collections.abc import Iterable
 from dataclasses import asdict
 
@@ -42,7 +41,7 @@ def to_json(report: Report) -> dict:
     for case in report.found:
         kept = entry(plan, case)
         found.append({name: getattr(case, name) for name in ("target", "number", "oracle", "what", "entry", "lines", "files")}
-                     | {"program": kept and base64.b64encode(kept.to_bytes()).decode()})
+                     | {"program": kept and kept.to_bytes().decode()})
     return {"plan": asdict(plan), "programs": report.programs, "instructions": report.instructions, "seconds": report.seconds,
             "compared": dict(report.compared), "known": dict(report.hits), "missing": report.missing, "found": found,
             "replayed": report.replayed, "kept": report.kept, "messages": report.messages,

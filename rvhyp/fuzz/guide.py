@@ -112,6 +112,11 @@ class Guide:
         self._pools: dict[int, Genes] = {}
         self.complete = -1                                      # generations up to this one are
 
+    @property
+    def features(self) -> int:
+        """How many have been reached."""
+        return int(np.count_nonzero(self.counts))
+
     def expect_replays(self, count: int) -> None:
         """So many programs of a corpus come first; they count as of generation 0."""
         self._replays += count

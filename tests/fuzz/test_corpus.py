@@ -169,6 +169,15 @@ def test_a_later_run_begins_with_what_an_earlier_one_kept(twin, tmp_path):
     assert (after.guide.counts[other.guide.counts > 0] > 0).all()
 
 
+def test_a_corpus_that_takes_no_more_does_not_end_a_campaign(twin, tmp_path, monkeypatch):
+    def full(*arguments, **more):
+        raise OSError(28, "No space left on device")
+    monkeypatch.setattr("tempfile.mkstemp", full)
+    report = Campaign(plan("twin", examples=64, corpus=str(tmp_path))).run()
+    assert report.programs == 64 and report.kept == 0
+    assert len(report.messages) == 1 and "No space left" in report.messages[0]
+
+
 def test_what_differed_runs_again_and_stays(register, twin, tmp_path):  # noqa: F811
     register("mutant", Mutant)
     first = Campaign(plan("mutant", examples=60, corpus=str(tmp_path)))
@@ -188,6 +197,14 @@ def test_a_program_of_the_corpus_that_ends_a_process_is_found_and_stays(register
     register("crashing", lambda isa: Crashing(isa, lambda: os.kill(os.getpid(), 9)))
     report = Campaign(plan("crashing", examples=1, corpus=str(tmp_path))).run()
     assert [(case.entry, case.what) for case in report.found] == [(entry(77, "user").name, "the process ended by SIGKILL")]
+
+
+def test_time_that_is_over_is_said(register, tmp_path):  # noqa: F811
+    write_some(tmp_path, range(30))
+    register("slow", lambda isa: Engine("reference", isa))
+    campaign = Campaign(plan("slow", target="supervisor", examples=None, seconds=1e-9, corpus=str(tmp_path)))
+    campaign._hunt(0)
+    assert campaign.report.messages == ["time was over before 30 programs of the corpus had run again"]
 
 
 def test_programs_for_another_isa_are_left_alone(twin, tmp_path):
