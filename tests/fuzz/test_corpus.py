@@ -153,13 +153,13 @@ def twin(register):  # noqa: F811
 
 def test_a_later_run_begins_with_what_an_earlier_one_kept(twin, tmp_path):
     def run(**more):
-        return Campaign(plan("twin", **{"target": "csr", "examples": 512, "corpus": str(tmp_path)} | more)).run()
+        return Campaign(plan("twin", **{"target": "csr", "examples": 200, "corpus": str(tmp_path)} | more)).run()
     first = run()
     assert first.replayed == 0 and first.kept > 100
     again = run()
     assert again.replayed == first.kept and again.kept == 0
     assert ((first.guide.counts > 0) == (again.guide.counts > 0)).all()
-    other = run(seed=6, guided=True, examples=2048)
+    other = run(seed=6, guided=True, examples=1100)
     assert other.replayed == first.kept and other.kept > 10
     done = minimise(str(tmp_path), "csr", "interpreter", 1)
     assert done.programs == first.kept + other.kept and done.kept < 0.8 * done.programs
