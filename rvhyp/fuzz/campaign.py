@@ -254,6 +254,9 @@ class Campaign:
             origin = case.entry.removesuffix(SUFFIX) or f"{plan.seed}-{case.number}"
             case.files = list(map(str, reproducer.write(Path(plan.corpus), f"{plan.target}-{origin}-{case.oracle}", example,
                                                         observations[0], plan.engine, case.oracle, case.lines)))
+        if plan.is_bred(program):
+            origin = f"is {self._corpus.folder / self.entry(program).name}" if self._corpus else "stands in --json"
+            case.lines.append(f"it was bred from others; what makes it again, alone, {origin}")
 
     def _forget(self, case: Case) -> None:
         """What is known need not be kept, but for what it reached."""

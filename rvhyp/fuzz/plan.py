@@ -5,6 +5,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from rvhyp.fuzz.example import Example
+from rvhyp.fuzz.generate import Genes
 from rvhyp.fuzz.guide import Guide, Program
 from rvhyp.fuzz.targets import ISA, TARGETS, Maker
 
@@ -30,6 +31,10 @@ class Plan:
     def is_covered(self) -> bool:
         """Whether it is noted what programs reach."""
         return self.guided or self.measures or self.corpus is not None
+
+    def is_bred(self, program: Program) -> bool:
+        """Whether a program of this campaign has words of others: it follows from seed and number only by way of these."""
+        return program.number >= 0 and program.genes != Genes.fresh(self.seed, program.number, 1).table().tobytes()
 
     def maker(self) -> Maker:
         return TARGETS[self.target].maker(self.seed, self.isa, self.repeats)
