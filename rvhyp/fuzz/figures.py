@@ -86,6 +86,8 @@ def growth(guide: Guide, programs: int) -> dict[str, list[int]]:
 def never(reports: Iterable[Report]) -> dict[str, list[str]]:
     """What none of some campaigns reached: instructions that never retired, CSRs that never changed, causes never taken."""
     reports = [report for report in reports if report.plan.is_covered]
+    if not reports:
+        return {"instructions": [], "CSRs": [], "causes": []}
     retired, changed, taken = set(), set(), set()
     for report in reports:
         for number in np.nonzero(report.guide.counts)[0].tolist():

@@ -2,6 +2,7 @@
 import hashlib
 import json
 import os
+import shutil
 from dataclasses import replace
 from functools import cache
 from multiprocessing import get_context
@@ -161,10 +162,18 @@ def test_a_later_run_begins_with_what_an_earlier_one_kept(twin, tmp_path):
     assert ((first.guide.counts > 0) == (again.guide.counts > 0)).all()
     other = run(seed=6, guided=True, examples=1100)
     assert other.replayed == first.kept and other.kept > 10
-    done = minimise(str(tmp_path), "csr", "interpreter", 1)
+    call = str(tmp_path), "csr", "interpreter", 1
+    both = [get_context("fork").Process(target=minimise, args=call) for _ in range(2)]
+    copy = tmp_path / "copy"
+    shutil.copytree(tmp_path / "csr", copy / "csr")
+    for process in both:                                # at the same time: what one relies on the other does not delete
+        process.start()
+    for process in both:
+        process.join()
+    done = minimise(str(copy), *call[1:])
     assert done.programs == first.kept + other.kept and done.kept < 0.8 * done.programs
     assert done.features == (other.guide.counts > 0).sum() > (first.guide.counts > 0).sum()
-    assert minimise(str(tmp_path), "csr", "interpreter", 1).kept == done.kept
+    assert minimise(*call).features == done.features and minimise(*call).kept == done.kept
     after = run(examples=1)
     assert (after.guide.counts[other.guide.counts > 0] > 0).all()
 
