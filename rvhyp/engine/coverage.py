@@ -16,6 +16,7 @@ from rvhyp.engine.uop import find_row
 from rvhyp.hart.csrs import csr_access, csr_read
 from rvhyp.hart.state import REASON_BUDGET, REASON_TRAP
 from rvhyp.isa.cause import M
+from rvhyp.isa.csr import HSTATUS_SPV, MSTATUS_MPP, MSTATUS_MPV, MSTATUS_SPP
 from rvhyp.isa.rule import load8, load16, load64, rule, store16, store64
 
 # The area at h.coverage: words that Python sets ...
@@ -110,6 +111,16 @@ def coverage_after(h, stepped):
 
 
 @rule
+def trapped_mode(h):
+    """The mode that the last trap was taken from: where an xRET led, if an interrupt was waiting there."""
+    if h.prv == M:
+        return MSTATUS_MPP.get(h.mstatus) | (MSTATUS_MPV.get(h.mstatus) << 2)
+    if h.v:
+        return MSTATUS_SPP.get(h.vsstatus) | 4
+    return MSTATUS_SPP.get(h.mstatus) | (HSTATUS_SPV.get(h.hstatus) << 2)
+
+
+@rule
 def note_step(h, retired, trapped):
     """What a step did."""
     area = h.coverage
@@ -118,7 +129,7 @@ def note_step(h, retired, trapped):
     if trapped:
         cause = h.mcause if h.prv == M else (h.vscause if h.v else h.scause)
         code = cause & ((1 << CODE_BITS) - 1)
-        place = ((((cause >> 63) << CODE_BITS) | code) << MODE_BITS) | mode
+        place = ((((cause >> 63) << CODE_BITS) | code) << MODE_BITS) | trapped_mode(h)
         note(h, CAUSES + ((place << MODE_BITS) | h.prv | (h.v << 2)))
         outcome = 0 if cause >> 63 else code + 1
     if (retired == 0) & (outcome == 0):

@@ -82,6 +82,14 @@ def test_a_trap_is_an_outcome_and_has_a_way(map_):
     assert Trap("ecall from HS-mode", "HS", "M") not in found                # that is how the harness gets to know
 
 
+def test_an_interrupt_comes_from_the_mode_that_a_return_led_to(map_):
+    """It was waiting there: the MRET retires in M, the trap comes from U."""
+    found = reached(map_, "auipc t0, 0\n addi t0, t0, 16\n csrw mepc, t0\n mret\n nop",
+                    csrs={"mepc": 0x8020_0000, "mstatus": 3 << 11, "mideleg": 2, "mie": 2, "mip": 2, "stvec": 0x8001_8000})
+    assert Outcome("mret", "M", "retired") in found
+    assert [each for each in found if isinstance(each, Trap)][0] == Trap("supervisor software interrupt", "U", "HS")
+
+
 def test_code_that_cannot_be_fetched_is_an_outcome(map_):
     found = reached(map_, "nop", csrs={"mepc": 0x8020_0000, "mstatus": 1 << 11, "satp": 8 << 60 | 0x80040})
     assert found[:2] == [Trap("instruction page fault", "HS", "M"), Outcome("(fetch)", "HS", "instruction page fault")]
