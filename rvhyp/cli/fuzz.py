@@ -43,7 +43,7 @@ def checked_isa(isa: str) -> str:
 def progress_line(report) -> None:
     """On a terminal, how far it is."""
     if sys.stderr.isatty():
-        click.echo(f"\r  {report.plan.target}: {report.programs:,} programs, {report.guide.features:,} features reached, "
+        click.echo(f"\r  {report.plan.target}: {report.programs:,} programs, {report.guide.count:,} features reached, "
                    f"{len(report.cases)} differ ", nl=False, err=True)
 
 

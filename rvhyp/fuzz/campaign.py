@@ -27,9 +27,8 @@ from rvhyp.fuzz.batches import (
     are_slow,
 )
 from rvhyp.fuzz.corpus import SUFFIX, Corpus, Entry, replays
-from rvhyp.fuzz.coverage import feature
 from rvhyp.fuzz.example import Example
-from rvhyp.fuzz.guide import NOBODY, Program, end_of, generation
+from rvhyp.fuzz.guide import NOBODY, end_of, generation
 from rvhyp.fuzz.lockstep import parting
 from rvhyp.fuzz.oracles import ORACLES, SECONDS, Missing
 from rvhyp.fuzz.plan import Case, Plan, Report
@@ -183,7 +182,7 @@ class Campaign:
         self.report.cases.append(Case(self.plan.target, number, found.oracle, found.what, found.program,
                                       entry=self._names.get(number, "")))
         if self._corpus and number >= 0 and len(self.report.cases) <= WRITTEN:
-            self._write(self.entry(found.program, found.oracle, found.what))
+            self._write(self.plan.entry(found.program, (), found.oracle, found.what))
 
     # The corpus.
 
@@ -203,12 +202,6 @@ class Campaign:
                 self._replays.append(Work(some[0].number, len(some), programs=some))
         self.report.guide.expect_replays(len(usable))
 
-    def entry(self, program: Program, oracle: str = "", what: str = "") -> Entry:
-        """A program as a corpus keeps it."""
-        plan = self.plan
-        features = tuple(str(feature(number)) for number in self.report.guide.features_of(program.number))
-        return Entry(plan.target, plan.isa, plan.repeats, plan.seed, program.number, program.slot, program.code, program.record,
-                     program.genes, features, oracle, what)
 
     def _write(self, entry: Entry) -> bool:
         """Write a program; a corpus that takes none is no reason to end a campaign that may have found something."""
@@ -222,9 +215,10 @@ class Campaign:
     def _keep(self, end: int) -> None:
         """Write the programs before a number that were the first to reach something."""
         if self._corpus is not None:
+            features = self.report.guide.features()
             for program in self.report.guide.credited(end):
                 if program.number >= self._kept:
-                    self.report.kept += self._write(self.entry(program))
+                    self.report.kept += self._write(self.plan.entry(program, features[program.number]))
             self._kept = end
 
     # The cold loop.
@@ -255,13 +249,13 @@ class Campaign:
             case.files = list(map(str, reproducer.write(Path(plan.corpus), f"{plan.target}-{origin}-{case.oracle}", example,
                                                         observations[0], plan.engine, case.oracle, case.lines)))
         if plan.is_bred(program):
-            origin = f"is {self._corpus.folder / self.entry(program).name}" if self._corpus else "stands in --json"
+            origin = f"is {self._corpus.folder / plan.entry(program).name}" if self._corpus else "stands in --json"
             case.lines.append(f"it was bred from others; what makes it again, alone, {origin}")
 
     def _forget(self, case: Case) -> None:
         """What is known need not be kept, but for what it reached."""
         if self._corpus and case.program and not case.entry:
-            entry = self.entry(case.program)
+            entry = self.plan.entry(case.program, self.report.guide.features().get(case.number, ()))
             self._corpus.remove(entry.name)
             if entry.features:
                 self._write(entry)

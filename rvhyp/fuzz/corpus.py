@@ -1,7 +1,7 @@
 """A corpus on disk: programs that reached something new, or that differ, one file for each in DIR/TARGET.
 
-A file is a line `rvhyp-program 1 SHA-256-of-the-rest` and a JSON document: what stands in the program's slot and what the harness
-reads (so it is the same program in every version), the random words that it was made of (so others can be bred from it), where it
+A file is a line `rvhyp-program 1 SHA-256-of-the-rest` and a JSON document: the program's code and the state that it starts in, by
+name (so it is the same program in every version), the random words that it was made of (so others can be bred from it), where it
 comes from, and why it is kept.  Files are written under another name and renamed, and named by what they contain: several
 campaigns may share a folder.
 """
@@ -12,25 +12,15 @@ import hashlib
 import json
 import os
 import tempfile
-import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 import numpy as np
 
-from rvhyp.fuzz.generate import DISHES, HALVES, Genes, generate
+from rvhyp.fuzz.example import Example
+from rvhyp.fuzz.generate import DISHES, ECALL, HALVES, Genes, generate
 from rvhyp.fuzz.guide import Program
-from rvhyp.fuzz.layout import (
-    HS_TABLES,
-    MAX_POKES,
-    R_LENGTH,
-    R_POKE,
-    R_POKES,
-    RECORD_SIZE,
-    SLOT_SIZE,
-    SLOTS,
-    TABLES_END,
-)
+from rvhyp.fuzz.layout import HS_TABLES, MAX_POKES, R_LENGTH, SLOT_SIZE, SLOTS, STATE, TABLES_END
 from rvhyp.fuzz.menu import Menu
 from rvhyp.machine.errors import BadInput
 
@@ -38,7 +28,8 @@ MAGIC, VERSION, SUFFIX = "rvhyp-program", 1, ".program"
 LARGEST = 1 << 18                       # bytes of a file
 GENES = 8 * (2 * (DISHES + 1) + HALVES + 1)
 _STRINGS, _NUMBERS = ("target", "isa", "oracle", "what"), ("repeats", "seed", "number", "slot")
-_BYTES = ("code", "record", "genes")
+_STATE = [each for each in fields(Example) if each.name not in ("number", "slot", "lines")]
+_WORD = (1 << 64) - 1
 
 
 class Unusable(Exception):
@@ -64,16 +55,24 @@ class Entry:
 
     def to_bytes(self) -> bytes:
         """A file's contents."""
-        document: dict = {name: getattr(self, name) for name in (*_STRINGS, *_NUMBERS)} | {"features": list(self.features)}
-        document |= {name: base64.b64encode(zlib.compress(getattr(self, name), 9)).decode() for name in _BYTES}
-        rest = json.dumps(document, indent=0).encode()
+        document: dict = {name: getattr(self, name) for name in (*_STRINGS, *_NUMBERS)} | {"features": self.features}
+        document |= self._program() | {"genes": base64.b64encode(self.genes).decode()}
+        lines = ",\n".join(f"{json.dumps(name)}: {json.dumps(value)}" for name, value in document.items())
+        rest = f"{{\n{lines}\n}}\n".encode()
         return f"{MAGIC} {VERSION} {hashlib.sha256(rest).hexdigest()}\n".encode() + rest
+
+    def _program(self) -> dict:
+        """Code and state."""
+        length = int(np.frombuffer(self.record, np.uint64)[R_LENGTH])
+        example = Example.read(self.number, self.slot, b"", self.record)           # the state alone: lines are not wanted
+        state = {each.name: getattr(example, each.name) for each in _STATE}
+        return {"code": self.code[:length].hex(), "state": state | {"csrs": {n: v for n, v in example.csrs.items() if v}}}
 
     @property
     def name(self) -> str:
         """The file's name: the same for the same program."""
-        parts = (self.isa.encode(), str((self.slot, self.repeats)).encode(), self.code, self.record)
-        return hashlib.sha256(b"\0".join(parts)).hexdigest()[:20] + SUFFIX
+        text = json.dumps([self.isa, self.slot, self.repeats, self._program()])
+        return hashlib.sha256(text.encode()).hexdigest()[:20] + SUFFIX
 
 
 def parse(data: bytes) -> Entry:
@@ -88,25 +87,38 @@ def parse(data: bytes) -> Entry:
         raise Unusable("is damaged: its checksum is wrong")
     try:
         return _entry(json.loads(rest))
-    except (KeyError, TypeError, ValueError, zlib.error, RecursionError) as error:
+    except (KeyError, TypeError, ValueError, RecursionError) as error:
         raise Unusable(f"holds no program ({type(error).__name__}: {error})") from error
 
 
 def _entry(document: dict) -> Entry:
     values: dict = {name: _typed(document[name], str) for name in _STRINGS}
     values |= {name: _typed(document[name], int) for name in _NUMBERS}
-    values |= {name: _unpacked(_typed(document[name], str), size)
-               for name, size in zip(_BYTES, (SLOT_SIZE, RECORD_SIZE, GENES), strict=True)}
     features = tuple(_typed(feature, str) for feature in _typed(document["features"], list))
-    entry = Entry(**values, features=features)
-    _require(len(entry.code) == SLOT_SIZE and len(entry.record) == RECORD_SIZE and len(entry.genes) in (0, GENES), "sizes")
-    _require(0 <= entry.slot < SLOTS and 1 <= entry.repeats <= 1_000_000, "its slot or its turns")
-    record = np.frombuffer(entry.record, np.uint64)
-    length, pokes = int(record[R_LENGTH]), int(record[R_POKES])
-    _require(0 < length <= SLOT_SIZE - 4 and length % 2 == 0 and pokes <= MAX_POKES, "its length or its words of memory")
-    places = record[R_POKE:R_POKE + 2 * pokes:2]
-    _require(bool(((places >= HS_TABLES) & (places < TABLES_END) & (places % np.uint64(8) == 0)).all()), "where it sets memory")
-    return entry
+    genes = base64.b64decode(_typed(document["genes"], str), validate=True)
+    code = bytes.fromhex(_typed(document["code"], str))
+    _require(len(genes) in (0, GENES), "its genes")
+    _require(0 <= values["slot"] < SLOTS and 1 <= values["repeats"] <= 1_000_000, "its slot or its turns")
+    _require(0 < len(code) <= SLOT_SIZE - 4 and len(code) % 2 == 0, "its length")
+    record = np.frombuffer(_example(document["state"]).record(), np.uint64).copy()
+    record[R_LENGTH] = len(code)
+    return Entry(**values, code=(code + ECALL.to_bytes(4, "little")).ljust(SLOT_SIZE, b"\0"), record=record.tobytes(),
+                 genes=genes, features=features)
+
+
+def _example(state: dict) -> Example:
+    """A program with a state, and no code."""
+    known = {each.name: each for each in _STATE}
+    csrs = _typed(_typed(state, dict)["csrs"], dict)
+    if unknown := state.keys() - known.keys() | csrs.keys() - set(STATE):
+        raise ValueError(f"there is no place for {', '.join(sorted(unknown))}")
+    values: dict = {name: _word(value) for name, value in state.items() if name not in ("x", "f", "csrs", "pokes")}
+    values |= {name: tuple(map(_word, _typed(state[name], list))) for name in ("x", "f")}
+    values["csrs"] = {name: _word(value) for name, value in csrs.items()}
+    values["pokes"] = tuple((_word(address), _word(value)) for address, value in _typed(state["pokes"], list))
+    _require(len(values["x"]) == len(values["f"]) == 32 and len(values["pokes"]) <= MAX_POKES, "how much state there is")
+    _require(all(HS_TABLES <= at < TABLES_END and at % 8 == 0 for at, _ in values["pokes"]), "where it sets memory")
+    return Example(0, 0, (), **values)
 
 
 def _typed(value, kind: type):
@@ -115,9 +127,9 @@ def _typed(value, kind: type):
     return value
 
 
-def _unpacked(text: str, size: int) -> bytes:
-    packed = zlib.decompressobj()
-    return packed.decompress(base64.b64decode(text, validate=True), size + 1)
+def _word(value) -> int:
+    _require(0 <= _typed(value, int) <= _WORD, "a value of its state")
+    return value
 
 
 def _require(is_good: bool, what: str) -> None:

@@ -8,11 +8,10 @@ import numpy as np
 
 from rvhyp.engine import coverage as area
 from rvhyp.fuzz import differences
-from rvhyp.fuzz.corpus import Entry
 from rvhyp.fuzz.coverage import Outcome, Pair, Trap, Write, feature
 from rvhyp.fuzz.guide import NOBODY, Guide
 from rvhyp.fuzz.menu import RECORDS
-from rvhyp.fuzz.plan import Case, Plan, Report
+from rvhyp.fuzz.plan import Report
 from rvhyp.fuzz.targets import implemented
 from rvhyp.isa.cause import EXCEPTION_NAMES, INTERRUPT_NAMES
 from rvhyp.isa.csr import CSRS
@@ -20,13 +19,6 @@ from rvhyp.isa.csr import CSRS
 FAMILIES = {"outcomes": (area.OUTCOMES, area.CAUSES), "traps": (area.CAUSES, area.PAIRS), "pairs": (area.PAIRS, area.WRITES),
             "writes": (area.WRITES, area.FEATURES)}
 POINTS = 100                            # of the curves
-
-
-def entry(plan: Plan, case: Case) -> Entry | None:
-    """The program of a case as a corpus keeps it: from this file alone it runs again."""
-    program = case.program
-    return program and Entry(plan.target, plan.isa, plan.repeats, plan.seed, program.number, program.slot, program.code,
-                             program.record, program.genes, (), case.oracle, case.what)
 
 
 def document(reports: list[Report]) -> dict:
@@ -39,7 +31,7 @@ def to_json(report: Report) -> dict:
     plan = report.plan
     found = []
     for case in report.found:
-        kept = entry(plan, case)
+        kept = case.program and plan.entry(case.program, (), case.oracle, case.what)      # from this alone it runs again
         found.append({name: getattr(case, name) for name in ("target", "number", "oracle", "what", "entry", "lines", "files")}
                      | {"program": kept and kept.to_bytes().decode()})
     return {"plan": asdict(plan), "programs": report.programs, "instructions": report.instructions, "seconds": report.seconds,

@@ -113,7 +113,7 @@ class Guide:
         self.complete = -1                                      # generations up to this one are
 
     @property
-    def features(self) -> int:
+    def count(self) -> int:
         """How many have been reached."""
         return int(np.count_nonzero(self.counts))
 
@@ -143,9 +143,12 @@ class Guide:
         numbers = np.unique(self.first[self.first < end])
         return [self.programs[number] for number in numbers.tolist() if number in self.programs]
 
-    def features_of(self, number: int) -> list[int]:
-        """Features for which a program was the first."""
-        return np.nonzero(self.first == number)[0].tolist()
+    def features(self) -> dict[int, list[int]]:
+        """Of programs that were the first for some feature, these features."""
+        found: dict[int, list[int]] = {}
+        for number in np.nonzero(self.first < NOBODY)[0].tolist():
+            found.setdefault(int(self.first[number]), []).append(number)
+        return found
 
     def pool(self, which: int) -> Genes | None:
         """What programs of a generation are bred from; None as long as that is not known."""

@@ -2,8 +2,11 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from rvhyp.fuzz.corpus import Entry
+from rvhyp.fuzz.coverage import feature
 from rvhyp.fuzz.example import Example
 from rvhyp.fuzz.generate import Genes
 from rvhyp.fuzz.guide import Guide, Program
@@ -35,6 +38,11 @@ class Plan:
     def is_bred(self, program: Program) -> bool:
         """Whether a program of this campaign has words of others: it follows from seed and number only by way of these."""
         return program.number >= 0 and program.genes != Genes.fresh(self.seed, program.number, 1).table().tobytes()
+
+    def entry(self, program: Program, features: Iterable[int] = (), oracle: str = "", what: str = "") -> Entry:
+        """A program as a corpus keeps it, with why."""
+        return Entry(self.target, self.isa, self.repeats, self.seed, program.number, program.slot, program.code, program.record,
+                     program.genes, tuple(str(feature(number)) for number in features), oracle, what)
 
     def maker(self) -> Maker:
         return TARGETS[self.target].maker(self.seed, self.isa, self.repeats)
