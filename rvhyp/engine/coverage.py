@@ -39,34 +39,48 @@ SYSTEM, CSRRW = 0x73, 1
 
 
 @rule
+def is_program(h, pc):
+    """Whether a pc is in a program's code, wherever that is mapped."""
+    return 1 if (pc & load64(h.coverage + MASK)) - load64(h.coverage + LOW) < load64(h.coverage + BYTES) else 0
+
+
+@rule
 def is_covered(h):
-    """Whether h.pc is in a program's code, wherever that is mapped."""
-    return 1 if (h.pc & load64(h.coverage + MASK)) - load64(h.coverage + LOW) < load64(h.coverage + BYTES) else 0
+    """Whether the next instruction is a program's."""
+    return is_program(h, h.pc)
+
+
+@rule
+def enter_program(h, pc):
+    """What is noted from here on is of the program at a pc."""
+    area = h.coverage
+    program = (((pc & load64(area + MASK)) - load64(area + LOW)) >> load64(area + SHIFT)) + 1
+    if program != load64(area + PROGRAM):
+        store64(area + PROGRAM, program)
+        store64(area + PREVIOUS, START)
 
 
 @rule
 def coverage_start(h):
     """Before a covered run."""
     store64(h.coverage + QUANTUM, h.quantum_end)
+    store64(h.coverage + TRAPS, h.traps)
 
 
 @rule
 def coverage_before(h):
     """1 if the next instruction is a program's: then it alone is to be run.  Else all up to the next one that is."""
     h.reason = 0
+    area = h.coverage
+    store64(area + TRAPS, h.traps)
     if is_covered(h) == 0:
         return 0
-    area = h.coverage
-    program = (((h.pc & load64(area + MASK)) - load64(area + LOW)) >> load64(area + SHIFT)) + 1
-    if program != load64(area + PROGRAM):
-        store64(area + PROGRAM, program)
-        store64(area + PREVIOUS, START)
+    enter_program(h, h.pc)
     instret = h.slice_end - h.budget
     h.slice_end = instret + 1
     h.quantum_end = instret + 1
     h.budget = 1
     store64(area + INSTRET, instret)
-    store64(area + TRAPS, h.traps)
     store64(area + MODE, h.prv | (h.v << 2))
     store64(area + NUMBER, 0)
     store64(area + CSR, 0)
@@ -100,8 +114,9 @@ def coverage_after(h, stepped):
     area = h.coverage
     h.fault = 0
     instret = h.slice_end - h.budget
+    outcome = note_trap(h) if h.traps != load64(area + TRAPS) else 0
     if stepped:
-        note_step(h, instret - load64(area + INSTRET), h.traps - load64(area + TRAPS))
+        note_step(h, instret - load64(area + INSTRET), outcome)
     quantum = load64(area + QUANTUM)
     h.quantum_end = quantum
     if (h.reason != REASON_BUDGET) & (h.reason != REASON_TRAP):
@@ -121,17 +136,23 @@ def trapped_mode(h):
 
 
 @rule
-def note_step(h, retired, trapped):
+def note_trap(h):
+    """A trap was taken; if that is a program's, the way that it took.  1 + the code of an exception; 0 for an interrupt."""
+    cause = h.mcause if h.prv == M else (h.vscause if h.v else h.scause)
+    code = cause & ((1 << CODE_BITS) - 1)
+    epc = h.mepc if h.prv == M else (h.vsepc if h.v else h.sepc)
+    if is_program(h, epc):
+        enter_program(h, epc)
+        place = ((((cause >> 63) << CODE_BITS) | code) << MODE_BITS) | trapped_mode(h)
+        note(h, CAUSES + ((place << MODE_BITS) | h.prv | (h.v << 2)))
+    return 0 if cause >> 63 else code + 1
+
+
+@rule
+def note_step(h, retired, outcome):
     """What a step did."""
     area = h.coverage
     mode = load64(area + MODE)
-    outcome = 0
-    if trapped:
-        cause = h.mcause if h.prv == M else (h.vscause if h.v else h.scause)
-        code = cause & ((1 << CODE_BITS) - 1)
-        place = ((((cause >> 63) << CODE_BITS) | code) << MODE_BITS) | trapped_mode(h)
-        note(h, CAUSES + ((place << MODE_BITS) | h.prv | (h.v << 2)))
-        outcome = 0 if cause >> 63 else code + 1
     if (retired == 0) & (outcome == 0):
         return 0                            # an interrupt alone, or an access that Python makes: it runs again
     number = load64(area + NUMBER)

@@ -5,10 +5,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rvhyp import Board
+from rvhyp.engine import ENGINES, make_engine
 from rvhyp.fuzz.batches import PER_PROGRAM, TABLE
 from rvhyp.fuzz.coverage import Map, Outcome, Pair, Trap, Write, feature, instruction_names, short_numbers
 from rvhyp.fuzz.example import Example, lines_of
 from rvhyp.fuzz.harness import image
+from rvhyp.fuzz.layout import CODE
 from rvhyp.fuzz.oracles import Engine
 from rvhyp.fuzz.targets import ISA, TARGETS
 from rvhyp.isa.decode import decode
@@ -93,6 +96,51 @@ def test_an_interrupt_comes_from_the_mode_that_a_return_led_to(map_):
 def test_code_that_cannot_be_fetched_is_an_outcome(map_):
     found = reached(map_, "nop", csrs={"mepc": 0x8020_0000, "mstatus": 1 << 11, "satp": 8 << 60 | 0x80040})
     assert found[:2] == [Trap("instruction page fault", "HS", "M"), Outcome("(fetch)", "HS", "instruction page fault")]
+
+
+DEVICES = """
+    li      t0, 0x10000000          # the UART
+    li      t1, 65
+    sb      t1, (t0)
+    li      t2, 0x02004000          # mtimecmp
+    li      t3, 1000
+    sd      t3, (t2)
+    li      t3, 0x80
+    csrw    mie, t3
+    la      t4, handler
+    csrw    mtvec, t4
+    csrsi   mstatus, 8
+    wfi
+1:  j       1b
+    .balign 4
+handler:
+    li      t0, 0x100000            # the test finisher
+    li      t1, 0x5555
+    sw      t1, (t0)
+2:  j       2b
+"""
+
+
+@pytest.mark.parametrize("name", ENGINES)
+def test_an_instruction_that_python_helps_with_is_one_step(map_, name):
+    """An access of a device leaves the engine and is run again; WFI leaves it; the timer's interrupt comes between two steps."""
+    def run(is_covered):
+        written = []
+        board = Board(8 << 20, ISA, engine, output=written.append)
+        machine, program = board.machine, assemble(DEVICES, CODE)
+        for address, contents in program.segments:
+            machine.memory.write(address, contents)
+        machine.hart.pc = CODE
+        if is_covered:
+            map_.clear()
+            machine.hart.coverage, machine.hart.stop_at_traps = map_.address, 1
+            machine.run_hart = machine.engine.bind_covered(machine.hart)
+        return board.run(10_000).ended, b"".join(written), machine.instret, machine.now()
+    engine = make_engine(name)
+    assert run(True) == run(False)
+    found = [feature(number) for number in map_.log()[1].tolist()]
+    assert {Outcome(each, "M", "retired") for each in ("sb", "sd", "wfi")} <= set(found)
+    assert [each for each in found if isinstance(each, Trap)] == [Trap("machine timer interrupt", "M", "M")]
 
 
 @examples(300)
