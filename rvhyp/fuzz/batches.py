@@ -5,7 +5,7 @@ Work goes to a process, here or elsewhere, and a small result comes back; both c
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -15,7 +15,8 @@ from rvhyp.fuzz.coverage import Map
 from rvhyp.fuzz.generate import Genes
 from rvhyp.fuzz.guide import NOBODY, Program, Reached, breed
 from rvhyp.fuzz.harness import image
-from rvhyp.fuzz.layout import RECORD_SIZE, RESULT_SIZE, RESULTS, SLOT_SIZE, SLOTS
+from rvhyp.fuzz.layout import R_X, RECORD_SIZE, RESULT_SIZE, RESULTS, SLOT_SIZE, SLOTS
+from rvhyp.fuzz.menu import REPEATS
 from rvhyp.fuzz.oracles import ORACLES, Failed, Region
 from rvhyp.fuzz.plan import Plan
 
@@ -83,6 +84,12 @@ class Loaded:
         some = slice(start, start + count)
         return Loaded(self.slots[some], self.numbers[some], self.code[some], self.records[some],
                       None if self.genes is None else self.genes[some])
+
+    def once(self) -> Loaded:
+        """The same, each run one time only."""
+        records = self.records.copy()
+        records[:, R_X + REPEATS] = 1
+        return replace(self, records=records)
 
     def image(self):
         """An image of them; slots between them are empty."""
@@ -169,8 +176,8 @@ class Bench:
         result.retired[name] += int(ours[:, 2].sum())
 
     def _cover(self, programs: Loaded, result: Result, is_detailed: bool) -> None:
-        """Note what programs reach; of one that does not end, nothing."""
-        parts, numbers, features = [programs], [], []
+        """Note what programs reach in their first turn; of one that does not end, nothing."""
+        parts, numbers, features = [programs.once()], [], []
         while parts:
             part = parts.pop(0)
             try:

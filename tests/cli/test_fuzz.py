@@ -18,11 +18,14 @@ def test_a_campaign_that_finds_nothing(tmp_path):
     reports = json.loads((tmp_path / "report.json").read_text())["reports"]
     assert [report["plan"]["target"] for report in reports] == ["user", "csr"]
     assert all(report["programs"] == 100 and report["found"] == [] for report in reports)
+    assert all(report["coverage"]["features"]["outcomes"] > 100 for report in reports)
 
 
 def test_a_missing_oracle_is_one_message_and_the_others_go_on(tmp_path):
-    done = rvhyp("fuzz", "--target", "user", "--examples", "1", "--jobs", "1", env=os.environ | {"PATH": str(tmp_path)})
+    done = rvhyp("fuzz", "--target", "user", "--examples", "1", "--jobs", "1", "--no-guided", "--json", str(tmp_path / "json"),
+                 env=os.environ | {"PATH": str(tmp_path)})
     assert done.returncode == 0, done.stderr
+    assert json.loads((tmp_path / "json").read_text())["reports"][0]["coverage"] is None        # what was not asked for
     assert done.stderr.count(b"oracle spike is not there: ") == 1 and b"dtc not found" in done.stderr
     assert b"against reference: 1 programs" in done.stdout and b"against spike" not in done.stdout
 

@@ -81,6 +81,11 @@ def test_what_is_not_wanted_is_not_measured(guided):
     assert (report.guide.first == NOBODY).all()
 
 
+def test_programs_that_run_many_times_are_measured_once(guided):
+    few, many = (guided(target="mixed", examples=16, repeats=repeats).guide.counts for repeats in (2, 200))
+    assert np.array_equal(few, many) and few.any()
+
+
 def test_a_crash_does_not_keep_generations_from_ending(register):  # noqa: F811
     register("crashing", lambda isa: Crashing(isa, lambda: os.kill(os.getpid(), 9)))
     report = Campaign(plan("crashing", target="user", examples=3 * UNIT, guided=True)).run()
