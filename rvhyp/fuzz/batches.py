@@ -74,7 +74,8 @@ class Loaded:
     numbers: np.ndarray
     code: np.ndarray                    # as in Batch
     records: np.ndarray
-    genes: np.ndarray | None = None
+    genes: np.ndarray | None = None     # of those that are made here ...
+    given: tuple[Program, ...] = ()     # ... and the others as they came
 
     def __len__(self) -> int:
         return len(self.slots)
@@ -83,7 +84,7 @@ class Loaded:
         """Some of them."""
         some = slice(start, start + count)
         return Loaded(self.slots[some], self.numbers[some], self.code[some], self.records[some],
-                      None if self.genes is None else self.genes[some])
+                      None if self.genes is None else self.genes[some], self.given[some])
 
     def once(self) -> Loaded:
         """The same, each run one time only."""
@@ -103,6 +104,8 @@ class Loaded:
 
     def program(self, row: int) -> Program:
         """One of them, to be kept."""
+        if self.given:
+            return self.given[row]
         return Program(int(self.numbers[row]), int(self.slots[row]), self.code[row].tobytes(), self.records[row].tobytes(),
                        b"" if self.genes is None else self.genes[row].tobytes())
 
@@ -138,7 +141,7 @@ class Bench:
             slots, numbers = (np.array([getattr(program, name) for program in work.programs]) for name in ("slot", "number"))
             code, records = (np.frombuffer(b"".join(getattr(program, name) for program in work.programs), kind).reshape(-1, size)
                              for name, kind, size in (("code", np.uint8, SLOT_SIZE), ("record", np.uint64, RECORD_SIZE // 8)))
-            return Loaded(slots, numbers, code, records)
+            return Loaded(slots, numbers, code, records, given=work.programs)
         own = Genes.fresh(self.plan.seed, work.first, work.count)
         batch = self.maker.batch(work.first, work.count, breed(own, work.pool))
         return Loaded(batch.slot + np.arange(work.count), work.first + np.arange(work.count), batch.code, batch.records,

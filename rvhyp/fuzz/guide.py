@@ -16,7 +16,8 @@ from rvhyp.fuzz.randomness import words
 
 UNIT = 512                              # programs: generations are made of so many
 LARGEST = 64                            # units of a generation, at most
-POOL = 128                              # programs that are bred from: the newest that reached something new
+POOL = 128                              # programs that are bred from: the newest that reached something new, and at most half
+                                        # of them of a corpus
 AT_GUIDE = 20_000                       # place in a program's stream of random words
 BRED = 3                                # of four programs, in generations that have a pool
 RATES = (16, 64, 128, 192)              # of 256 dishes (operands, apart), that are drawn anew: one of these for each program
@@ -155,8 +156,9 @@ class Guide:
         if self.complete < which - 2:
             return None
         if which not in self._pools:
-            programs = [program for program in self.credited(end_of(which - 2) if which >= 2 else 0) if program.genes]
-            words_ = [program.words for program in programs[-POOL:]]
+            earlier = self.credited(end_of(which - 2)) if which >= 2 else []
+            given = [program.words for program in earlier if program.genes and program.number < 0][-POOL // 2:]
+            words_ = given + [program.words for program in earlier if program.number >= 0][len(given) - POOL:]
             table = np.array(words_) if words_ else Genes.fresh(0, 0, 0).table()
             self._pools = {key: value for key, value in self._pools.items() if key > which - 2} | {which: Genes.of_table(table)}
         return self._pools[which]

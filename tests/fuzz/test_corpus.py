@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from rvhyp.fuzz.campaign import Campaign
 from rvhyp.fuzz.corpus import LARGEST, MAGIC, Corpus, Entry, Unusable, cover, parse, replays
+from rvhyp.fuzz.guide import POOL
 from rvhyp.fuzz.layout import SLOTS
 from rvhyp.fuzz.minimise import minimise
 from rvhyp.fuzz.oracles import Engine
@@ -178,6 +179,9 @@ def test_a_later_run_begins_with_what_an_earlier_one_kept(twin, tmp_path):
     assert ((first.guide.counts > 0) == (again.guide.counts > 0)).all()
     other = run(seed=6, guided=True, examples=1100)
     assert other.replayed == first.kept and other.kept > 10
+    words = {program.genes for program in first.guide.credited()}
+    pools = [{row.tobytes() for row in other.guide.pool(which).table()} for which in (0, 2)]
+    assert not pools[0] and len(pools[1]) == POOL and len(pools[1] & words) == POOL // 2        # it breeds from them, too
     call = str(tmp_path), "csr", "interpreter", 1
     both = [get_context("fork").Process(target=minimise, args=call) for _ in range(2)]
     copy = tmp_path / "copy"
