@@ -35,9 +35,9 @@ def test_a_corpus_is_kept_run_again_and_minimised(tmp_path):
         done = rvhyp("fuzz", "--target", "user", "--jobs", "1", "--oracle", "reference", "--corpus", str(tmp_path / "c"), *more)
         assert done.returncode == 0, done.stderr
         return done
-    assert b"corpus: 0 programs run again" in run("--examples", "2").stdout
+    assert b"corpus: 0 programs run again" in run("--examples", "1").stdout
     files = sorted((tmp_path / "c" / "user").iterdir())
-    assert 1 <= len(files) <= 2
+    assert len(files) == 1
     damaged = tmp_path / "c" / "user" / "damaged.program"
     damaged.write_bytes(files[0].read_bytes()[:-1])
     done = run("--examples", "1", "--json", str(tmp_path / "json"), "--report", str(tmp_path / "page.html"))
