@@ -45,11 +45,12 @@ class Work:
 
 @dataclass
 class Found:
-    """A program that differs."""
+    """A program that differs; without it where the number says all."""
 
-    program: Program
+    number: int
     oracle: str
     what: str = "differs"
+    program: Program | None = None
 
 
 @dataclass
@@ -108,6 +109,10 @@ class Loaded:
             return self.given[row]
         return Program(int(self.numbers[row]), int(self.slots[row]), self.code[row].tobytes(), self.records[row].tobytes(),
                        b"" if self.genes is None else self.genes[row].tobytes())
+
+    def found(self, row: int, oracle: str, what: str = "differs") -> Found:
+        """One of them differs."""
+        return Found(int(self.numbers[row]), oracle, what, self.program(row))
 
 
 class Bench:
@@ -170,11 +175,11 @@ class Bench:
                 self._compare(name, programs.part(half, len(programs) - half), result)
             elif not (isinstance(ours, str) and isinstance(theirs, str)):       # that it ends nowhere is nobody's fault
                 who, how = (self.plan.engine, ours) if isinstance(ours, str) else (name, theirs)
-                result.found.append(Found(programs.program(0), name, f"{who} {how}"))
+                result.found.append(programs.found(0, name, f"{who} {how}"))
             return
         words = OUR_WORDS if ORACLES[name].is_ours else COMMON_WORDS
         different = np.nonzero((ours[:, :words] != theirs[:, :words]).any(axis=1))[0]
-        result.found += [Found(programs.program(row), name) for row in different.tolist()]
+        result.found += [programs.found(row, name) for row in different.tolist()]
         result.compared[name] += len(programs)
         result.retired[name] += int(ours[:, 2].sum())
 

@@ -81,7 +81,7 @@ class Campaign:
         cases, self.report.cases = self.report.cases, []
         for case in cases:
             self.report.cases.append(case)
-            if case.what == "differs" and len(self.report.found) <= SHOWN:
+            if case.what == "differs" and case.program and len(self.report.found) <= SHOWN:
                 self._examine(case)
         self.report.seconds = time.monotonic() - start
         return self.report
@@ -156,8 +156,7 @@ class Campaign:
         if work.count > 1:
             self._again.extend(work.halves())
             return
-        program = work.programs[0] if work.programs else Bench(self.plan, ()).load(work).program(0)
-        self._found(Found(program, self.plan.engine, f"the process ended {how}"))
+        self._found(Bench(self.plan, ()).load(work).found(0, self.plan.engine, f"the process ended {how}"))
         self.report.guide.done(work.first, 1)
 
     def _done(self, result: Result) -> None:
@@ -178,10 +177,9 @@ class Campaign:
 
     def _found(self, found: Found) -> None:
         """A program differs: the corpus has it before anything else happens."""
-        number = found.program.number
-        self.report.cases.append(Case(self.plan.target, number, found.oracle, found.what, found.program,
-                                      entry=self._names.get(number, "")))
-        if self._corpus and number >= 0 and len(self.report.cases) <= WRITTEN:
+        self.report.cases.append(Case(self.plan.target, found.number, found.oracle, found.what, found.program,
+                                      entry=self._names.get(found.number, "")))
+        if self._corpus and found.program and found.number >= 0 and len(self.report.cases) <= WRITTEN:
             self._write(self.plan.entry(found.program, (), found.oracle, found.what))
 
     # The corpus.

@@ -56,7 +56,7 @@ class Case:
     number: int
     oracle: str
     what: str = "differs"
-    program: Program | None = None      # None: nobody could say, for the process that had it died
+    program: Program | None = None      # None where the number says all
     example: Example | None = None
     lines: list[str] = field(default_factory=list)
     files: list[str] = field(default_factory=list)
