@@ -118,6 +118,7 @@ def write_reports(reports: list, json_path: str | None, page_path: str | None) -
 @click.option("--oracle", "oracles", multiple=True, metavar="NAME", help="What it is held to: spike or another engine; may be "
               "repeated.  [default: all]")
 @click.option("--jobs", type=click.IntRange(1, 256), help="Processes.  [default: one for each processor]")
+@click.option("--scheduler", default="", metavar="ADDRESS", help="Give the work to the workers of a Dask scheduler.")
 @click.option("--repeats", type=click.IntRange(1, 1_000_000), default=1, show_default=True,
               help="How often a program's code is run.")
 @click.option("--guided/--no-guided", default=True, show_default=True,
@@ -129,7 +130,8 @@ def write_reports(reports: list, json_path: str | None, page_path: str | None) -
               help="Write a page to look at: what was reached, how that grew, what was found.")
 @json_option
 @guarded
-def fuzz(targets, seconds, examples, seed, isa, engine, oracles, jobs, repeats, guided, corpus, minimise, page_path, json_path):
+def fuzz(targets, seconds, examples, seed, isa, engine, oracles, jobs, scheduler, repeats, guided, corpus, minimise, page_path,
+         json_path):
     """Run random programs on an engine and on other simulators, and compare registers, CSRs, traps and memory.
 
     The exit status is 0 if nothing was found, 1 if something was, with the least program that shows it; 2 for bad input.
@@ -153,7 +155,7 @@ def fuzz(targets, seconds, examples, seed, isa, engine, oracles, jobs, repeats, 
     reports = []
     for target in targets:
         plan = Plan(target, seed, isa, engine, oracles, jobs or available_cores(), examples,
-                    seconds if seconds or examples else 10, repeats, corpus, guided, bool(page_path))
+                    seconds if seconds or examples else 10, repeats, corpus, guided, bool(page_path), scheduler)
         campaign = Campaign(plan, progress_line)
         if not reports:
             for name, why in campaign.report.missing.items():

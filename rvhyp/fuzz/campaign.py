@@ -1,6 +1,6 @@
-"""A campaign: batches handed to child processes, what they find confirmed, shrunk, explained and written down.
+"""A campaign: batches handed to processes, what they find confirmed, shrunk, explained and written down.
 
-A child makes a batch, runs it on an engine and on each oracle, and sends back which programs differ and what they reach.  A child
+A process makes a batch, runs it on an engine and on each oracle, and sends back which programs differ and what they reach.  One
 that crashes or hangs is a finding like any other: the batch is halved until the program is found.
 """
 from __future__ import annotations
@@ -9,10 +9,8 @@ import time
 from collections import deque
 from collections.abc import Callable
 from functools import partial
-from multiprocessing.connection import wait
 from pathlib import Path
 
-from rvhyp.engine.children import Child
 from rvhyp.fuzz import differences, reproducer
 from rvhyp.fuzz.batches import (
     BATCH,
@@ -27,28 +25,17 @@ from rvhyp.fuzz.batches import (
     are_slow,
 )
 from rvhyp.fuzz.corpus import SUFFIX, Corpus, Entry, replays
+from rvhyp.fuzz.crew import Children, Crew, Gone
 from rvhyp.fuzz.example import Example
 from rvhyp.fuzz.guide import NOBODY, end_of, generation
 from rvhyp.fuzz.lockstep import parting
-from rvhyp.fuzz.oracles import ORACLES, SECONDS, Missing
+from rvhyp.fuzz.oracles import ORACLES, Missing
 from rvhyp.fuzz.plan import Case, Plan, Report
 from rvhyp.fuzz.shrink import differ, shrink
 from rvhyp.machine.errors import BadInput
 
 SHOWN = 5                               # cases that are shrunk; of the others only the number is told
 WRITTEN = 100                           # cases whose programs a corpus gets
-WAIT = Work(0, 0)
-
-
-def _serve(connection, plan: Plan, oracles: tuple[str, ...]) -> None:
-    """In a child: do the work that comes."""
-    bench = Bench(plan, oracles)
-    while True:
-        try:
-            work = connection.recv()
-        except (EOFError, OSError):
-            return
-        connection.send(bench.run(work))
 
 
 class Campaign:
@@ -92,52 +79,45 @@ class Campaign:
         return self._sets
 
     def _hunt(self, start: float) -> None:
-        """Give work to children until time or examples are over."""
+        """Give work to a crew until time or examples are over."""
         self._load_corpus()
         end = float("inf") if self.plan.seconds is None else start + self.plan.seconds
-        busy: dict = {}
-        idle: list[Child] = []
-
-        def give(child: Child) -> None:
-            work = self._next(time.monotonic() < end)
-            if work is WAIT:
-                idle.append(child)
-            elif work is None:
-                child.kill()
-            else:
-                child.connection.send(work)
-                busy[child.connection] = child, work, time.monotonic()
+        crew = self._crew()
         try:
-            for _ in range(self.plan.jobs):
-                give(Child(_serve, self.plan, self.oracles))
-            while busy:
-                for connection in wait(list(busy), 1):
-                    child, work, _ = busy.pop(connection)
-                    try:
-                        self._done(connection.recv())
-                    except (EOFError, OSError):
-                        self._broken(work, child.how_it_ended())
-                        child = Child(_serve, self.plan, self.oracles)
-                    give(child)
-                for connection, (child, work, begun) in list(busy.items()):
-                    if time.monotonic() - begun > 4 * SECONDS:
-                        del busy[connection]
-                        child.kill()
-                        self._broken(work, "and hangs")
-                        give(Child(_serve, self.plan, self.oracles))
-                waiting, idle[:] = idle[:], []
-                for child in waiting:
-                    give(child)
+            while self._give(crew, end) or crew.busy:
+                for work, result in crew.wait(1):
+                    if isinstance(result, str):
+                        self._broken(work, result)
+                    else:
+                        self._done(result)
+        except Gone as error:
+            self.report.messages.append(f"{error}; what was found until then is here")
         finally:
-            for child in (*(child for child, *_ in busy.values()), *idle):
-                child.kill()
+            crew.close()
         self._keep(NOBODY)
         if self._replays:
             self.report.messages.append(f"time was over before {sum(work.count for work in self._replays):,} programs of the "
                                         "corpus had run again")
 
+    def _crew(self) -> Crew:
+        if self.plan.scheduler:
+            from rvhyp.fuzz.fleet import Fleet
+            return Fleet(self.plan, self.oracles, self.plan.scheduler)
+        return Children(self.plan, self.oracles, self.plan.jobs)
+
+    def _give(self, crew: Crew, end: float) -> bool:
+        """Give a crew all the work it can take; False if none was to be given."""
+        given = False
+        while crew.has_room():
+            work = self._next(time.monotonic() < end)
+            if work is None:
+                break
+            crew.give(work)
+            given = True
+        return given
+
     def _next(self, there_is_time: bool) -> Work | None:
-        """What is to be done next; WAIT if that depends on what still runs, None if nothing is."""
+        """What is to be done next; None if nothing is, or what it is depends on what still runs."""
         if self._again:
             return self._again.popleft()
         if self._replays:
@@ -147,7 +127,7 @@ class Campaign:
             return None
         pool = self.report.guide.pool(generation(self._coming)) if self.plan.guided else NO_POOL
         if pool is None:
-            return WAIT
+            return None
         self._coming += count
         return Work(self._coming - count, count, pool)
 

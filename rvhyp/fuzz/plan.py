@@ -29,6 +29,7 @@ class Plan:
     corpus: str | None = None
     guided: bool = False                # breed programs from those that reached something new
     measures: bool = False              # note what programs reach, if only for a report
+    scheduler: str = ""                 # address of a Dask scheduler, whose workers do the work
 
     @property
     def is_covered(self) -> bool:
