@@ -29,7 +29,8 @@ FOLDER = ROOT / "riscv-tests" / "hypervisor"
 TABLE = ROOT / "docs" / "h-coverage.md"
 BASE = 0x8000_0000
 MAX_INSTRUCTIONS, TIMEOUT = 300_000, 120.0
-TOGETHER = {"memory": 1 << 20, "max_instructions": 10_000_000_000}      # of several harts, which wait for one another
+TOGETHER = {"memory": 1 << 20, "max_instructions": 10_000_000_000}      # of several harts, which wait for one another ...
+ROUNDS = 1_000_000                  # ... and meet by chance
 GP = 3                              # the register with the number of the check that runs
 CHECK = re.compile(r'^    check +(?:"([^"]+)"|(\S+)), "(.*)"$', re.MULTILINE)
 CHOICES = re.compile(r"^# choices: (.*)$", re.MULTILINE)        # what a program wants of the hart, in its source
@@ -125,6 +126,8 @@ def run_elf(name: str, program: bytes, engine: str, numbers: Iterable[int], chos
     for symbol, is_zero in patch.items():
         if is_zero:
             test.board.machine.memory.write(test.program.symbols[symbol], bytes(8))
+    if harts > 1:
+        test.board.machine.memory.set_word(test.program.symbols["rounds"], ROUNDS)
     if numbers:
         selected = sum(1 << number for number in numbers)
         test.board.machine.memory.write(test.program.symbols["selected"], selected.to_bytes(8, "little"))

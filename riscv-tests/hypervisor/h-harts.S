@@ -5,9 +5,8 @@
 
     .equ AD,        PTE_A | PTE_D
     .equ NO_AD,     RWX - PTE_A - PTE_D
-    .equ ROUNDS,    200000                  # how often a check changes the entry, at most ...
-    .equ ENOUGH,    20000                   # ... or until it has seen so many updates by the other hart,
-    .equ FEW,       10                      # which must be some: harts that take turns get that far
+    .equ FEW,       50                      # updates by the other hart that a check must see
+    .equ PATIENCE,  10000000                # how long one waits for a hart that may not be there
 
     begin   others=second
 
@@ -31,6 +30,9 @@ second:
     la      t1, began
 1:  ld      t0, (t1)
     beqz    t0, 1b
+    li      t0, 1
+    la      t1, is_there
+    sd      t0, (t1)
 2:  hsv.d   zero, (s2)
 second_again:
     hfence.vvma
@@ -51,10 +53,18 @@ second_trap:
     .macro race table
     la      t0, began
     sd      t0, (t0)
+    la      t1, is_there
+    li      a0, PATIENCE
+1:  ld      t0, (t1)
+    addi    a0, a0, -1
+    beqz    a0, 2f
+    beqz    t0, 1b
+2:  expect  t0, 1
     la      a0, \table
     li      a3, 0
     li      a4, 1
-    li      a7, ROUNDS
+    la      a7, rounds
+    ld      a7, (a7)
 1:  sd      a1, (a0)
     andi    a5, a4, 127
 2:  addi    a5, a5, -1
@@ -74,11 +84,9 @@ second_trap:
     xor     a4, a4, a5
     ori     a4, a4, 1
     addi    a7, a7, -1
-    beqz    a7, 4f
-    li      t0, ENOUGH
-    bltu    a3, t0, 1b
-4:  sltiu   a3, a3, FEW
-    expect  a3, 0
+    bgtz    a7, 1b
+    sltiu   a5, a3, FEW
+    bnez    a5, 1b
     .endm
 
     .macro expect_faults count
@@ -118,5 +126,7 @@ second_trap:
     .pushsection .data
     .align 3
 began:      .dword 0                        # the tables are there
+is_there:   .dword 0                        # ... and so is the other hart
+rounds:     .dword 50000                    # how often a check changes the entry, at least: where harts take turns, few do
 faults:     .dword 0                        # of the other hart
     .popsection
