@@ -11,8 +11,8 @@ from tests.engine.support import BASE, Bench
 RAM = 1 << 19
 DATA, OTHER = BASE + 0x8000, BASE + 0x9000
 HERE = 0x40_0000
-FRESH = FULL & ~(A | D)
-STORE = "li t0, 0x55\nsd t0, 0(x4)\n"
+FRESH, SUM = FULL & ~(A | D), 1 << 18
+STORE = "li t0, 0x55\nsd t0, 0(x4)\nj ."
 
 
 def leaf(frame: int, bits: int) -> int:
@@ -50,10 +50,11 @@ def test_a_pte_that_changes_under_the_walk_is_walked_again(meddle, stage, value,
     last = second.map(DATA, DATA, FRESH)
     pte = changed if stage == "first" else last
     bench.put(STORE, BASE)
+    bench.put("j .", BASE + 0x100)
     bench.set(menvcfg=ENVCFG_ADUE.mask, henvcfg=ENVCFG_ADUE.mask, mtvec=BASE + 0x100, vsatp=first.atp, hgatp=second.atp,
-              mstatus=MSTATUS_MPRV.mask | 1 << 39 | 1 << 11, x4=HERE)
+              mstatus=MSTATUS_MPRV.mask | 1 << 39 | 1 << 11, vsstatus=SUM, x4=HERE)
     seen = meddle(bench, pte, value)
-    bench.run(2)
+    bench.run(3)
     assert seen == [leaf(DATA, FRESH)]
     assert int(bench.hart.traps) == traps
     assert bench.memory.word(pte) == (value | A | D if value else 0)
