@@ -260,7 +260,7 @@ class Campaign:
         example = case.example = shrink(example, different)
         where = parting(plan.engine, case.oracle, plan.isa, example.image())
         observations = reproducer.observe(example, engine, oracle)
-        case.lines = reproducer.explanation(example, where, observations, plan.engine, case.oracle)
+        case.lines = reproducer.explanation(example, where, observations, plan.engine, case.oracle, plan.isa)
         if plan.corpus and observations:
             name = f"{plan.target}-{plan.seed}-{case.number}-{case.oracle}"
             case.files = list(map(str, reproducer.write(Path(plan.corpus), name, example, observations[0], plan.engine,
