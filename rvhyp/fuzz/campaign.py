@@ -93,6 +93,7 @@ class Campaign:
 
     def _hunt(self, start: float) -> None:
         """Give work to children until time or examples are over."""
+        ORACLES[self.plan.engine].make(self.plan.isa)           # a core that must be built is built here: children have none
         self._load_corpus()
         end = float("inf") if self.plan.seconds is None else start + self.plan.seconds
         busy: dict = {}
