@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import asdict
+from pathlib import Path
 
 import click
 
@@ -43,7 +43,8 @@ def checked_isa(isa: str) -> str:
 def progress_line(report) -> None:
     """On a terminal, how far it is."""
     if sys.stderr.isatty():
-        click.echo(f"\r  {report.plan.target}: {report.programs:,} programs, {len(report.cases)} differ ", nl=False, err=True)
+        click.echo(f"\r  {report.plan.target}: {report.programs:,} programs, {report.guide.count:,} features reached, "
+                   f"{len(report.cases)} differ ", nl=False, err=True)
 
 
 def describe(report) -> list[str]:
@@ -55,12 +56,53 @@ def describe(report) -> list[str]:
     lines += [f"  against {name}: {count:,} programs" for name, count in report.compared.items()]
     if "spike" in report.compared:
         lines += ["  known differences of Spike:", *(f"    {line}" for line in differences.report(report.hits))]
+    if plan.is_covered:
+        from rvhyp.fuzz.figures import coverage
+        names = {"outcomes": "outcomes of instructions by mode", "traps": "traps", "pairs": "pairs", "writes": "changes of CSRs"}
+        reached = coverage(report)["features"]
+        lines.append("  reached: " + ", ".join(f"{count:,} {names[name]}" for name, count in reached.items()))
+    if plan.corpus:
+        lines.append(f"  corpus: {report.replayed:,} programs run again, {report.kept:,} new")
     for case in report.found[:LISTED]:
-        lines.append(f"FOUND: program {case.number} of {case.target}, seed {plan.seed}, against {case.oracle}: {case.what}")
+        which = f"{case.entry} of the corpus" if case.entry else f"program {case.number} of {case.target}, seed {plan.seed}"
+        lines.append(f"FOUND: {which}, against {case.oracle}: {case.what}")
         lines += [f"  {line}" for line in (*case.lines, *(f"written to {file}" for file in case.files))]
     if more := len(report.found) - LISTED:
         lines += [f"FOUND: {more} more like these, in --json"] * (more > 0)
     return lines
+
+
+def tell(messages: list[str]) -> None:
+    """Say what files of a corpus cannot be used."""
+    for line in messages[:LISTED]:
+        say(line)
+    if len(messages) > LISTED:
+        say(f"{len(messages) - LISTED} more files of the corpus are left alone")
+
+
+def minimise_corpus(corpus: str, targets: list[str], engine: str, jobs: int) -> int:
+    """--minimise."""
+    from rvhyp.fuzz.minimise import minimise
+    for target in targets:
+        if Path(corpus, target).is_dir():
+            done = minimise(corpus, target, engine, jobs)
+            tell(done.messages)
+            click.echo(f"{target}: {done.kept:,} of {done.programs:,} programs reach all {done.features:,} features; "
+                       f"{done.programs - done.kept:,} deleted")
+    return 0
+
+
+def write_reports(reports: list, json_path: str | None, page_path: str | None) -> None:
+    """--json and --report, which have the same figures."""
+    from rvhyp.fuzz.figures import document
+    from rvhyp.fuzz.report import to_html
+    figures = document(reports)
+    write_json(json_path, figures)
+    if page_path:
+        try:
+            Path(page_path).write_bytes(to_html(figures))
+        except OSError as error:
+            raise BadInput(f"cannot be written ({error.strerror})", page_path) from error
 
 
 @click.command()
@@ -78,10 +120,16 @@ def describe(report) -> list[str]:
 @click.option("--jobs", type=click.IntRange(1, 256), help="Processes.  [default: one for each processor]")
 @click.option("--repeats", type=click.IntRange(1, 1_000_000), default=1, show_default=True,
               help="How often a program's code is run.")
-@click.option("--corpus", metavar="DIR", help="Write what is found there: a program that checks itself, and an explanation.")
+@click.option("--guided/--no-guided", default=True, show_default=True,
+              help="Make some programs of those that reached something new.")
+@click.option("--corpus", metavar="DIR", help="Keep there, by target, programs that reach something new and those that differ, "
+              "with one that checks itself.  What it holds runs first.")
+@click.option("--minimise", is_flag=True, help="Run what the corpus holds, delete what the rest makes superfluous, and end.")
+@click.option("--report", "page_path", metavar="FILE",
+              help="Write a page to look at: what was reached, how that grew, what was found.")
 @json_option
 @guarded
-def fuzz(targets, seconds, examples, seed, isa, engine, oracles, jobs, repeats, corpus, json_path):
+def fuzz(targets, seconds, examples, seed, isa, engine, oracles, jobs, repeats, guided, corpus, minimise, page_path, json_path):
     """Run random programs on an engine and on other simulators, and compare registers, CSRs, traps and memory.
 
     The exit status is 0 if nothing was found, 1 if something was, with the least program that shows it; 2 for bad input.
@@ -93,14 +141,19 @@ def fuzz(targets, seconds, examples, seed, isa, engine, oracles, jobs, repeats, 
     targets = [known_name(name, list(TARGETS), "target") for name in targets] or list(TARGETS)
     oracles = tuple(known_name(name, list(ORACLES), "oracle") for name in oracles) or tuple(ORACLES)
     isa = checked_isa(isa) if isa else ISA
-    check_writable(json_path)
+    for path in (json_path, page_path):
+        check_writable(path)
+    if minimise and not (corpus and Path(corpus).is_dir()):
+        raise BadInput("there is nothing to minimise", "--minimise", "give the folder of a corpus with --corpus")
     if corpus:
         make_folder(corpus)
     start_engine("auto")
+    if minimise:
+        return minimise_corpus(corpus, targets, engine, jobs or available_cores())
     reports = []
     for target in targets:
         plan = Plan(target, seed, isa, engine, oracles, jobs or available_cores(), examples,
-                    seconds if seconds or examples else 10, repeats, corpus)
+                    seconds if seconds or examples else 10, repeats, corpus, guided, bool(page_path))
         campaign = Campaign(plan, progress_line)
         if not reports:
             for name, why in campaign.report.missing.items():
@@ -112,16 +165,10 @@ def fuzz(targets, seconds, examples, seed, isa, engine, oracles, jobs, repeats, 
             report = campaign.run()
         if sys.stderr.isatty():
             click.echo("\r\033[K", nl=False, err=True)
+        tell(report.messages)
         for line in describe(report):
             click.echo(line, err=json_path == "-")
         reports.append(report)
-    write_json(json_path, {"reports": [to_json(report) for report in reports]})
+    if json_path or page_path:
+        write_reports(reports, json_path, page_path)
     return FOUND if any(report.found for report in reports) else 0
-
-
-def to_json(report) -> dict:
-    """A report as JSON."""
-    return {"plan": asdict(report.plan), "programs": report.programs, "instructions": report.instructions,
-            "seconds": report.seconds, "compared": dict(report.compared), "known": dict(report.hits), "missing": report.missing,
-            "found": [{name: getattr(case, name) for name in ("target", "number", "oracle", "what", "lines", "files")}
-                      for case in report.found]}

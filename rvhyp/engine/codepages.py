@@ -12,6 +12,7 @@ Decoded code depends on bytes of memory alone.  Nothing that a CSR gates is bake
 and hart; a store to its bytes makes it forget (`code_written`).  An instruction across two pages depends on the mapping
 of the second, so it is never kept: it is fetched anew each time (`prepare_step`), as is every instruction that is stepped.
 """
+from rvhyp.engine.coverage import is_covered
 from rvhyp.engine.fusion import fuse
 from rvhyp.engine.lines import DEPTH, WORK_LINES, WORK_ORDER, WORK_SLOTS, decode_line, fill_depths, localise
 from rvhyp.engine.tables import (
@@ -36,6 +37,7 @@ from rvhyp.hart.memory import (
 )
 from rvhyp.hart.paging import translate
 from rvhyp.hart.pmp import MIXED, pmp_permissions
+from rvhyp.hart.state import FAULT_LEAVE, REASON_BUDGET
 from rvhyp.hart.tlb import FETCH_TLB, drop_host_page, flush_mixed, flush_table, tlb_fill
 from rvhyp.hart.trap import FETCH, access_fault
 from rvhyp.isa.rule import load16, load64, record, rule, store16, store64
@@ -160,6 +162,11 @@ def code_page(h, pa):
 def fetch_page(h):
     """Enter the decoded page of h.pc in the fetch TLB.  0 with the trap set if it may not be fetched from; 1 if only some of
     its bytes may, so that instructions must be stepped."""
+    if h.coverage:
+        if is_covered(h):
+            h.fault = FAULT_LEAVE
+            h.reason = REASON_BUDGET
+            return 0
     mode = h.prv | (h.v << 2)
     pa = translate(h, h.pc, 2, FETCH, mode, 0)
     if h.fault:

@@ -46,7 +46,8 @@ class Core:
         if _libc.mprotect(self.address, size, mmap.PROT_READ | mmap.PROT_EXEC):
             raise OSError(ctypes.get_errno(), "cannot make the compiled core executable")
         self.size = len(image)
-        self.builtins = {name: self.address + symbols[f"builtin_{name}"] for name in ("run", "return_to_guest")}
+        self.builtins = {name.removeprefix("builtin_"): self.address + at
+                         for name, at in symbols.items() if name.startswith("builtin_")}
         for name, (offset, count) in exports.items():
             setattr(self, name, ctypes.PYFUNCTYPE(ctypes.c_uint64, *[ctypes.c_uint64] * count)(self.address + offset))
         self.pointers = {name: self.address + at for name, (at, _) in tables.items()}

@@ -13,6 +13,7 @@ from rvhyp.engine.tables import HANDLERS, Handler
 from rvhyp.engine.trace import DECLARATIONS, Symbol
 from rvhyp.isa.rule import RULES
 
+BUILTINS = ("run", "return_to_guest", "run_covered")        # entry points that Python calls
 BYTES_HEADER = bytes.__basicsize__ - 1          # where the contents of a bytes object begin
 
 
@@ -104,6 +105,12 @@ def write_special() -> list[HandlerText]:
     scratch = t.value(f"inttoptr i64 {t.get('scratch').name} to ptr")
     t.dispatch(scratch, t.get("budget") - 1)
 
+    t = define("step_covered")              # the same for a program whose coverage is wanted
+    t.unlikely(t.call("prepare_step") == 0, "fault")
+    t.call("coverage_look")
+    scratch = t.value(f"inttoptr i64 {t.get('scratch').name} to ptr")
+    t.dispatch(scratch, t.get("budget") - 1)
+
     t = define("out_of_budget")             # or after a device access: an interrupt may be due
     t.put("resync", 0)
     t.unlikely(t.call("reschedule") != 0, "leave")
@@ -154,6 +161,32 @@ entry:
   %r = call i64 @run(ptr %hart)
   ret i64 %r
 }}
+define i64 @run_covered(ptr %hart) #0 {{
+entry:
+  %h = ptrtoint ptr %hart to i64
+  %start = call i64 @"rule.coverage_start"(i64 %h)
+  %stop = call i64 @"rule.begin"(i64 %h)
+  %stopped = icmp ne i64 %stop, 0
+  br i1 %stopped, label %after, label %again
+again:
+  %before = call i64 @"rule.coverage_before"(i64 %h)
+  %is_own = icmp ne i64 %before, 0
+  br i1 %is_own, label %step, label %go
+step:
+  call {CONVENTION} void @step_covered(ptr null, ptr %hart, i64 0)
+  br label %after
+go:
+  call {CONVENTION} void @resume(ptr null, ptr %hart, i64 0)
+  br label %after
+after:
+  %stepped = phi i64 [ 1, %step ], [ 0, %go ], [ 0, %entry ]
+  %leave = call i64 @"rule.coverage_after"(i64 %h, i64 %stepped)
+  %left = icmp ne i64 %leave, 0
+  br i1 %left, label %done, label %again
+done:
+  %end = call i64 @"rule.end"(i64 %h)
+  ret i64 %end
+}}
 """
 
 
@@ -200,6 +233,6 @@ def interpreter_text() -> str:
             functions += write_handler(handler)
     declarations = sorted(set().union(*(f.declarations for f in functions)))
     return "\n".join([*DECLARATIONS, *declarations, *(f.definition() for f in functions), ENTRY_POINTS,
-                      *map(builtin_text, ("run", "return_to_guest")),
+                      *map(builtin_text, BUILTINS),
                       *map(export_text, EXPORTS), METADATA,
                       "attributes #0 = { nounwind strictfp \"no-builtins\" }"])

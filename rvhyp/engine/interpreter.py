@@ -57,5 +57,14 @@ class Interpreter:
 
         They return when instret is hart.quantum_end at the latest.
         """
-        run, return_to_guest = (builtin(name, address, hart.address) for name, address in self.core.builtins.items())
-        return run, return_to_guest
+        return self._builtin("run", hart), self._builtin("return_to_guest", hart)
+
+    def bind_covered(self, hart: Hart) -> Callable[[], int]:
+        """A function as the first of these, which also notes coverage in the area at hart.coverage (rvhyp.engine.coverage).
+
+        hart.stop_at_traps must be 1.
+        """
+        return self._builtin("run_covered", hart)
+
+    def _builtin(self, name: str, hart: Hart) -> Callable[[], int]:
+        return builtin(name, self.core.builtins[name], hart.address)

@@ -8,11 +8,12 @@ import ctypes
 from collections.abc import Callable
 from functools import partial
 
+from rvhyp.engine import coverage
 from rvhyp.engine.codepages import fetch
 from rvhyp.engine.tables import constant_tables
 from rvhyp.hart import access, blocks, csrs, fences, fp, interrupt, trap  # noqa: F401  (blocks, fences: for their rules)
 from rvhyp.hart.interrupt import begin, end, finish_system, reschedule
-from rvhyp.hart.state import FAULT_LEAVE, FP_OFF, REASON_WATCH, SINK, Hart
+from rvhyp.hart.state import FAULT_LEAVE, FP_OFF, REASON_BUDGET, REASON_WATCH, SINK, Hart
 from rvhyp.isa.decode import Decoded, decode
 from rvhyp.isa.fpu import Fpu
 from rvhyp.isa.instruction import EXTENSIONS, Instruction, Kind
@@ -69,11 +70,29 @@ class Reference:
             return self.run(hart)
         return partial(self.run, hart), return_to_guest
 
-    def step(self, hart: Hart) -> int:
-        """One instruction, trap or end of slice; not 0 if the engine must leave."""
+    def bind_covered(self, hart: Hart) -> Callable[[], int]:
+        """A function that runs an attached hart and notes coverage, as that of the interpreter does."""
+        return partial(self.run_covered, hart)
+
+    def run_covered(self, hart: Hart) -> int:
+        """Run from hart.pc, and note what the programs of the area at hart.coverage reach."""
+        coverage.coverage_start(hart)
+        leave = begin(hart)
+        is_own = 0
+        while not (coverage.coverage_after(hart, is_own) if leave else 0):
+            is_own, leave = coverage.coverage_before(hart), 0
+            while not leave:
+                leave = self.step(hart, coverage.coverage_look if is_own else lambda hart: None)
+                if not is_own and not leave and coverage.is_covered(hart):
+                    hart.reason, leave = REASON_BUDGET, 1
+        return int(end(hart))
+
+    def step(self, hart: Hart, look: Callable[[Hart], object] = lambda hart: None) -> int:
+        """One instruction, trap or end of slice; not 0 if the engine must leave.  `look` is called before it is executed."""
         if hart.budget == 0:
             return reschedule(hart)
         if fetch(hart):
+            look(hart)
             leave = self.execute(hart)
             if not hart.fault:
                 return leave

@@ -18,9 +18,9 @@ LINK_RS2, LINK_SHIFT = 2, 12        # in links: where the distance of rs2 stands
 ENDING_KINDS = {Kind.JAL, Kind.JALR, Kind.SYSTEM}
 LOCAL_KINDS = {Kind.BRANCH, Kind.JAL}               # those whose target may be in the same page
 
-# A decode row: the instruction word, its handlers, what its operand fields are.
-ROW_MASK, ROW_MATCH, ROW_HANDLER, ROW_FORMAT, ROW_RD, ROW_RS1, ROW_RS2, ROW_FLAGS, ROW_EXTENSION = (
-    0, 4, 8, 16, 17, 18, 19, 20, 21)
+# A decode row: the instruction word, its handlers, what its operand fields are, its number among the records.
+ROW_MASK, ROW_MATCH, ROW_HANDLER, ROW_FORMAT, ROW_RD, ROW_RS1, ROW_RS2, ROW_FLAGS, ROW_EXTENSION, ROW_NUMBER = (
+    0, 4, 8, 16, 17, 18, 19, 20, 21, 22)
 ROW_BYTES = 24
 KIND_X, KIND_F = 0, 1
 BUCKET_BYTES = 8
@@ -160,7 +160,7 @@ def format_table() -> bytes:
 
 def decode_tables() -> tuple[bytes, bytes]:
     """Buckets by opcode and funct3 (first row, number of rows), and the rows."""
-    formats = _formats()
+    formats, numbers = _formats(), {name: number for number, name in enumerate(INSTRUCTIONS)}
     buckets, rows, count = bytearray(), bytearray(), 0
     for index in range(256):
         key = (index & 31) << 2 | (index >> 5) << 12 | 3
@@ -172,9 +172,9 @@ def decode_tables() -> tuple[bytes, bytes]:
         for i in mine:
             def kind(*names, i=i):
                 return KIND_F if any(name in i.fields for name in names) else KIND_X
-            rows += struct.pack("<II4H6Bxx", i.encoding.mask, i.encoding.match, *_handler_numbers(i),
+            rows += struct.pack("<II4H6BH", i.encoding.mask, i.encoding.match, *_handler_numbers(i),
                                 formats[_layout(i)], kind("fd"), kind("fs1"), kind("fs2"), row_flags(i),
-                                i.extension.number)
+                                i.extension.number, numbers[i.name])
     return bytes(buckets), bytes(rows)
 
 

@@ -1,156 +1,54 @@
 """A campaign: batches handed to child processes, what they find confirmed, shrunk, explained and written down.
 
-A child makes a batch, runs it on an engine and on each oracle, and sends back which programs differ.  A child that crashes or
-hangs is a finding like any other: the batch is halved until the program is found.
+A child makes a batch, runs it on an engine and on each oracle, and sends back which programs differ and what they reach.  A child
+that crashes or hangs is a finding like any other: the batch is halved until the program is found.
 """
 from __future__ import annotations
 
 import time
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from functools import partial
 from multiprocessing.connection import wait
 from pathlib import Path
 
-import numpy as np
-
 from rvhyp.engine.children import Child
 from rvhyp.fuzz import differences, reproducer
+from rvhyp.fuzz.batches import (
+    BATCH,
+    COMMON_WORDS,
+    NO_POOL,
+    OUR_WORDS,
+    SLOW_BATCH,
+    Bench,
+    Found,
+    Result,
+    Work,
+    are_slow,
+)
+from rvhyp.fuzz.corpus import SUFFIX, Corpus, Entry, replays
 from rvhyp.fuzz.example import Example
-from rvhyp.fuzz.harness import image
-from rvhyp.fuzz.layout import RESULT_SIZE, RESULTS, SLOTS
+from rvhyp.fuzz.guide import NOBODY, end_of, generation
 from rvhyp.fuzz.lockstep import parting
-from rvhyp.fuzz.oracles import ORACLES, SECONDS, Failed, Missing, Region
+from rvhyp.fuzz.oracles import ORACLES, SECONDS, Missing
+from rvhyp.fuzz.plan import Case, Plan, Report
 from rvhyp.fuzz.shrink import differ, shrink
-from rvhyp.fuzz.targets import ISA, TARGETS, Maker
+from rvhyp.machine.errors import BadInput
 
-BATCH, SLOW_BATCH = 512, 8              # programs that a child makes at a time; where only slow oracles look at them
-TABLE = Region(RESULTS, SLOTS * RESULT_SIZE)
-PER_PROGRAM = 100_000                   # instructions of a program and what the harness does for it, in each turn, at most
-OUR_WORDS, COMMON_WORDS = 2, 1          # of a result: what our engines agree on, what all simulators do
 SHOWN = 5                               # cases that are shrunk; of the others only the number is told
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What a campaign does."""
-
-    target: str = "user"
-    seed: int = 1
-    isa: str = ISA
-    engine: str = "interpreter"
-    oracles: tuple[str, ...] = ("spike", "reference")
-    jobs: int = 1
-    examples: int | None = None
-    seconds: float | None = 10
-    repeats: int = 1
-    corpus: str | None = None
-
-    def maker(self) -> Maker:
-        return TARGETS[self.target].maker(self.seed, self.isa, self.repeats)
-
-
-@dataclass
-class Case:
-    """A program that differs, and what became of it."""
-
-    target: str
-    number: int
-    oracle: str
-    what: str = "differs"
-    example: Example | None = None
-    lines: list[str] = field(default_factory=list)
-    files: list[str] = field(default_factory=list)
-    known: str = ""
-
-
-@dataclass
-class Report:
-    """What a campaign did and found."""
-
-    plan: Plan
-    programs: int = 0
-    instructions: int = 0
-    compared: Counter[str] = field(default_factory=Counter)         # programs, by oracle
-    hits: Counter[str] = field(default_factory=Counter)             # known differences
-    cases: list[Case] = field(default_factory=list)
-    missing: dict[str, str] = field(default_factory=dict)
-    seconds: float = 0
-
-    @property
-    def found(self) -> list[Case]:
-        """What nothing explains."""
-        return [case for case in self.cases if not case.known]
-
-
-class Bench:
-    """In a child: an engine and the oracles, ready to compare batches."""
-
-    def __init__(self, plan: Plan, oracles: tuple[str, ...]):
-        self.plan, self.maker = plan, plan.maker()
-        self.engine = ORACLES[plan.engine].make(plan.isa)
-        self.oracles = {name: ORACLES[name].make(plan.isa) for name in oracles}
-        self.samples = not are_slow(oracles)                    # slow oracles see but some of the programs
-
-    def compare(self, first: int, count: int, only: str = "") -> tuple[int, int, Counter[str], list[tuple[int, str, str]]]:
-        """Programs, their instructions, how many each oracle saw, and (number, oracle, what) of those that differ."""
-        batch = self.maker.batch(first, count)
-        compared: Counter[str] = Counter()
-        found: list[tuple[int, str, str]] = []
-        instructions = 0
-        for name, runner in self.oracles.items():
-            if only not in ("", name) or self.samples and first // BATCH % ORACLES[name].every:
-                continue
-            some = min(count, ORACLES[name].slots) if self.samples else count
-            code, records = batch.code[:some].tobytes(), batch.records[:some].tobytes()
-            results = []
-            for each in (self.engine, runner):
-                try:
-                    limit = PER_PROGRAM * (some + 1) * self.plan.repeats
-                    data = each.run(image(code, records, batch.slot), TABLE, limit)
-                    results.append(np.frombuffer(data, np.uint64).reshape(SLOTS, -1)[batch.slot:batch.slot + some])
-                except Failed as error:
-                    results.append(str(error))
-                    if some > 1:
-                        break                           # its halves will tell
-            if any(isinstance(each, str) for each in results):
-                found += self._failing(name, first, some, results)
-                continue
-            words = OUR_WORDS if ORACLES[name].is_ours else COMMON_WORDS
-            different = np.nonzero((results[0][:, :words] != results[1][:, :words]).any(axis=1))[0]
-            found += [(first + int(n), name, "differs") for n in different]
-            compared[name] += some
-            instructions = max(instructions, int(results[0][:, 2].sum()))
-        return count, instructions, compared, found
-
-    def _failing(self, name: str, first: int, count: int, results: list) -> list[tuple[int, str, str]]:
-        """Which program does not end; one that ends nowhere is nobody's fault."""
-        if count == 1:
-            if all(isinstance(each, str) for each in results):
-                return []
-            who, how = next((who, each) for who, each in zip((self.plan.engine, name), results, strict=True)
-                            if isinstance(each, str))
-            return [(first, name, f"{who} {how}")]
-        half = count // 2
-        parts = (first, half), (first + half, count - half)
-        return [case for start, some in parts for case in self.compare(start, some, name)[3]]
-
-
-def are_slow(oracles: tuple[str, ...]) -> bool:
-    """Whether none of them can take whole batches."""
-    return all(ORACLES[name].slots < BATCH for name in oracles)
+WRITTEN = 100                           # cases whose programs a corpus gets
+WAIT = Work(0, 0)
 
 
 def _serve(connection, plan: Plan, oracles: tuple[str, ...]) -> None:
-    """In a child: compare the batches that come."""
+    """In a child: do the work that comes."""
     bench = Bench(plan, oracles)
     while True:
         try:
-            first, count = connection.recv()
+            work = connection.recv()
         except (EOFError, OSError):
             return
-        connection.send(bench.compare(first, count))
+        connection.send(bench.run(work))
 
 
 class Campaign:
@@ -159,6 +57,13 @@ class Campaign:
     def __init__(self, plan: Plan, progress: Callable[[Report], object] = lambda report: None):
         self.plan, self.report, self.progress = plan, Report(plan), progress
         self.oracles = tuple(name for name in plan.oracles if name != plan.engine and self._is_there(name))
+        self._again: deque[Work] = deque()                      # halves of work that did not end well
+        self._replays: deque[Work] = deque()                    # programs of the corpus, before new ones
+        self._names: dict[int, str] = {}                        # files of a corpus by the numbers of their programs
+        self._corpus = Corpus(plan.corpus, plan.target) if plan.corpus else None
+        self._sets: dict[str, set[int]] = {}                    # what the program of each file reaches
+        self._kept = 0                                          # the corpus has what lower numbers were the first to reach
+        self._coming, self._batch = 0, SLOW_BATCH if are_slow(self.oracles) else BATCH
 
     def _is_there(self, name: str) -> bool:
         try:
@@ -176,83 +81,160 @@ class Campaign:
         cases, self.report.cases = self.report.cases, []
         for case in cases:
             self.report.cases.append(case)
-            if case.what == "differs" and len(self.report.found) <= SHOWN:
+            if case.what == "differs" and case.program and len(self.report.found) <= SHOWN:
                 self._examine(case)
         self.report.seconds = time.monotonic() - start
         return self.report
 
-    def _batches(self):
-        """(first, count) of all batches, in order."""
-        first, size = 0, SLOW_BATCH if are_slow(self.oracles) else BATCH
-        while self.plan.examples is None or first < self.plan.examples:
-            count = size if self.plan.examples is None else min(size, self.plan.examples - first)
-            yield first, count
-            first += count
+    def replay(self) -> dict[str, set[int]]:
+        """Run the programs of the corpus alone: what each file's reaches, of those that did not end their process."""
+        self._hunt(0)
+        return self._sets
 
     def _hunt(self, start: float) -> None:
-        """Give batches to children until time or examples are over."""
-        batches, again = self._batches(), deque[tuple[int, int]]()
+        """Give work to children until time or examples are over."""
+        ORACLES[self.plan.engine].make(self.plan.isa)           # a core that must be built is built here: children have none
+        self._load_corpus()
         end = float("inf") if self.plan.seconds is None else start + self.plan.seconds
         busy: dict = {}
+        idle: list[Child] = []
 
-        def give(child: Child) -> bool:
-            batch = again.popleft() if again else next(batches, None) if time.monotonic() < end else None
-            if batch is None:
+        def give(child: Child) -> None:
+            work = self._next(time.monotonic() < end)
+            if work is WAIT:
+                idle.append(child)
+            elif work is None:
                 child.kill()
-                return False
-            child.connection.send(batch)
-            busy[child.connection] = child, batch, time.monotonic()
-            return True
+            else:
+                child.connection.send(work)
+                busy[child.connection] = child, work, time.monotonic()
         try:
             for _ in range(self.plan.jobs):
                 give(Child(_serve, self.plan, self.oracles))
             while busy:
                 for connection in wait(list(busy), 1):
-                    child, batch, _ = busy.pop(connection)
+                    child, work, _ = busy.pop(connection)
                     try:
                         self._done(connection.recv())
                     except (EOFError, OSError):
-                        again.extend(self._broken(batch, child.how_it_ended()))
+                        self._broken(work, child.how_it_ended())
                         child = Child(_serve, self.plan, self.oracles)
                     give(child)
-                for connection, (child, batch, begun) in list(busy.items()):
+                for connection, (child, work, begun) in list(busy.items()):
                     if time.monotonic() - begun > 4 * SECONDS:
                         del busy[connection]
                         child.kill()
-                        again.extend(self._broken(batch, "and hangs"))
+                        self._broken(work, "and hangs")
                         give(Child(_serve, self.plan, self.oracles))
+                waiting, idle[:] = idle[:], []
+                for child in waiting:
+                    give(child)
         finally:
-            for child, _, _ in busy.values():
+            for child in (*(child for child, *_ in busy.values()), *idle):
                 child.kill()
+        self._keep(NOBODY)
+        if self._replays:
+            self.report.messages.append(f"time was over before {sum(work.count for work in self._replays):,} programs of the "
+                                        "corpus had run again")
 
-    def _broken(self, batch: tuple[int, int], how: str) -> list[tuple[int, int]]:
-        """A child ended on a batch: its halves are tried, a single program is a finding."""
-        first, count = batch
-        if count == 1:
-            self.report.cases.append(Case(self.plan.target, first, self.plan.engine, f"the process ended {how}"))
-            return []
-        return [(first, count // 2), (first + count // 2, count - count // 2)]
+    def _next(self, there_is_time: bool) -> Work | None:
+        """What is to be done next; WAIT if that depends on what still runs, None if nothing is."""
+        if self._again:
+            return self._again.popleft()
+        if self._replays:
+            return self._replays.popleft() if there_is_time else None
+        count = self._batch if self.plan.examples is None else min(self._batch, self.plan.examples - self._coming)
+        if count <= 0 or not there_is_time:
+            return None
+        pool = self.report.guide.pool(generation(self._coming)) if self.plan.guided else NO_POOL
+        if pool is None:
+            return WAIT
+        self._coming += count
+        return Work(self._coming - count, count, pool)
 
-    def _done(self, result) -> None:
-        programs, instructions, compared, found = result
-        self.report.programs += programs
-        self.report.instructions += instructions
-        self.report.compared += compared
-        self.report.cases += [Case(self.plan.target, number, oracle, what) for number, oracle, what in found]
-        self.progress(self.report)
+    def _broken(self, work: Work, how: str) -> None:
+        """A child ended on some work: its halves are tried, a single program is a finding."""
+        if work.count > 1:
+            self._again.extend(work.halves())
+            return
+        self._found(Bench(self.plan, ()).load(work).found(0, self.plan.engine, f"the process ended {how}"))
+        self.report.guide.done(work.first, 1)
+
+    def _done(self, result: Result) -> None:
+        report = self.report
+        report.programs += result.count
+        report.replayed += result.count if result.first < 0 else 0
+        report.instructions += max(result.retired.values(), default=0)
+        report.compared += result.compared
+        for found in result.found:
+            self._found(found)
+        self._sets |= {self._names[number]: set(features.tolist()) for number, features in result.sets}
+        report.guide.add(result.reached, result.programs)
+        before = report.guide.complete
+        report.guide.done(result.first, result.count)
+        if report.guide.complete > before:
+            self._keep(end_of(report.guide.complete))
+        self.progress(report)
+
+    def _found(self, found: Found) -> None:
+        """A program differs: the corpus has it before anything else happens."""
+        self.report.cases.append(Case(self.plan.target, found.number, found.oracle, found.what, found.program,
+                                      entry=self._names.get(found.number, "")))
+        if self._corpus and found.program and found.number >= 0 and len(self.report.cases) <= WRITTEN:
+            self._write(self.plan.entry(found.program, (), found.oracle, found.what))
+
+    # The corpus.
+
+    def _load_corpus(self) -> None:
+        """The programs of the corpus are the first work."""
+        if self._corpus is None:
+            return
+        entries, self.report.messages = self._corpus.read()
+        usable = {name: entry for name, entry in entries.items()
+                  if (entry.isa, entry.repeats) == (self.plan.isa, self.plan.repeats)}
+        if others := len(entries) - len(usable):
+            self.report.messages.append(f"{self._corpus.folder}: {others} programs are for another --isa or --repeats; "
+                                        "they are left alone")
+        groups, self._names = replays(usable, self.plan.maker().menu)
+        for group in groups:
+            for some in (tuple(group[at:at + self._batch]) for at in range(0, len(group), self._batch)):
+                self._replays.append(Work(some[0].number, len(some), programs=some))
+        self.report.guide.expect_replays(len(usable))
+
+
+    def _write(self, entry: Entry) -> bool:
+        """Write a program; a corpus that takes none is no reason to end a campaign that may have found something."""
+        try:
+            return self._corpus is not None and self._corpus.write(entry)
+        except BadInput as error:
+            self.report.messages.append(f"{error}; nothing more is kept")
+            self._corpus = None
+            return False
+
+    def _keep(self, end: int) -> None:
+        """Write the programs before a number that were the first to reach something."""
+        if self._corpus is not None:
+            features = self.report.guide.features()
+            for program in self.report.guide.credited(end):
+                if program.number >= self._kept:
+                    self.report.kept += self._write(self.plan.entry(program, features[program.number]))
+            self._kept = end
+
+    # The cold loop.
 
     def _examine(self, case: Case) -> None:
-        """The cold loop: is it known, what is the least that shows it, why; and the files."""
-        plan = self.plan
+        """Is it known, what is the least that shows it, why; and the files."""
+        plan, program = self.plan, case.program
+        assert program is not None
         engine, oracle = ORACLES[plan.engine].make(plan.isa), ORACLES[case.oracle].make(plan.isa)
-        example = Example.of(plan.maker().batch(case.number, 1), case.number)
-        case.example = example
+        example = case.example = Example.read(case.number, program.slot, program.code, program.record)
         words = OUR_WORDS if ORACLES[case.oracle].is_ours else COMMON_WORDS
         different = partial(differ, engine, oracle, words)
         where = parting(plan.engine, case.oracle, plan.isa, example.image())
         if known := differences.find(case.oracle, where):
             case.known = known.name
             self.report.hits[known.name] += 1
+            self._forget(case)
             return
         if not different([example])[0]:
             case.lines = ["it differs only where it runs: not alone"]
@@ -262,6 +244,17 @@ class Campaign:
         observations = reproducer.observe(example, engine, oracle)
         case.lines = reproducer.explanation(example, where, observations, plan.engine, case.oracle, plan.isa)
         if plan.corpus and observations:
-            name = f"{plan.target}-{plan.seed}-{case.number}-{case.oracle}"
-            case.files = list(map(str, reproducer.write(Path(plan.corpus), name, example, observations[0], plan.engine,
-                                                        case.oracle, case.lines)))
+            origin = case.entry.removesuffix(SUFFIX) or f"{plan.seed}-{case.number}"
+            case.files = list(map(str, reproducer.write(Path(plan.corpus), f"{plan.target}-{origin}-{case.oracle}", example,
+                                                        observations[0], plan.engine, case.oracle, case.lines)))
+        if plan.is_bred(program):
+            origin = f"is {self._corpus.folder / plan.entry(program).name}" if self._corpus else "stands in --json"
+            case.lines.append(f"it was bred from others; what makes it again, alone, {origin}")
+
+    def _forget(self, case: Case) -> None:
+        """What is known need not be kept, but for what it reached."""
+        if self._corpus and case.program and not case.entry:
+            entry = self.plan.entry(case.program, self.report.guide.features().get(case.number, ()))
+            self._corpus.remove(entry.name)
+            if entry.features:
+                self._write(entry)

@@ -59,9 +59,14 @@ class Example:
     def of(cls, batch: Batch, number: int) -> Example:
         """A program of a batch."""
         row = number - batch.first
-        record = [int(word) for word in batch.records[row]]
+        return cls.read(number, batch.slot + row, batch.code[row].tobytes(), batch.records[row].tobytes())
+
+    @classmethod
+    def read(cls, number: int, slot: int, code: bytes, words: bytes) -> Example:
+        """A program from what stands in its slot and what the harness reads."""
+        record = np.frombuffer(words, np.uint64).tolist()
         pairs = record[R_POKE:R_POKE + 2 * record[R_POKES]]
-        return cls(number, batch.slot + row, lines_of(batch.code[row].tobytes()[:record[R_LENGTH]]), tuple(record[R_X:R_X + 32]),
+        return cls(number, slot, lines_of(code[:record[R_LENGTH]]), tuple(record[R_X:R_X + 32]),
                    tuple(record[R_F:R_F + 32]), dict(zip(STATE, record[R_CSR:R_CSR + len(STATE)], strict=True)),
                    tuple(zip(pairs[::2], pairs[1::2], strict=True)), record[R_SEED], record[R_TRAPS])
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from rvhyp.engine import ENGINES
+from rvhyp.fuzz.coverage import Map
 from rvhyp.fuzz.harness import with_signature
 from rvhyp.fuzz.layout import RAM_BASE, RAM_SIZE
 from rvhyp.fuzz.simulators import find
@@ -70,9 +71,15 @@ class Engine:
         from rvhyp.engine import make_engine
         self.engine, self.isa = make_engine(name), isa
 
-    def run(self, image: Assembly, region: Region, instructions: int) -> bytes:
+    def run(self, image: Assembly, region: Region, instructions: int, coverage: Map | None = None) -> bytes:
+        """What an image leaves; with `coverage` its programs run step by step, and what they reach is noted there."""
         from rvhyp.machine.machine import Ended
         board = self.board(image)
+        if coverage is not None:
+            machine = board.machine
+            coverage.clear()
+            machine.hart.coverage, machine.hart.stop_at_traps = coverage.address, 1
+            machine.run_hart = self.engine.bind_covered(machine.hart)
         outcome = board.run(instructions, SECONDS)
         data = board.machine.memory.read(region.address, region.size)
         board.machine.memory.close()

@@ -20,7 +20,7 @@ from rvhyp.fuzz.layout import (
 )
 from rvhyp.fuzz.menu import ALIGNED, COUNTER, POINTERS, REPEATS
 from rvhyp.fuzz.operands import FLOATS, INTEGERS
-from rvhyp.fuzz.randomness import MASK64, mixed, streams, words
+from rvhyp.fuzz.randomness import MASK64, mixed, words
 
 AT_REGISTERS, AT_FLOATS, AT_REST, AT_CSRS = AT_STATE, AT_STATE + 100, AT_STATE + 200, AT_STATE + 300
 TRAPS = 64                              # a program that traps more often ends
@@ -33,10 +33,10 @@ _ALIGNMENTS = np.array([~7, ~7, ~7, ~15, ~15, ~3, ~1, ~0], np.int64)
 
 
 class Draws:
-    """Random words of each program of a batch, one column after the other."""
+    """Random words of each program of a batch, one column after the other; they follow from its genes alone."""
 
     def __init__(self, seed: int, batch: Batch, first: int = AT_CSRS):
-        self.starts = streams(seed, np.arange(batch.first, batch.first + batch.count, dtype=np.uint64))
+        self.starts = batch.genes.starts
         self.at = first
 
     def word(self) -> np.ndarray:

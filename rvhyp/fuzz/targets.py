@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from rvhyp.fuzz import privileged as states
-from rvhyp.fuzz.generate import Batch, generate, with_control
+from rvhyp.fuzz.generate import Batch, Genes, generate, with_control
 from rvhyp.fuzz.layout import FRAMES, HS_TABLES, PAGE, RAM_BASE, VS_TABLES
 from rvhyp.fuzz.menu import (
     ALIGNED,
@@ -72,9 +72,9 @@ class Maker:
     def menu(self) -> Menu:
         return with_control(self.target.dishes(implemented(self.isa)), self.repeats)
 
-    def batch(self, first: int, count: int) -> Batch:
-        """Programs `first` to `first + count - 1`."""
-        batch = generate(self.menu, self.seed, first, count)
+    def batch(self, first: int, count: int, genes: Genes | None = None) -> Batch:
+        """Programs `first` to `first + count - 1`, made of their own genes or of others."""
+        batch = generate(self.menu, Genes.fresh(self.seed, first, count) if genes is None else genes, first)
         fill_state(self.seed, batch, self.repeats)
         self.target.prepare(self.seed, batch)
         return batch
@@ -237,8 +237,9 @@ def csrs(has: Callable[[str], bool], weight: float = 10) -> list[Dish]:
             if registers != (0,):
                 found += [dish(name, weight / 12 / len(parts), csr=part) for name in ("csrrwi", "csrrsi", "csrrci")]
     low = fixed("andi", rd=TARGET, rs1=10, imm=0x7FF)
-    found += [Dish(f"low {name}", [low, word_of(name, {"csr": [CSRS[each].number for each in LOW_ONLY], "rs1": (TARGET,)})],
-                   weight / 24) for name in ("csrrw", "csrrs", "csrrc")]
+    numbers = [CSRS[name].number for name in sorted(LOW_ONLY)]
+    found += [Dish(f"low {name}", [low, word_of(name, {"csr": numbers, "rs1": (TARGET,)})], weight / 24)
+              for name in ("csrrw", "csrrs", "csrrc")]
     even = fixed("andi", rd=TARGET, rs1=10, imm=-2)     # hedeleg bit 0 is of no use with C, and exists or not
     found += [Dish(f"{name} hedeleg", [even, word_of(name, {"csr": (CSRS["hedeleg"].number,), "rs1": (TARGET,)})], weight / 100)
               for name in ("csrrw", "csrrs", "csrrc")]

@@ -68,6 +68,7 @@ _FIELDS = [
     ("region_pages", RAM_REGIONS),
     ("watch_low", 1), ("watch_high", 1), ("watch_hit", 1), ("watch_blocks", 1),
     ("next_hart", 1),
+    ("coverage", 1),                        # what rvhyp.engine.coverage keeps of a covered run; 0 in any other
     # Constant tables of the core, and the pool of decoded pages (rvhyp.engine.codepages).
     ("code_base", 1), ("handlers", 1), ("handler_flags", 1), ("csr_table", 1), ("decode_buckets", 1), ("decode_rows", 1),
     ("imm_formats", 1), ("expansions", 1), ("fusions", 1), ("compressed_extension", 1),

@@ -1,35 +1,27 @@
 """The page of a run, in a real browser."""
 import html
 import re
-import subprocess
 
 import pytest
 
-from rvhyp.bench.peers import find
 from rvhyp.conformance.html import to_html
 from rvhyp.conformance.report import Report
 from rvhyp.conformance.result import Result, Status
+from tests.browser import needs_chromium, opened
 from tests.conformance.test_report import KNOWN, RESULTS
 
-CHROMIUM = find("chromium")
-OPTIONS = ("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-           "--disable-component-update", "--disable-sync", "--virtual-time-budget=2000", "--dump-dom")
 HOSTILE = Result("evil", "/t/e", Status.FAIL, 1, detail="</script><script>document.title='taken'</script>",
                  output="<b>\u2028&amp;")
 
-pytestmark = pytest.mark.skipif(not CHROMIUM, reason="Debian's package chromium is not installed")
+pytestmark = needs_chromium
 
 
 @pytest.fixture(scope="module")
 def shown(tmp_path_factory):
     """A function that opens the page at an address' end and gives what the browser made of it."""
-    folder = tmp_path_factory.mktemp("page")
-    (folder / "page.html").write_bytes(to_html(Report([*RESULTS, HOSTILE], KNOWN, 1.5)))
-
-    def open_page(end: str = "") -> str:
-        command = [CHROMIUM, *OPTIONS, f"--user-data-dir={folder / 'profile'}", f"file://{folder / 'page.html'}{end}"]
-        return subprocess.run(command, capture_output=True, timeout=60).stdout.decode()
-    return open_page
+    page = tmp_path_factory.mktemp("page") / "page.html"
+    page.write_bytes(to_html(Report([*RESULTS, HOSTILE], KNOWN, 1.5)))
+    return lambda end="": opened(page, end)
 
 
 def names_in(dom: str) -> list[str]:
