@@ -63,10 +63,10 @@ interrupt n. In Python `machine.guest_wire(n)` drives one.
 
 ## What the ISA string decides
 
-Extensions are no choices of this kind: {names} are there if the ISA string (`rvhyp bare --isa`, `isa` of a
-rule) names them. Without Svadu, Svpbmt or Sstc the fields ADUE, PBMTE and STCE of menvcfg and henvcfg are read-only zero; without
-Sstc there is no stimecmp either. An ISA string that names what a choice denies (Zicclsm with `misaligned = "trap"`, Sv57, Sv48,
-Sv39, Sstvala) is an error.
+Extensions are no choices of this kind: {names} are there if the ISA string (`rvhyp bare --isa`,
+`isa` of a rule) names them. Without Ssdbltrp, Svadu, Svpbmt or Sstc the fields DTE, ADUE, PBMTE and STCE of menvcfg and
+henvcfg are read-only zero; without Sstc there is no stimecmp either. An ISA string that names what a choice denies (Zicclsm
+with `misaligned = "trap"`, Sv57, Sv48, Sv39, Sstvala) is an error.
 
 ## What guests need
 

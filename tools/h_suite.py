@@ -19,17 +19,22 @@ import firmware
 from rvhyp.conformance.discover import Test
 from rvhyp.conformance.result import Status
 from rvhyp.conformance.runner import Config, Job, Run, Tail
+from rvhyp.engine.children import Child
 from rvhyp.isa.configuration import Configuration, from_toml
 from rvhyp.isa.text import assemble
+from rvhyp.machine.machine import Machine
 
 ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / "riscv-tests" / "hypervisor"
 TABLE = ROOT / "docs" / "h-coverage.md"
 BASE = 0x8000_0000
 MAX_INSTRUCTIONS, TIMEOUT = 300_000, 120.0
+TOGETHER = {"memory": 1 << 20, "max_instructions": 10_000_000_000}      # of several harts, which wait for one another ...
+ROUNDS = 1_000_000                  # ... and meet by chance
 GP = 3                              # the register with the number of the check that runs
 CHECK = re.compile(r'^    check +(?:"([^"]+)"|(\S+)), "(.*)"$', re.MULTILINE)
 CHOICES = re.compile(r"^# choices: (.*)$", re.MULTILINE)        # what a program wants of the hart, in its source
+HARTS = re.compile(r"^# harts: (\d+)$", re.MULTILINE)           # how many run it, at the same time
 FAILED = re.compile(r"^FAIL ([0-9a-f]+) (.*?): ", re.MULTILINE)
 
 
@@ -59,6 +64,13 @@ def checks(name: str) -> tuple[Check, ...]:
 def choices(name: str) -> dict:
     """What the hart must do, where the manual leaves a choice, for a program to be of use."""
     return from_toml("\n".join(CHOICES.findall(programs()[name].read_text())))
+
+
+@cache
+def harts(name: str) -> int:
+    """How many harts run a program at the same time: in a process each, with the same RAM."""
+    found = HARTS.search(programs()[name].read_text())
+    return int(found[1]) if found else 1
 
 
 def all_checks() -> list[Check]:
@@ -91,7 +103,7 @@ def run(name: str, engine: str = "auto", numbers: Iterable[int] = (), more: Mapp
 
     `more` are choices besides those that the program asks for.
     """
-    return run_elf(name, elf(name), engine, numbers, {**(more or {}), **choices(name)})
+    return run_elf(name, elf(name), engine, numbers, {**(more or {}), **choices(name)}, harts(name))
 
 
 def run_source(name: str, source: str, engine: str, numbers: Iterable[int] = ()) -> tuple[set[int], str]:
@@ -99,28 +111,48 @@ def run_source(name: str, source: str, engine: str, numbers: Iterable[int] = ())
     return run_elf(name, assembled(name, source), engine, numbers)
 
 
-def run_elf(name: str, program: bytes, engine: str, numbers: Iterable[int],
-            chosen: Mapping | None = None) -> tuple[set[int], str]:
+def run_elf(name: str, program: bytes, engine: str, numbers: Iterable[int], chosen: Mapping | None = None,
+            harts: int = 1) -> tuple[set[int], str]:
     """The check that runs when a program does not come to its end has failed."""
     with tempfile.NamedTemporaryFile(suffix=".elf") as file:
         file.write(program)
         file.flush()
         output = Tail()
-        config = Config(max_instructions=MAX_INSTRUCTIONS, timeout=TIMEOUT, choices=Configuration(chosen))
+        limits = TOGETHER if harts > 1 else {"max_instructions": MAX_INSTRUCTIONS}
+        config = Config(timeout=TIMEOUT, choices=Configuration(chosen), **limits)
         test = Run(Job(Test(name, file.name), config), engine, output)
     patch = {"kept_tval2": test.config.choices["guest-page-fault-tval2"] == "zero",
              "kept_instruction": test.config.choices["illegal-instruction-tval"] == "zero"}
     for symbol, is_zero in patch.items():
         if is_zero:
             test.board.machine.memory.write(test.program.symbols[symbol], bytes(8))
+    if harts > 1:
+        test.board.machine.memory.set_word(test.program.symbols["rounds"], ROUNDS)
     if numbers:
         selected = sum(1 << number for number in numbers)
         test.board.machine.memory.write(test.program.symbols["selected"], selected.to_bytes(8, "little"))
+    others = start_others(test, engine, harts)
     judged = test.judge()
+    for child in others:
+        child.kill()
     wrong = failed(str(output))
     if judged["status"] not in (Status.PASS, Status.FAIL):
         wrong.add(int(test.board.machine.hart.x[GP]))
     return wrong, f"{output}{judged.get('detail', '')}"
+
+
+def start_others(test: Run, engine: str, harts: int) -> list[Child]:
+    """The harts behind the first, each in a process of its own, which goes on until it is killed."""
+    machine, regions = test.board.machine, test.board.machine.memory.regions
+    if harts > 1:
+        for ram in regions:
+            ram.share()
+
+    def run_one(connection, number: int) -> None:
+        other = Machine(regions, machine.isa, engine, number, machine.choices)
+        other.hart.pc = test.program.entry
+        other.run()
+    return [Child(run_one, number) for number in range(1, harts)]
 
 
 def read(name: str) -> dict:
@@ -134,8 +166,9 @@ def build(folder: Path) -> None:
     rules = []
     for name in programs():
         (folder / name).write_bytes(elf(name))
-        if choices(name):
-            rules.append(f'[[rule]]\nname = "{name}"\nset = {{ {", ".join(CHOICES.findall(programs()[name].read_text()))} }}\n')
+        wanted = [f"set = {{ {', '.join(found)} }}\n"] if (found := CHOICES.findall(programs()[name].read_text())) else []
+        wanted += [f'skip = "it needs {harts(name)} harts"\n'] if harts(name) > 1 else []
+        rules += [f'[[rule]]\nname = "{name}"\n{"".join(wanted)}'] if wanted else []
     (folder / "rules.toml").write_text("\n".join(rules))
     print(f"{len(programs())} programs, {len(all_checks())} checks")
 

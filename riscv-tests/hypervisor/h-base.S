@@ -76,7 +76,7 @@ trap_vector_without_h:
     .irp    csr, hstatus, hedeleg, hideleg, hie, htimedelta, hcounteren, hgeie, henvcfg, htval, hip, hvip, htinst, hgatp, hgeip
     illegal_everywhere csrr a0, \csr
     .endr
-    .irp    csr, vsstatus, vsie, vstvec, vsscratch, vsepc, vscause, vstval, vsip, vsatp, vstimecmp, mtinst, mtval2
+    .irp    csr, vsstatus, vsie, vstvec, vsscratch, vsepc, vscause, vstval, vsip, vsatp, vstimecmp, mtinst
     illegal_everywhere csrr a0, \csr
     .endr
     csrr    a0, mideleg
@@ -89,6 +89,22 @@ trap_vector_without_h:
     expect_bits a0, VS_INTERRUPTS, 0
     csrw    mie, zero
     csrw    medeleg, zero
+    h_on
+
+    check   H-BASE-002, "... but for mtval2 where there is Ssdbltrp, which reports in it"
+    write   menvcfg, ENVCFG_DTE
+    csrr    s6, menvcfg
+    csrw    menvcfg, zero
+    h_off
+    .irp    mode, HS, U
+    in      \mode, csrr a0, mtval2
+    expect  s0, ILLEGAL
+    .endr
+    in      M, csrr a0, mtval2
+    li      s7, ILLEGAL
+    beqz    s6, 1f
+    li      s7, ECALL_M
+1:  expect_equal s0, s7
     h_on
 
     check   H-BASE-002, "... and so are its instructions"

@@ -57,6 +57,10 @@ def vocabulary() -> dict[str, object]:
             return ir.Constant(word, 0)
         return define(2, emit)
 
+    def compare_and_set(b, address, old, new):
+        done = b.cmpxchg(b.inttoptr(address, word.as_pointer()), old, new, "seq_cst", "seq_cst")
+        return b.zext(b.extract_value(done, 1), word)
+
     def signed_compare(symbol):
         return define(2, lambda b, x, y: b.icmp_signed(symbol, x, y), types.boolean)
 
@@ -78,6 +82,7 @@ def vocabulary() -> dict[str, object]:
     names: dict[str, object] = {f"load{n}": load(n) for n in (8, 16, 32, 64)}
     names |= {f"store{n}": store(n) for n in (8, 16, 32, 64)}
     names |= {
+        "compare_and_set64": define(3, compare_and_set),
         "u64": types.uint64, "record": define(1, lambda b, x: x),
         "sext": define(2, sext), "zext": define(2, zext),
         "sext32": define(1, lambda b, x: sext(b, x, ir.Constant(word, 32))),

@@ -209,7 +209,9 @@ class Wanted:
 
 def differences(found: Explanation, trap: Trap) -> list[str]:
     """What the explanation computed otherwise than the engine did; nothing, unless the engine used a stale translation."""
-    names = ["instret", "mode", "pc", "cause", "tval", "taken_in"]
+    cause, tval2 = found.reported
+    names = ["instret", "mode", "pc", "tval", "taken_in"]
     if found.taken_in != "VS":
-        names += ["gva", "tval2", "tinst"]
-    return [name for name in names if getattr(found, name) != getattr(trap, name)]
+        names += ["gva", "tinst"]
+    wrong = [name for name in names if getattr(found, name) != getattr(trap, name)]
+    return wrong + ["cause"] * (cause != trap.cause) + ["tval2"] * (found.taken_in != "VS" and tval2 != trap.tval2)

@@ -199,6 +199,7 @@ ROWS = [*PTE_ROWS, *FIRST_STAGE_ROWS, *SECOND_STAGE_ROWS, *ACCESS_ROWS, *INSTRUC
 DELEGATION = privileged("Machine Trap Delegation (medeleg and mideleg) Registers")
 GUEST_DELEGATION = hypervisor("Hypervisor Trap Delegation (hedeleg and hideleg) Registers")
 TRAP_ENTRY = hypervisor("Trap Entry")
+DOUBLE_TRAPS = privileged("Double Trap Control in sstatus Register")
 HTVAL = hypervisor("Hypervisor Trap Value (htval) Register")
 TINST = hypervisor("Transformed Instruction or Pseudoinstruction for mtinst or htinst")
 INTERRUPTS = privileged("Machine Interrupt (mip and mie) Registers")

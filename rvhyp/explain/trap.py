@@ -5,12 +5,12 @@ from dataclasses import dataclass, field
 
 from rvhyp.explain.decide import Decision, decisions
 from rvhyp.explain.interrupts import Interrupt, interrupt_of
-from rvhyp.explain.manual import DELEGATION, GUEST_DELEGATION, HTVAL, TINST, TRAP_ENTRY
+from rvhyp.explain.manual import DELEGATION, DOUBLE_TRAPS, GUEST_DELEGATION, HTVAL, TINST, TRAP_ENTRY
 from rvhyp.explain.observe import Before, Call, Observer
 from rvhyp.explain.walk import Access, access_of
 from rvhyp.hart.trap import PSEUDO_READ, PSEUDO_WRITE
-from rvhyp.isa.cause import INTERRUPT, VSEI, VSSI, VSTI, M, cause_name, mode_name
-from rvhyp.isa.csr import MISA_H
+from rvhyp.isa.cause import DOUBLE_TRAP, INTERRUPT, VSEI, VSSI, VSTI, M, cause_name, mode_name
+from rvhyp.isa.csr import MISA_H, MSTATUS_SDT
 from rvhyp.isa.decode import decode
 from rvhyp.isa.text import disassemble
 
@@ -24,7 +24,7 @@ class Explanation:
 
     `mode` and `pc` are where it happened, `insn` the instruction's bits (None if it was not fetched); `access` the memory access
     that failed; `decided` why, from the rule that reported it to the last that it asked; or `interrupt`.  `tval2` and `tinst` are
-    htval and htinst, or mtval2 and mtinst, and `gva` GVA.
+    htval and htinst, or mtval2 and mtinst, and `gva` GVA.  A double trap has the cause of the trap that was `unexpected`.
     """
 
     instret: int
@@ -43,12 +43,18 @@ class Explanation:
     vector: int = 0
     to_monitor: bool = False                # HS is Python: the vector means nothing
     has_h: bool = True
+    unexpected: bool = False
     path: list[tuple[str, str]] = field(default_factory=list)          # of delegation: what, and where the manual says so
 
     @property
     def name(self) -> str:
         """The manual's name of the cause."""
         return cause_name(self.cause)
+
+    @property
+    def reported(self) -> tuple[int, int]:
+        """What xcause and, but for VS-mode, xtval2 get."""
+        return (DOUBLE_TRAP, self.cause) if self.unexpected else (self.cause, self.tval2)
 
     @property
     def is_interrupt(self) -> bool:
@@ -141,22 +147,30 @@ def take(found: Explanation, entered: Call, hart: Before) -> None:
     found.path.append((f"m{kind}deleg[{code}] is {bit}: {'not M-mode' if bit else 'M-mode'}", DELEGATION))
     if not bit:
         return
-    if not hart.v:
+    to_vs = False
+    if hart.v:
+        to_vs = getattr(hart, f"h{kind}deleg") >> code & 1 != 0
+        found.path.append((f"V is 1, h{kind}deleg[{code}] is {to_vs:d}: {'VS-mode' if to_vs else 'HS-mode'}", GUEST_DELEGATION))
+    else:
         found.path.append(("V is 0: HS-mode", GUEST_DELEGATION))
-        return
-    bit = getattr(hart, f"h{kind}deleg") >> code & 1
-    found.path.append((f"V is 1, h{kind}deleg[{code}] is {bit}: {'VS-mode' if bit else 'HS-mode'}", GUEST_DELEGATION))
+    found.unexpected = MSTATUS_SDT.get(hart.vsstatus if to_vs else hart.mstatus) != 0
+    if found.unexpected:
+        status = "vsstatus" if to_vs else "sstatus"
+        found.path.append((f"{status}.SDT is 1: the trap is unexpected there, a double trap into M-mode", DOUBLE_TRAPS))
 
 
 def written(found: Explanation) -> list[tuple[str, int, str, str]]:
     """The registers that say why: name, value, what it means, where the manual says so."""
     x = {"M": "m", "HS": "s", "VS": "vs"}[found.taken_in]
-    cause = found.cause - (found.taken_in == "VS" and found.is_interrupt and found.cause & ~INTERRUPT in (VSSI, VSTI, VSEI))
+    cause, tval2 = found.reported
+    cause -= (found.taken_in == "VS" and found.is_interrupt and found.cause & ~INTERRUPT in (VSSI, VSTI, VSEI))
     rows = [(f"{x}cause", cause, cause_name(cause), ""), (f"{x}epc", found.pc, "", ""), (f"{x}tval", found.tval, "", "")]
     if found.taken_in != "VS" and found.has_h:
         status, second, inst = ("mstatus", "mtval2", "mtinst") if x == "m" else ("hstatus", "htval", "htinst")
-        gpa = "" if found.gpa is None else f"guest physical {found.gpa:#x}"
+        second_means = "" if found.gpa is None else f"guest physical {found.gpa:#x}"
+        if found.unexpected:
+            second_means = found.name
         rows += [(f"{status}.GVA", found.gva, f"{x}tval is {'a' if found.gva else 'no'} guest virtual address", TRAP_ENTRY),
-                 (second, found.tval2, gpa, HTVAL if gpa else ""),
+                 (second, tval2, second_means, DOUBLE_TRAPS if found.unexpected else HTVAL if second_means else ""),
                  (inst, found.tinst, found.tinst_text, TINST if found.tinst else "")]
     return rows

@@ -80,6 +80,7 @@ class Campaign:
 
     def _hunt(self, start: float) -> None:
         """Give work to a crew until time or examples are over."""
+        ORACLES[self.plan.engine].make(self.plan.isa)           # a core that must be built is built here: children have none
         self._load_corpus()
         end = float("inf") if self.plan.seconds is None else start + self.plan.seconds
         crew = self._crew()
@@ -180,7 +181,6 @@ class Campaign:
                 self._replays.append(Work(some[0].number, len(some), programs=some))
         self.report.guide.expect_replays(len(usable))
 
-
     def _write(self, entry: Entry) -> bool:
         """Write a program; a corpus that takes none is no reason to end a campaign that may have found something."""
         try:
@@ -221,7 +221,7 @@ class Campaign:
         example = case.example = shrink(example, different)
         where = parting(plan.engine, case.oracle, plan.isa, example.image())
         observations = reproducer.observe(example, engine, oracle)
-        case.lines = reproducer.explanation(example, where, observations, plan.engine, case.oracle)
+        case.lines = reproducer.explanation(example, where, observations, plan.engine, case.oracle, plan.isa)
         if plan.corpus and observations:
             origin = case.entry.removesuffix(SUFFIX) or f"{plan.seed}-{case.number}"
             case.files = list(map(str, reproducer.write(Path(plan.corpus), f"{plan.target}-{origin}-{case.oracle}", example,

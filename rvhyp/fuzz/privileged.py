@@ -140,8 +140,8 @@ def mixed(seed: int, batch: Batch) -> None:
     delegate(draws, batch)
     high, user = draws.below(2) == 0, np.zeros(batch.count, bool)
     mode = draws.one_of((pages.SV39, pages.SV48, pages.SV57)).astype(np.int64)
-    satp = pages.first_stage(draws, batch, HS_TABLES, mode, user, 0, high, 24)
-    guest_offset = _guest(draws, batch, draws.below(2) == 0, 24)
+    satp = pages.first_stage(draws, batch, HS_TABLES, mode, user, 0, high, 100)
+    guest_offset = _guest(draws, batch, draws.below(2) == 0, 100)
     offset = pages.high_address(mode, high)
     enter(batch, MPP_S, offset)
     batch.records[:, R_X + ALIGNED] += guest_offset - offset

@@ -30,7 +30,8 @@ from rvhyp.fuzz.layout import (
     slot_record,
 )
 from rvhyp.fuzz.lockstep import Parting
-from rvhyp.fuzz.oracles import Region, Runner
+from rvhyp.fuzz.oracles import Failed, Missing, Region, Runner
+from rvhyp.fuzz.qemu import Qemu
 from rvhyp.isa.text import assemble, disassemble
 
 END = """
@@ -62,15 +63,32 @@ class Observation:
     theirs: int
 
 
-def observe(example: Example, one: Runner, other: Runner) -> list[Observation]:
-    """What an example, run alone, leaves otherwise: registers and CSRs by name, or else only the digest."""
-    found = []
+def left_by(example: Example, runner: Runner) -> dict[int, tuple[str, int]]:
+    """What an example, run alone, leaves: registers and CSRs by name, and the digest; by its place in memory."""
+    found = {}
     for region, names in ((Region(DUMP, 8 * DUMP_WORDS), DUMP_NAMES),
                           (Region(RESULTS + RESULT_SIZE * example.slot, 16), ("digest", "digest of choices"))):
-        words = [struct.unpack(f"<{len(names)}Q", runner.run(example.image(), region, 1 << 30)) for runner in (one, other)]
-        found += [Observation(region.address + 8 * n, name, ours, theirs)
-                  for n, (name, ours, theirs) in enumerate(zip(names, *words, strict=True)) if ours != theirs]
+        words = struct.unpack(f"<{len(names)}Q", runner.run(example.image(), region, 1 << 30))
+        found |= {region.address + 8 * n: each for n, each in enumerate(zip(names, words, strict=True))}
     return found
+
+
+def observe(example: Example, one: Runner, other: Runner) -> list[Observation]:
+    """What it leaves otherwise on two simulators."""
+    ours, theirs = left_by(example, one), left_by(example, other)
+    return [Observation(place, name, ours[place][1], theirs[place][1]) for place, (name, _) in ours.items()
+            if ours[place] != theirs[place]]
+
+
+def third_opinion(example: Example, isa: str) -> tuple[str, dict[int, tuple[str, int]]]:
+    """What QEMU makes of an example, for cases in which nobody knows who is right; and a word why it cannot say."""
+    try:
+        qemu = Qemu(isa)
+        if unknown := qemu.does_not_know(line.bits for line in example.lines):
+            return f"QEMU does not know {unknown}", {}
+        return "", left_by(example, qemu)
+    except (Missing, Failed) as error:
+        return f"QEMU is not asked: {error}", {}
 
 
 def record_text(example: Example) -> list[str]:
@@ -134,8 +152,8 @@ def write(folder: Path, name: str, example: Example, observation: Observation, e
     return paths
 
 
-def explanation(example: Example, parting: Parting | None, observations: list[Observation], engine: str,
-                oracle: str) -> list[str]:
+def explanation(example: Example, parting: Parting | None, observations: list[Observation], engine: str, oracle: str,
+                isa: str) -> list[str]:
     """What happens, for people: the program, where the runs part, what they leave."""
     lines = [f"program {example.number}, {len(example.lines)} instructions:"]
     lines += [f"    {_name(bits)}" for _, bits in _encoded_lines(example)]
@@ -143,5 +161,8 @@ def explanation(example: Example, parting: Parting | None, observations: list[Ob
         lines += ["where they part:", *(f"    {line}" for line in parting.lines(engine, oracle))]
     else:
         lines.append("their commit logs are the same: memory, or what one does only while it does not log")
-    lines += [f"{each.what}: {each.ours:#x} on {engine}, {each.theirs:#x} on {oracle}" for each in observations[:8]]
-    return lines
+    silent, third = third_opinion(example, isa)
+    for each in observations[:8]:
+        also = f", {third[each.place][1]:#x} on QEMU" if third else ""
+        lines.append(f"{each.what}: {each.ours:#x} on {engine}, {each.theirs:#x} on {oracle}{also}")
+    return lines + [silent] * bool(silent)

@@ -86,8 +86,14 @@ def noticed_blocks(h, pa):
 
 @rule
 def write_ram(h, pa, host, size, value):
-    """A store of the hart or of a device to RAM: keeps decoded code and watchers informed."""
+    """A store of the hart or of a device to RAM."""
     store_sized(host, size, value)
+    notice_store(h, pa, size)
+
+
+@rule
+def notice_store(h, pa, size):
+    """Keeps decoded code and watchers informed of a store to a page of RAM."""
     entry = code_page_entry(h, pa)
     if load64(entry):
         code_written(h, load64(entry), pa, size)

@@ -4,12 +4,12 @@
 `translate` is the whole path of an access: first stage (satp or vsatp), G-stage (hgatp), PMP.  A walk either gives an address or
 leaves the trap in h.fault.
 """
-from rvhyp.hart.memory import ram_host, write_ram
+from rvhyp.hart.memory import notice_store, ram_host
 from rvhyp.hart.pmp import R, W, X, pmp_permissions
 from rvhyp.hart.trap import FETCH, LOAD, STORE, access_fault, guest_page_fault, page_fault
 from rvhyp.isa.cause import M, S, U
 from rvhyp.isa.csr import ATP_MODE, ATP_PPN, ENVCFG_ADUE, ENVCFG_PBMTE, MSTATUS_MXR, MSTATUS_SUM
-from rvhyp.isa.rule import BitField, load64, rule
+from rvhyp.isa.rule import BitField, compare_and_set64, load64, rule
 from rvhyp.isa.word import sext
 
 BARE = 0
@@ -68,6 +68,15 @@ def pte_host(h, pa, va, access, v, permission):
 
 
 @rule
+def update_pte(h, pa, host, pte, wanted):
+    """Set bits of the PTE that a walk has looked at; 0 if another hart has changed it since: the walk looks again (step 9)."""
+    if compare_and_set64(host, pte, pte | wanted) == 0:
+        return 0
+    notice_store(h, pa, 8)
+    return 1
+
+
+@rule
 def first_stage_allows(h, pte, access, prv, v, hlvx):
     """U, SUM, R, W, X, MXR of a leaf of satp or vsatp."""
     status = h.vsstatus if v else h.mstatus
@@ -117,7 +126,6 @@ def second_stage(h, gpa, va, access, implicit, hlvx):
     while level != 0:
         level -= 1
         pa = table + (((gpa >> (12 + 9 * level)) & index_mask) << 3)
-        index_mask = 511
         host = pte_host(h, pa, va, access, 1, R)
         if h.fault:
             return 0
@@ -130,17 +138,21 @@ def second_stage(h, gpa, va, access, implicit, hlvx):
                 return guest_page_fault(h, va, gpa, access, implicit)
             is_store = (implicit == IMPLICIT_WRITE) | ((implicit == EXPLICIT) & (access == STORE))
             wanted = PTE_A | PTE_D if is_store else PTE_A
-            if (pte & wanted) != wanted:
-                if ENVCFG_ADUE.get(h.menvcfg) == 0:
-                    return guest_page_fault(h, va, gpa, access, implicit)
-                host = pte_host(h, pa, va, access, 1, W)
-                if h.fault:
-                    return 0
-                write_ram(h, pa, host, 8, pte | wanted)
-            return leaf_address(pte, bits, gpa)
-        if pte & NOT_AT_POINTERS:
+            if (pte & wanted) == wanted:
+                return leaf_address(pte, bits, gpa)
+            if ENVCFG_ADUE.get(h.menvcfg) == 0:
+                return guest_page_fault(h, va, gpa, access, implicit)
+            host = pte_host(h, pa, va, access, 1, W)
+            if h.fault:
+                return 0
+            if update_pte(h, pa, host, pte, wanted):
+                return leaf_address(pte, bits, gpa)
+            level += 1
+        elif pte & NOT_AT_POINTERS:
             return guest_page_fault(h, va, gpa, access, implicit)
-        table = PTE_PPN.get(pte) << 12
+        else:
+            table = PTE_PPN.get(pte) << 12
+            index_mask = 511
     return guest_page_fault(h, va, gpa, access, implicit)
 
 
@@ -152,10 +164,13 @@ def vs_pte_address(h, pte_address, va, access, v, implicit):
 
 @rule
 def set_accessed(h, pte_address, pte, va, access, v, config):
-    """Give a first-stage leaf its A and, for a store, D bit: by hardware under ADUE, else by a page fault."""
+    """Give a first-stage leaf its A and, for a store, D bit: by hardware under ADUE, else by a page fault.
+
+    1 if it has them, 0 if the trap is set or the PTE has changed meanwhile.
+    """
     wanted = PTE_A | PTE_D if access == STORE else PTE_A
     if (pte & wanted) == wanted:
-        return 0
+        return 1
     if ENVCFG_ADUE.get(config) == 0:
         return page_fault(h, va, access, v)
     pa = vs_pte_address(h, pte_address, va, access, v, IMPLICIT_WRITE)
@@ -164,8 +179,7 @@ def set_accessed(h, pte_address, pte, va, access, v, config):
     host = pte_host(h, pa, va, access, v, W)
     if h.fault:
         return 0
-    write_ram(h, pa, host, 8, pte | wanted)
-    return 0
+    return update_pte(h, pa, host, pte, wanted)
 
 
 @rule
@@ -196,14 +210,16 @@ def first_stage(h, va, access, prv, v, hlvx):
             bits = leaf_page_bits(pte, level)
             if (bits == 0) | (first_stage_allows(h, pte, access, prv, v, hlvx) == 0):
                 return page_fault(h, va, access, v)
-            set_accessed(h, pte_address, pte, va, access, v, config)
+            if set_accessed(h, pte_address, pte, va, access, v, config):
+                h.leaf_bits = bits          # fences by address act on first-stage pages: tlb_fill wants their size
+                return leaf_address(pte, bits, va)
             if h.fault:
                 return 0
-            h.leaf_bits = bits              # fences by address act on first-stage pages: tlb_fill wants their size
-            return leaf_address(pte, bits, va)
-        if pte & NOT_AT_POINTERS:
+            level += 1
+        elif pte & NOT_AT_POINTERS:
             return page_fault(h, va, access, v)
-        table = PTE_PPN.get(pte) << 12
+        else:
+            table = PTE_PPN.get(pte) << 12
     return page_fault(h, va, access, v)
 
 

@@ -5,6 +5,7 @@ from rvhyp.hart.state import FAULT_TRAP, REASON_HS_TRAP, REASON_TRAP, REASON_TRA
 from rvhyp.hart.tlb import update_contexts
 from rvhyp.isa.cause import (
     BREAKPOINT,
+    DOUBLE_TRAP,
     ECALL_M,
     ECALL_S,
     ECALL_U,
@@ -17,6 +18,7 @@ from rvhyp.isa.cause import (
 )
 from rvhyp.isa.choices import EBREAK_TVAL_ZERO, ILLEGAL_TVAL_ZERO, TINST_ZERO, TVAL2_ZERO
 from rvhyp.isa.csr import (
+    ENVCFG_DTE,
     HSTATUS_GVA,
     HSTATUS_SPV,
     HSTATUS_SPVP,
@@ -27,6 +29,7 @@ from rvhyp.isa.csr import (
     MSTATUS_MPP,
     MSTATUS_MPRV,
     MSTATUS_MPV,
+    MSTATUS_SDT,
     MSTATUS_SIE,
     MSTATUS_SPIE,
     MSTATUS_SPP,
@@ -160,6 +163,7 @@ def trap_to_m(h, cause, tval, gva, tval2, tinst):
 def trap_to_hs(h, cause, tval, gva, tval2, tinst):
     """Write the HS-level trap state; SPVP keeps its value unless the trap comes from V=1."""
     status = MSTATUS_SPIE.put(h.mstatus, MSTATUS_SIE.get(h.mstatus))
+    status = MSTATUS_SDT.put(status, ENVCFG_DTE.get(h.menvcfg))
     h.mstatus = MSTATUS_SPP.put(status & ~MSTATUS_SIE.mask, h.prv)
     hstatus = HSTATUS_GVA.put(HSTATUS_SPV.put(h.hstatus, h.v), gva)
     h.hstatus = HSTATUS_SPVP.put(hstatus, h.prv) if h.v else hstatus
@@ -180,6 +184,7 @@ def trap_to_vs(h, cause, tval):
     if ((cause >> 63) != 0) & ((code == 2) | (code == 6) | (code == 10)):
         cause -= 1
     status = MSTATUS_SPIE.put(h.vsstatus, MSTATUS_SIE.get(h.vsstatus))
+    status = MSTATUS_SDT.put(status, ENVCFG_DTE.get(h.henvcfg & h.menvcfg))
     h.vsstatus = MSTATUS_SPP.put(status & ~MSTATUS_SIE.mask, h.prv)
     h.vsepc = h.pc
     h.vscause = cause
@@ -190,7 +195,10 @@ def trap_to_vs(h, cause, tval):
 
 @rule
 def enter_trap(h, cause, tval, gva, tval2, tinst):
-    """Take a trap at h.pc into the mode it is delegated to.  1 if that is HS and a monitor is attached: leave the engine."""
+    """Take a trap at h.pc into the mode it is delegated to.  1 if that is HS and a monitor is attached: leave the engine.
+
+    One that comes while SDT of its target is 1 is unexpected: a double trap into M, with the cause in mtval2.
+    """
     code = cause & 63
     is_interrupt = cause >> 63
     to_s = ((h.mideleg if is_interrupt else h.medeleg) >> code) & 1
@@ -202,6 +210,8 @@ def enter_trap(h, cause, tval, gva, tval2, tinst):
         count_trap(h)
     if (h.prv == M) | (to_s == 0):
         trap_to_m(h, cause, tval, gva, tval2, tinst)
+    elif MSTATUS_SDT.get(h.vsstatus if to_vs else h.mstatus):
+        trap_to_m(h, DOUBLE_TRAP, tval, gva, cause, tinst)
     elif to_vs:
         trap_to_vs(h, cause, tval)
     else:
@@ -278,13 +288,15 @@ def ebreak(h):
 
 @rule
 def after_return(h, prv, v, pc):
-    """Continue in a mode at a pc, as every xRET does.  Leaving M-mode clears MPRV."""
+    """Continue in a mode at a pc, as every xRET does.  Leaving M-mode clears MPRV; VU begins with vsstatus.SDT 0."""
     h.prv = prv
     h.v = v
     h.next_pc = pc
     h.reservation = 0
     if prv != M:
         h.mstatus = h.mstatus & ~MSTATUS_MPRV.mask
+    if (prv == U) & (v != 0):
+        h.vsstatus = h.vsstatus & ~MSTATUS_SDT.mask
     update_fp_gate(h)
     h.resync = 1
     return 0
@@ -292,31 +304,33 @@ def after_return(h, prv, v, pc):
 
 @rule
 def mret(h):
-    """MRET: to MPP and MPV."""
+    """MRET: to MPP and MPV.  Where that is below HS, traps into HS are expected."""
     if h.prv != M:
         return illegal(h)
     prv = MSTATUS_MPP.get(h.mstatus)
     v = MSTATUS_MPV.get(h.mstatus) if prv != M else 0
     status = MSTATUS_MIE.put(h.mstatus, MSTATUS_MPIE.get(h.mstatus)) | MSTATUS_MPIE.mask
     h.mstatus = status & ~(MSTATUS_MPP.mask | MSTATUS_MPV.mask)
+    if (prv == U) | (v != 0):
+        h.mstatus = h.mstatus & ~MSTATUS_SDT.mask
     return after_return(h, prv, v, h.mepc)
 
 
 @rule
 def sret(h):
-    """SRET: with V=0 to SPP and hstatus.SPV, with V=1 to vsstatus.SPP."""
+    """SRET: with V=0 to SPP and hstatus.SPV, with V=1 to vsstatus.SPP.  It clears SDT of the register it returns by."""
     if h.v:
         if (h.prv == U) | (HSTATUS_VTSR.get(h.hstatus) != 0):
             return virtual(h)
         status = MSTATUS_SIE.put(h.vsstatus, MSTATUS_SPIE.get(h.vsstatus)) | MSTATUS_SPIE.mask
         prv = MSTATUS_SPP.get(status)
-        h.vsstatus = status & ~MSTATUS_SPP.mask
+        h.vsstatus = status & ~(MSTATUS_SPP.mask | MSTATUS_SDT.mask)
         return after_return(h, prv, 1, h.vsepc)
     if (h.prv == U) | ((h.prv == S) & (MSTATUS_TSR.get(h.mstatus) != 0)):
         return illegal(h)
     status = MSTATUS_SIE.put(h.mstatus, MSTATUS_SPIE.get(h.mstatus)) | MSTATUS_SPIE.mask
     prv = MSTATUS_SPP.get(status)
-    h.mstatus = status & ~MSTATUS_SPP.mask
+    h.mstatus = status & ~(MSTATUS_SPP.mask | MSTATUS_SDT.mask)
     v = HSTATUS_SPV.get(h.hstatus)
     h.hstatus = h.hstatus & ~HSTATUS_SPV.mask
     return after_return(h, prv, v, h.sepc)

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from rvhyp.isa.csr import ENVCFG_ADUE, ENVCFG_PBMTE, ENVCFG_STCE, MENVCFG_WRITABLE
+from rvhyp.isa.csr import ENVCFG_ADUE, ENVCFG_DTE, ENVCFG_PBMTE, ENVCFG_STCE, MENVCFG_WRITABLE
 from rvhyp.isa.instruction import EXTENSIONS
 
 # Names accepted in an ISA string.  These are always there, since nothing depends on their absence: base, privileged
@@ -16,9 +16,11 @@ ALWAYS = ("i", "zicsr", "zifencei", "zicntr", "ziccif", "ziccrse", "ziccamoa", "
 SWITCHABLE = tuple(dict.fromkeys(name for extension in EXTENSIONS.values() for names in extension.alternatives
                                  for name in names if name not in ALWAYS)) + ("b", "svadu", "svpbmt")
 # Fields of menvcfg, and with it of henvcfg, that are read-only zero without the extension that they belong to.
-ENABLED_BY_MENVCFG = {"sstc": ENVCFG_STCE.mask, "svadu": ENVCFG_ADUE.mask, "svpbmt": ENVCFG_PBMTE.mask}
+ENABLED_BY_MENVCFG = {"ssdbltrp": ENVCFG_DTE.mask, "sstc": ENVCFG_STCE.mask, "svadu": ENVCFG_ADUE.mask,
+                      "svpbmt": ENVCFG_PBMTE.mask}
 DEFAULT = ("rv64imafdcbh_zicbom_zicbop_zicboz_ziccid_zicntr_zicond_zicsr_zifencei_zihintntl_zihintpause_zihpm_zimop_zabha_zacas_"
-           "zawrs_zfa_zfh_zcb_zcmop_zbc_zbkb_zbkx_shlcofideleg_smcntrpmf_smstateen_sscofpmf_sstc_svadu_svinval_svnapot_svpbmt")
+           "zawrs_zfa_zfh_zcb_zcmop_zbc_zbkb_zbkx_shlcofideleg_smcntrpmf_smstateen_sscofpmf_ssdbltrp_sstc_svadu_svinval_svnapot_"
+           "svpbmt")
 IMPLIED = {"b": ("zba", "zbb", "zbs"), "zfh": ("zfhmin",), "smstateen": ("ssstateen",),
            "sha": ("h", "ssstateen", "shcounterenw", "shvstvala", "shtvala", "shvstvecd", "shvsatpa", "shgatpa")}
 REQUIRES = {"d": "f", "zfhmin": "f", "zfa": "f", "zacas": "a", "zabha": "a", "zcb": "c", "zcmop": "c", "shlcofideleg": "sscofpmf",

@@ -75,6 +75,7 @@ MSTATUS_MXR = BitField("MXR", 19)
 MSTATUS_TVM = BitField("TVM", 20)
 MSTATUS_TW = BitField("TW", 21)
 MSTATUS_TSR = BitField("TSR", 22)
+MSTATUS_SDT = BitField("SDT", 24)
 MSTATUS_UXL = BitField("UXL", 32, 33)
 MSTATUS_SXL = BitField("SXL", 34, 35)
 MSTATUS_GVA = BitField("GVA", 38)
@@ -95,6 +96,7 @@ ENVCFG_FIOM = BitField("FIOM", 0)
 ENVCFG_CBIE = BitField("CBIE", 4, 5)
 ENVCFG_CBCFE = BitField("CBCFE", 6)
 ENVCFG_CBZE = BitField("CBZE", 7)
+ENVCFG_DTE = BitField("DTE", 59)
 ENVCFG_ADUE = BitField("ADUE", 61)
 ENVCFG_PBMTE = BitField("PBMTE", 62)
 ENVCFG_STCE = BitField("STCE", 63)
@@ -120,15 +122,15 @@ HPMEVENT_OF = BitField("OF", 63)
 HPMEVENT_INHIBITS = (HPMEVENT_MINH.mask | HPMEVENT_SINH.mask | HPMEVENT_UINH.mask | HPMEVENT_VSINH.mask | HPMEVENT_VUINH.mask)
 
 SSTATUS_WRITABLE = (MSTATUS_SIE.mask | MSTATUS_SPIE.mask | MSTATUS_SPP.mask | MSTATUS_FS.mask
-                    | MSTATUS_SUM.mask | MSTATUS_MXR.mask)
+                    | MSTATUS_SUM.mask | MSTATUS_MXR.mask | MSTATUS_SDT.mask)
 MSTATUS_WRITABLE = (SSTATUS_WRITABLE | MSTATUS_MIE.mask | MSTATUS_MPIE.mask | MSTATUS_MPRV.mask | MSTATUS_TVM.mask
                     | MSTATUS_TW.mask | MSTATUS_TSR.mask | MSTATUS_GVA.mask | MSTATUS_MPV.mask | MSTATUS_MPP.mask)
 HSTATUS_WRITABLE = (HSTATUS_GVA.mask | HSTATUS_SPV.mask | HSTATUS_SPVP.mask | HSTATUS_HU.mask
                     | HSTATUS_VTVM.mask | HSTATUS_VTW.mask | HSTATUS_VTSR.mask)
 CACHE_BLOCK_FIELDS = ENVCFG_CBIE.mask | ENVCFG_CBCFE.mask | ENVCFG_CBZE.mask
 SENVCFG_WRITABLE = ENVCFG_FIOM.mask | CACHE_BLOCK_FIELDS
-MENVCFG_WRITABLE = SENVCFG_WRITABLE | ENVCFG_ADUE.mask | ENVCFG_PBMTE.mask | ENVCFG_STCE.mask
-HENVCFG_GATED = ENVCFG_ADUE.mask | ENVCFG_PBMTE.mask | ENVCFG_STCE.mask    # read-only 0 while 0 in menvcfg
+HENVCFG_GATED = ENVCFG_DTE.mask | ENVCFG_ADUE.mask | ENVCFG_PBMTE.mask | ENVCFG_STCE.mask     # read-only 0 while 0 in menvcfg
+MENVCFG_WRITABLE = SENVCFG_WRITABLE | HENVCFG_GATED
 
 # Of what stateen could enable, senvcfg and henvcfg are there, and the stateen CSRs themselves.
 STATEEN_WRITABLE = (STATEEN_SE.mask | STATEEN_ENVCFG.mask, *[STATEEN_SE.mask] * 3)

@@ -153,6 +153,14 @@ def store64(address, value) -> None:
     _u64.from_address(address).value = value
 
 
+def compare_and_set64(address, old, new) -> Word:
+    """Replace eight aligned bytes at a host address if they are `old`: 1 if they were, else 0.  Compiled, it is one step."""
+    if load64(address) != old:
+        return u64(0)
+    store64(address, new)
+    return u64(1)
+
+
 RECORDS = weakref.WeakValueDictionary()         # hart records of this process, by address
 
 
@@ -170,4 +178,5 @@ def set_host_mode(rounding) -> None:
     """Clear the host unit's flags and set its rounding mode (an frm of 0 to 3).  Nothing to do in plain Python."""
 
 
-PRIMITIVES = (load8, load16, load32, load64, store8, store16, store32, store64, record, host_flags, set_host_mode)
+PRIMITIVES = (load8, load16, load32, load64, store8, store16, store32, store64, compare_and_set64, record, host_flags,
+              set_host_mode)

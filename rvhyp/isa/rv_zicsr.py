@@ -43,6 +43,7 @@ def csrrci(old, uimm):
 Extension("Sstc", "timer interrupts of S-mode and VS-mode")
 Extension("Zihpm", "hardware performance counters")
 Extension("Sscofpmf", "overflow and mode filters of performance counters")
+Extension("Ssdbltrp", "double traps of S-mode and VS-mode go to M-mode")
 Extension("Shlcofideleg", "delegation of counter overflow to guests")
 Extension("Smcntrpmf", "mode filters of cycle and instret")
 Extension("Smstateen", "state enable, for M-mode")

@@ -15,7 +15,7 @@ PAGE = 4096
 MAX_SIZE = 1 << 40
 ADDRESS_LIMIT = 1 << 56                 # Sv39 to Sv57: physical addresses have 56 bits (Privileged ISA, "Sv39")
 MAP_NORESERVE = getattr(mmap, "MAP_NORESERVE", 0x4000)
-PROT_NONE = 0
+PROT_NONE, MAP_FIXED = 0, 0x10
 STRING_LIMIT = 4096
 
 Written = Callable[[int, int], None]
@@ -63,6 +63,7 @@ class Ram:
             raise BadInput(f"RAM of {size_text(size)} at {base:#x} is too large",
                            do=f"give at most {size_text(MAX_SIZE)}, ending below {ADDRESS_LIMIT:#x}")
         self.base, self.size = base, size
+        self.is_shared = False
         self.written: Written | None = None
         try:
             self._map = mmap.mmap(-1, size + 2 * PAGE, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | MAP_NORESERVE,
@@ -75,6 +76,18 @@ class Ram:
         _forbid(low_guard)
         _forbid(self.address + size)
         self.view = memoryview(self._map)[PAGE:PAGE + size]
+
+    def share(self) -> None:
+        """From now on processes forked from this one have this memory in common with it; what is in it stays."""
+        contents, libc = self.read(self.base, self.size), ctypes.CDLL(None, use_errno=True)
+        libc.mmap.restype = ctypes.c_void_p
+        flags = mmap.MAP_SHARED | mmap.MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED
+        mapped = libc.mmap(ctypes.c_void_p(self.address), ctypes.c_size_t(self.size), mmap.PROT_READ | mmap.PROT_WRITE, flags, -1,
+                           ctypes.c_long(0))
+        if mapped != self.address:
+            raise OSError(ctypes.get_errno(), "mmap of shared memory")
+        self.is_shared = True
+        self.view[:] = contents
 
     @property
     def end(self) -> int:
@@ -104,7 +117,7 @@ class Ram:
         start = self._offset(pa, size)
         end = start + size
         first, last = -(-start // PAGE) * PAGE, end // PAGE * PAGE
-        if first < last:
+        if first < last and not self.is_shared:
             self._map.madvise(mmap.MADV_DONTNEED, PAGE + first, last - first)
             self.view[start:first] = bytes(first - start)
             self.view[last:end] = bytes(end - last)

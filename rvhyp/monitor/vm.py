@@ -21,7 +21,7 @@ from rvhyp.monitor.gstage import GStage
 from rvhyp.monitor.vcpu import VSEIP, State, Vcpu
 
 # What a guest has of it: not H, and nothing that is for M-mode or for a hypervisor.
-GUEST_ISA = config.DEFAULT.replace("h_", "_", 1).replace("_shlcofideleg_smcntrpmf_smstateen_sscofpmf", "_ssstateen")
+GUEST_ISA = config.DEFAULT.replace("h_", "_", 1).replace("_shlcofideleg_smcntrpmf_smstateen_sscofpmf_ssdbltrp", "_ssstateen")
 DTB_ALIGN = 1 << 21
 SUPERVISOR_EXTERNAL = 9
 MINIMUM_MEMORY = 1 << 20

@@ -15,6 +15,7 @@ SUPERVISOR = FULL & ~U
 HANDLER = BASE + 0x100
 ALL = (1 << 64) - 1
 MIE, SIE, SUM, TVM, VTVM, FS = 1 << 3, 1 << 1, 1 << 18, 1 << 20, 1 << 20, 3 << 13
+SDT, DTE = 1 << 24, 1 << 59
 SATP, HCYCLE = "csrr a0, satp", "csrr a0, cycle"
 
 
@@ -190,6 +191,17 @@ def test_delegated_ecall():
     assert [says for says, _ in found.path] == ["medeleg[8] is 1: not M-mode", "V is 1, hedeleg[8] is 1: VS-mode"]
     assert [says for says, _ in bare("ecall", prv=1, medeleg=1 << 9).path] == ["medeleg[9] is 1: not M-mode", "V is 0: HS-mode"]
     assert bare("ecall", medeleg=ALL).path[0][0] == "a trap in M-mode is never delegated"
+
+
+def test_double_trap():
+    dte = dict.fromkeys(("menvcfg", "henvcfg"), DTE)
+    found = bare("ebreak", **dte, prv=1, v=1, medeleg=8, hedeleg=8, vsstatus=SDT)
+    assert (found.cause, found.unexpected, found.taken_in) == (3, True, "M")
+    assert [says for says, _ in found.path][2:] == ["vsstatus.SDT is 1: the trap is unexpected there, a double trap into M-mode"]
+    assert has(found, "breakpoint in VS-mode", "mcause      0x10  double trap", "mtval2      0x3  breakpoint")
+    found = bare("ebreak", **dte, prv=1, v=1, medeleg=8, mstatus=SDT, vsstatus=SDT)
+    assert found.unexpected and "sstatus.SDT is 1" in found.path[2][0]
+    assert not bare("ebreak", **dte, prv=1, v=1, medeleg=8, vsstatus=SDT).unexpected
 
 
 def test_timer_interrupt():

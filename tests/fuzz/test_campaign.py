@@ -1,6 +1,7 @@
 """Campaigns: a simulator that is wrong somewhere is found, the case shrunk and written; one that is right is not blamed."""
 import os
 import subprocess
+import sys
 from dataclasses import replace
 
 import pytest
@@ -73,6 +74,16 @@ def test_a_reproducer_runs_on_other_simulators(register, tmp_path):
     report = Campaign(plan("mutant", examples=60, corpus=str(tmp_path))).run()
     done = subprocess.run([find("spike"), f"--isa={ISA}", "-m0x80000000:0x800000", report.found[0].files[1]], timeout=60)
     assert done.returncode == 1                         # as the interpreter, and not as the mutant
+
+
+@pytest.mark.long
+def test_a_campaign_builds_a_core_that_is_not_there(tmp_path):
+    """Its children may have no children, who would do that."""
+    code = ("from rvhyp.fuzz.campaign import Campaign, Plan\n"
+            "print(Campaign(Plan(oracles=('reference',), examples=1, seconds=None)).run().compared['reference'])")
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, env=os.environ | {"RVHYP_CACHE": str(tmp_path)},
+                          timeout=300)
+    assert done.stdout == b"1\n", done.stderr
 
 
 def test_the_same_cases_whatever_the_number_of_processes(register):

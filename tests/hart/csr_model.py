@@ -16,7 +16,7 @@ VIRTUAL_SUPERVISOR = (0x200, 0x204, 0x205, 0x240, 0x241, 0x242, 0x243, 0x244, VS
 OF_H_FOR_MACHINE = (0x34A, 0x34B)                       # mtinst, mtval2
 MACHINE = (*range(0xF11, 0xF16), *range(0x300, 0x307), 0x30A, *range(0x30C, 0x310), *range(0x320, 0x345), 0xB00,
            *range(0xB02, 0xB20), *range(0x7A0, 0x7A4), 0x3A0, 0x3A2, *range(0x3B0, 0x3C0))
-NEEDS_H = {*HYPERVISOR, *VIRTUAL_SUPERVISOR, *OF_H_FOR_MACHINE}
+NEEDS_H = {*HYPERVISOR, *VIRTUAL_SUPERVISOR, 0x34A}     # Ssdbltrp has mtval2 without H
 IMPLEMENTED = {*FLOAT, *COUNTERS, *SUPERVISOR, *HYPERVISOR, *VIRTUAL_SUPERVISOR, *OF_H_FOR_MACHINE, *MACHINE}
 OF_64_PMP_ENTRIES = {*range(0x3A4, 0x3B0, 2), *range(0x3C0, 0x3F0)}     # there by choice, and not by default
 TWINS = {0x100: 0x200, 0x104: 0x204, 0x105: 0x205, 0x140: 0x240, 0x141: 0x241, 0x142: 0x242, 0x143: 0x243, 0x144: 0x244,
@@ -99,8 +99,8 @@ def _counter(bit: int, mode: str, gates: Gates) -> int:
 
 # Bits that software can set and clear, everything else being read-only; (mask, value of the rest).
 
-SIE, MIE, SPIE, MPIE, SPP, MPP, FS, MPRV, SUM, MXR, TVM, TW, TSR, GVA, MPV = (
-    1 << 1, 1 << 3, 1 << 5, 1 << 7, 1 << 8, 3 << 11, 3 << 13, 1 << 17, 1 << 18, 1 << 19, 1 << 20, 1 << 21, 1 << 22,
+SIE, MIE, SPIE, MPIE, SPP, MPP, FS, MPRV, SUM, MXR, TVM, TW, TSR, SDT, GVA, MPV = (
+    1 << 1, 1 << 3, 1 << 5, 1 << 7, 1 << 8, 3 << 11, 3 << 13, 1 << 17, 1 << 18, 1 << 19, 1 << 20, 1 << 21, 1 << 22, 1 << 24,
     1 << 38, 1 << 39)
 SSTATUS = SIE | SPIE | SPP | FS | SUM | MXR
 UXL, SXL = 2 << 32, 2 << 34
@@ -108,13 +108,13 @@ S_BITS, VS_BITS, M_BITS = 0x2222, 0x444, 0x888
 HEDELEG = sum(1 << n for n in (*range(1, 9), 12, 13, 15, 18, 19))
 CBIE, CBCFE, CBZE = 3 << 4, 1 << 6, 1 << 7
 SENVCFG = 1 | CBIE | CBCFE | CBZE
-ENVCFG = SENVCFG | 7 << 61
+ENVCFG = SENVCFG | 1 << 59 | 7 << 61     # DTE, ADUE, PBMTE, STCE
 INHIBITS = 31 << 58                     # MINH, SINH, UINH, VSINH, VUINH
 EVENTS = (0, 1, 2, 16)                  # ours: none, cycles, instructions, traps
 
 WRITABLE: dict[str, tuple[int, int]] = {
-    "mstatus": (SSTATUS | MIE | MPIE | MPRV | TVM | TW | TSR | GVA | MPV | MPP, UXL | SXL),
-    "sstatus": (SSTATUS, UXL), "vsstatus": (SSTATUS, UXL),
+    "mstatus": (SSTATUS | SDT | MIE | MPIE | MPRV | TVM | TW | TSR | GVA | MPV | MPP, UXL | SXL),
+    "sstatus": (SSTATUS | SDT, UXL), "vsstatus": (SSTATUS | SDT, UXL),
     "hstatus": (1 << 6 | 1 << 7 | 1 << 8 | 1 << 9 | 1 << 20 | 1 << 21 | 1 << 22, 2 << 32),
     "misa": (1 << 7, 2 << 62 | sum(1 << ord(letter) - ord("A") for letter in "IMAFDCBSU")),
     "medeleg": (HEDELEG | sum(1 << n for n in (9, 10, 20, 21, 22, 23)), 0), "hedeleg": (HEDELEG, 0),

@@ -17,17 +17,20 @@ from tests.hart.csr_model import (
     HEDELEG,
     MPP,
     S_BITS,
+    SDT,
+    SIE,
     SSTATUS,
     UXL,
     VS_BITS,
     WRITABLE,
 )
 
-SD, STCE, ADUE, PBMTE = 1 << 63, 1 << 63, 1 << 61, 1 << 62
+SD, STCE, ADUE, PBMTE, DTE = 1 << 63, 1 << 63, 1 << 61, 1 << 62, 1 << 59
 both = pytest.mark.parametrize("engine", ENGINES)
 values = st.one_of(st.sampled_from(INTEGERS), uniform64)
 STATEEN = {f"{x}stateen{n}": ALL for x in "mh" for n in range(4)}
-OPEN = {"menvcfg": ALL & ~STCE, "mideleg": ALL, "hideleg": ALL} | STATEEN         # nothing masked by what is above it
+# Nothing is masked by what is above it.
+OPEN = {"menvcfg": ALL & ~STCE, "henvcfg": DTE, "mideleg": ALL, "hideleg": ALL} | STATEEN
 
 
 def expected(name: str, before: int, value: int) -> int:
@@ -40,8 +43,9 @@ def expected(name: str, before: int, value: int) -> int:
         result = result & ~CBIE | before & CBIE
     if name.startswith("mhpmevent") and result % (1 << 56) not in EVENTS:
         result &= ALL << 56
-    if name in ("mstatus", "sstatus", "vsstatus") and result & FS == FS:
-        result |= SD
+    if name in ("mstatus", "sstatus", "vsstatus"):
+        result = result & ~SIE if result & SDT else result
+        result |= SD if result & FS == FS else 0
     return result
 
 

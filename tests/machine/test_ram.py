@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import rvhyp
+from rvhyp.engine.children import Child
 from rvhyp.machine.errors import BadInput
 from rvhyp.machine.ram import PAGE, Memory, OutsideMemory, Ram, size_text
 
@@ -102,6 +103,25 @@ def test_the_host_hears_of_its_writes():
     ram.set_word(BASE + 16, 1)
     ram.zero(BASE + 5, 2 * PAGE)
     assert heard == [(BASE + 4, 3), (BASE + 16, 8), (BASE + 5, 2 * PAGE)]
+
+
+def test_shared_memory_is_common_with_processes_forked_later():
+    ram = Ram(BASE, 4 * PAGE)
+    ram.write(BASE + PAGE, b"before")
+    address = ram.address
+    ram.share()
+    assert ram.address == address and ram.read(BASE + PAGE, 6) == b"before"
+
+    def write(connection):
+        ram.write(BASE + PAGE, b"behind")
+        ram.zero(BASE + 2 * PAGE, PAGE)
+        connection.send(None)
+    ram.write(BASE + 2 * PAGE, b"\xff" * PAGE)
+    child = Child(write)
+    child.connection.recv()
+    child.kill()
+    assert ram.read(BASE + PAGE, 6) == b"behind" and ram.read(BASE + 2 * PAGE, PAGE) == bytes(PAGE)
+    ram.close()
 
 
 def test_views_outlive_close():

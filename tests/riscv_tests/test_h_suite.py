@@ -9,6 +9,7 @@ from tools import h_coverage, h_suite
 from tools.h_suite import programs, read
 
 PROGRAMS = list(programs())
+ALONE = [name for name in PROGRAMS if h_suite.harts(name) == 1]     # not those for several harts at once
 SPIKE_SETTINGS = read("spike.toml")
 LONG_ON_REFERENCE = {"h-access-csr", "h-access-insn", "h-base", "h-fences", "h-trap-values", "h-xlat-formats"}
 
@@ -25,14 +26,14 @@ def test_interpreter(name):
 
 
 @pytest.mark.parametrize("name", [pytest.param(name, marks=pytest.mark.long if name in LONG_ON_REFERENCE else ())
-                                  for name in PROGRAMS])
+                                  for name in ALONE])
 def test_reference(name):
     red, said = h_suite.run(name, "reference")
     assert not red, said
 
 
 @needs_spike
-@pytest.mark.parametrize("name", [name for name in PROGRAMS if not h_suite.choices(name)])
+@pytest.mark.parametrize("name", [name for name in ALONE if not h_suite.choices(name)])
 def test_spike(name, tmp_path):
     path = tmp_path / name
     path.write_bytes(h_suite.elf(name))

@@ -21,7 +21,7 @@
 
     .equ POISON, 0x5550                     # in what a trap should overwrite
 
-    .macro begin label=_start
+    .macro begin label=_start, others
     .globl  _start
 \label:
     .option norvc
@@ -30,7 +30,11 @@
     la      t0, trap_vector
     csrw    mtvec, t0
     csrr    t0, mhartid
+    .ifnb   \others
+    bnez    t0, \others
+    .else
 1:  bnez    t0, 1b
+    .endif
     la      sp, stack_top
     .endm
 

@@ -23,6 +23,7 @@
     .equ FETCH_PAGE_FAULT,      12
     .equ LOAD_PAGE_FAULT,       13
     .equ STORE_PAGE_FAULT,      15
+    .equ DOUBLE_TRAP,           16
     .equ FETCH_GUEST_PAGE_FAULT, 20
     .equ LOAD_GUEST_PAGE_FAULT, 21
     .equ VIRTUAL,               22
@@ -56,6 +57,7 @@
     .equ MSTATUS_TVM,   1 << 20
     .equ MSTATUS_TW,    1 << 21
     .equ MSTATUS_TSR,   1 << 22
+    .equ MSTATUS_SDT,   1 << 24
     .equ MSTATUS_GVA,   1 << 38
     .equ MSTATUS_SD,    1 << 63
     .equ HSTATUS_GVA,   1 << 6
@@ -69,6 +71,7 @@
     .equ ENVCFG_CBIE,   3 << 4
     .equ ENVCFG_CBCFE,  1 << 6
     .equ ENVCFG_CBZE,   1 << 7
+    .equ ENVCFG_DTE,    1 << 59
     .equ ENVCFG_ADUE,   1 << 61
     .equ ENVCFG_PBMTE,  1 << 62
     .equ ENVCFG_STCE,   1 << 63

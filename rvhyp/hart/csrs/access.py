@@ -14,10 +14,12 @@ from rvhyp.isa.csr import (
     STATEEN_SE,
     Gate,
 )
+from rvhyp.isa.instruction import EXTENSIONS
 from rvhyp.isa.rule import load8, load16, rule
 
 TM = 1
-TIME, PMPADDR0, PMPCFG0 = CSR_NUMBERS["time"], CSR_NUMBERS["pmpaddr0"], CSR_NUMBERS["pmpcfg0"]
+TIME, PMPADDR0, PMPCFG0, MTVAL2 = (CSR_NUMBERS[name] for name in ("time", "pmpaddr0", "pmpcfg0", "mtval2"))
+SSDBLTRP = EXTENSIONS["Ssdbltrp"].number
 GATE_OPEN, GATE_PMP = int(Gate.OPEN), int(Gate.PMP)
 GATE_ABSENT, GATE_FLOAT, GATE_COUNTER = int(Gate.ABSENT), int(Gate.FLOAT), int(Gate.COUNTER)
 GATE_STIMECMP, GATE_VSTIMECMP = int(Gate.STIMECMP), int(Gate.VSTIMECMP)
@@ -73,13 +75,19 @@ def left_out(h, gate, number):
 
 
 @rule
+def is_of_double_traps(h, number):
+    """Whether a CSR of H is there without it: mtval2, in which Ssdbltrp reports."""
+    return (h.extensions >> SSDBLTRP) & 1 if number == MTVAL2 else 0
+
+
+@rule
 def csr_access(h, number, is_write):
     """The CSR number that an access to `number` reaches; 0 with the trap set if it may not be."""
     row = h.csr_table + (number << ROW_BITS)
     gate = load8(row + ROW_GATE)
     if (gate == GATE_ABSENT) | (((h.extensions >> load8(row + ROW_EXTENSION)) & 1) == 0):
         return illegal(h)
-    if (load8(row + ROW_HYPERVISOR) != 0) & (MISA_H.get(h.misa) == 0):
+    if (load8(row + ROW_HYPERVISOR) != 0) & (MISA_H.get(h.misa) == 0) & (is_of_double_traps(h, number) == 0):
         return illegal(h)
     if left_out(h, gate, number):
         return illegal(h)

@@ -3,6 +3,7 @@ from rvhyp.hart.csrs.rows import reads, writes
 from rvhyp.hart.fp import update_fp_gate
 from rvhyp.isa.choices import MISA_H_FIXED, MPP_RESERVED_IS_U
 from rvhyp.isa.csr import (
+    ENVCFG_DTE,
     HSTATUS_SPV,
     MISA_H,
     MSTATUS_FS,
@@ -10,6 +11,8 @@ from rvhyp.isa.csr import (
     MSTATUS_MPP,
     MSTATUS_MPV,
     MSTATUS_SD,
+    MSTATUS_SDT,
+    MSTATUS_SIE,
     MSTATUS_UXL,
     MSTATUS_WRITABLE,
     SSTATUS_WRITABLE,
@@ -28,9 +31,17 @@ def with_sd(status):
 
 
 @rule
-def write_status(h, old, value, mask):
-    """A status register with its writable bits replaced; MPP takes 0, 1 or 3."""
+def write_status(h, old, value, mask, envcfg):
+    """A status register with its writable bits replaced; MPP takes 0, 1 or 3.
+
+    SDT is read-only zero while `envcfg`.DTE is 0; where a write leaves it 1, SIE becomes 0 (section "Double Trap Control in
+    sstatus Register").
+    """
     new = (old & ~mask) | (value & mask)
+    if ENVCFG_DTE.get(envcfg) == 0:
+        new &= ~MSTATUS_SDT.mask
+    if MSTATUS_SDT.get(new):
+        new &= ~MSTATUS_SIE.mask
     if MSTATUS_MPP.get(new) == 2:
         new = MSTATUS_MPP.put(new, 0 if MPP_RESERVED_IS_U.get(h.choices) else MSTATUS_MPP.get(old))
     return new
@@ -53,7 +64,7 @@ def write_mstatus(h, number, value):
     mask = MSTATUS_WRITABLE
     if MISA_H.get(h.misa) == 0:
         mask = MSTATUS_WRITABLE & ~(MSTATUS_MPV.mask | MSTATUS_GVA.mask)
-    h.mstatus = write_status(h, h.mstatus, value, mask)
+    h.mstatus = write_status(h, h.mstatus, value, mask, h.menvcfg)
     status_written(h)
 
 
@@ -64,7 +75,7 @@ def read_sstatus(h, number):
 
 @writes("sstatus")
 def write_sstatus(h, number, value):
-    h.mstatus = write_status(h, h.mstatus, value, SSTATUS_WRITABLE)
+    h.mstatus = write_status(h, h.mstatus, value, SSTATUS_WRITABLE, h.menvcfg)
     status_written(h)
 
 
@@ -75,7 +86,7 @@ def read_vsstatus(h, number):
 
 @writes("vsstatus")
 def write_vsstatus(h, number, value):
-    h.vsstatus = write_status(h, h.vsstatus, value, SSTATUS_WRITABLE)
+    h.vsstatus = write_status(h, h.vsstatus, value, SSTATUS_WRITABLE, h.henvcfg & h.menvcfg)
     status_written(h)
 
 

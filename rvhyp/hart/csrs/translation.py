@@ -16,8 +16,10 @@ from rvhyp.isa.csr import (
     ATP_MODE,
     ATP_PPN,
     ENVCFG_CBIE,
+    ENVCFG_DTE,
     HENVCFG_GATED,
     MENVCFG_WRITABLE,
+    MSTATUS_SDT,
     PMP_ENTRIES,
     SATP_ASID,
     SENVCFG_WRITABLE,
@@ -86,9 +88,19 @@ def legal_envcfg(old, value):
     return ENVCFG_CBIE.put(value, ENVCFG_CBIE.get(old)) if ENVCFG_CBIE.get(value) == 2 else value
 
 
+@rule
+def clear_sdt(h):
+    """Without DTE, sstatus.SDT and vsstatus.SDT are read-only zero."""
+    if ENVCFG_DTE.get(h.menvcfg) == 0:
+        h.mstatus = h.mstatus & ~MSTATUS_SDT.mask
+    if ENVCFG_DTE.get(h.menvcfg & h.henvcfg) == 0:
+        h.vsstatus = h.vsstatus & ~MSTATUS_SDT.mask
+
+
 @writes("menvcfg")
 def write_menvcfg(h, number, value):
     h.menvcfg = legal_envcfg(h.menvcfg, value) & h.menvcfg_writable
+    clear_sdt(h)
     h.resync = 1
 
 
@@ -106,6 +118,7 @@ def read_henvcfg(h, number):
 def write_henvcfg(h, number, value):
     mask = MENVCFG_WRITABLE & (~HENVCFG_GATED | h.menvcfg)
     h.henvcfg = (h.henvcfg & ~mask) | (legal_envcfg(h.henvcfg, value) & mask)
+    clear_sdt(h)
     h.resync = 1
 
 
