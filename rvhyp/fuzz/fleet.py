@@ -34,7 +34,7 @@ ALONE = 60.0                            # seconds that a campaign waits for a fi
 
 @cache
 def sources() -> str:
-    """A digest of this package: all that take part must have the same."""
+    """A digest of this package: all that take part must have the same, or programs would not be the same everywhere."""
     root, digest = Path(rvhyp.__file__).parent, hashlib.sha256()
     for path in sorted(path for path in root.rglob("*") if path.suffix in (".py", ".S", ".toml")):
         digest.update(f"{path.relative_to(root)} {path.stat().st_size}\n".encode() + path.read_bytes())
@@ -43,6 +43,11 @@ def sources() -> str:
 
 class Stale(Exception):
     """A worker has another version of this package."""
+
+
+def is_foreign(error: Exception) -> bool:
+    """Whether somebody could not read what a campaign sends: the package is not there, or another version of it."""
+    return isinstance(error, ImportError | AttributeError) or "deserializ" in str(error)
 
 
 # In a worker.
@@ -104,7 +109,8 @@ class Fleet:
             from distributed import Client
         except ImportError as error:
             raise BadInput("--scheduler needs Dask", do="pip install 'rvhyp[fleet]' brings it") from error
-        logging.getLogger("distributed").setLevel(logging.CRITICAL)     # what happens to workers is no news here
+        for name in [name for name in logging.root.manager.loggerDict if name.partition(".")[0] == "distributed"]:
+            logging.getLogger(name).setLevel(logging.CRITICAL + 1)      # what happens to workers is no news here
         try:
             self.client = Client(address, timeout=PATIENCE, set_as_default=False)
         except (OSError, ValueError, TypeError) as error:
@@ -162,9 +168,10 @@ class Fleet:
                 self.give(work)
             else:
                 done.append(Done(work, "with all workers that tried"))
-        except Stale as error:
-            raise BadInput(str(error), "--scheduler", "install the same version everywhere") from error
         except Exception as error:
+            if isinstance(error, Stale) or is_foreign(error):
+                raise BadInput(str(error).partition(". ")[0], "--scheduler",
+                               "scheduler and workers need the same rvhyp as this one, with its extra fleet") from error
             if self.client.status == "running" and future.status == "error":
                 raise
             raise Gone(f"the scheduler at {self.address} is gone ({type(error).__name__})") from error

@@ -36,7 +36,8 @@ def test_it_leaves_in_registers_and_memory_what_our_engine_does():
 
 @needs_qemu
 def test_it_is_not_asked_about_what_it_does_not_know():
-    assert third_opinion(program(encoded("amocas.q", aq=0, rl=0, rd=10, rs1=9, rs2=12)), ISA) == ("QEMU does not know amocas.q", {})
+    example = program(encoded("amocas.q", aq=0, rl=0, rd=10, rs1=9, rs2=12))
+    assert third_opinion(example, ISA) == ("QEMU does not know amocas.q", {})
 
 
 @needs_qemu
