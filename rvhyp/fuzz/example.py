@@ -55,7 +55,7 @@ class Example:
     pokes: tuple[tuple[int, int], ...] = ()
     data_seed: int = 0
     traps: int = 64
-    without: int = 0                    # bits of misa that are cleared
+    absent: int = 0                     # bits of misa that are cleared
 
     @classmethod
     def of(cls, batch: Batch, number: int) -> Example:
@@ -88,7 +88,7 @@ class Example:
         words[R_CSR:R_CSR + len(STATE)] = [self.csrs.get(name, 0) for name in STATE]
         words[R_LENGTH], words[R_POKES] = len(self.code()), len(self.pokes)
         words[R_TRAPS], words[R_SEED] = self.traps, self.data_seed
-        words[R_WITHOUT] = self.without
+        words[R_WITHOUT] = self.absent
         for n, pair in enumerate(self.pokes):
             words[R_POKE + 2 * n:R_POKE + 2 * n + 2] = pair
         return words.tobytes()

@@ -9,11 +9,9 @@ from rvhyp.fuzz import layout
 from rvhyp.isa.csr import CSRS, ENVCFG_STCE, MSTATUS_MPRV
 from rvhyp.isa.text import assemble
 from rvhyp.isa.text.assembly import STB_GLOBAL, Assembly, Section, Symbol
-from rvhyp.machine import memory_map
 
 CONTEXT_WORDS = ("SLOT", "MIX", "RECORD", "CODE", "LENGTH", "TRAPS", "HASH", "MPRV", "ENTERED", "BEGUN", "OWN", "COUNT",
                  "CHOICES", "WITHOUT", "RA", "T0", "T1", "T2", "T3", "T5", "T6")
-MTIMECMP = memory_map.CLINT.base + 0x4000
 SOURCE = Path(__file__).with_name("harness.S")
 
 
@@ -27,9 +25,8 @@ def constants() -> dict[str, int]:
     behind = layout.DUMP - layout.CONTEXT
     values |= {"DUMP_SIZE": 8 * layout.DUMP_WORDS, "DUMP_SP": behind + 8 * 2, "DUMP_T0": behind + 8 * 5,
                "DUMP_MSTATUS": behind + 8 * (layout.DUMP_CSR + layout.STATE.index("mstatus")),
-               "DUMP_TRAPS": behind + 8 * layout.DUMP_TRAPS, "CLINT_MSIP": memory_map.CLINT.base, "CLINT_MTIMECMP": MTIMECMP, "OUTSIDE": 27,
-               "MPRV": MSTATUS_MPRV.mask,
-               "MENVCFG_STCE": ENVCFG_STCE.mask}
+               "DUMP_TRAPS": behind + 8 * layout.DUMP_TRAPS, "CLINT_MSIP": layout.MSIP, "CLINT_MTIMECMP": layout.MTIMECMP,
+               "OUTSIDE": 27, "MPRV": MSTATUS_MPRV.mask, "MENVCFG_STCE": ENVCFG_STCE.mask}
     return values
 
 

@@ -13,11 +13,14 @@
 """
 from __future__ import annotations
 
+from rvhyp.machine import memory_map
+
 RAM_BASE, RAM_SIZE = 0x8000_0000, 8 << 20
 PAGE = 4096
 HARNESS, PAD, PAD_SRET = 0x8001_0000, 0x8001_8000, 0x100
 CONTEXT = 0x8002_0000                   # its bit 17 is MPRV's, see harness.S
 FRAMES = 0x8003_0000
+MSIP, MTIMECMP = memory_map.CLINT.base, memory_map.CLINT.base + 0x4000     # of hart 0
 LOCKED, LOCKED_SIZE = 0x8003_3000, 64
 HS_TABLES, VS_TABLES, G_TABLES, TABLES_END = 0x8004_0000, 0x8005_0000, 0x8006_0000, 0x8008_0000
 RESULTS, RESULT_SIZE = 0x8010_0000, 32
