@@ -21,6 +21,7 @@ HARNESS, PAD, PAD_SRET = 0x8001_0000, 0x8001_8000, 0x100
 CONTEXT = 0x8002_0000                   # its bit 17 is MPRV's, see harness.S
 FRAMES = 0x8003_0000
 MSIP, MTIMECMP = memory_map.CLINT.base, memory_map.CLINT.base + 0x4000     # of hart 0
+ALIAS = 0x8003_4000                     # the virtual page where a program may find its code again
 LOCKED, LOCKED_SIZE = 0x8003_3000, 64
 HS_TABLES, VS_TABLES, G_TABLES, TABLES_END = 0x8004_0000, 0x8005_0000, 0x8006_0000, 0x8008_0000
 RESULTS, RESULT_SIZE = 0x8010_0000, 32
@@ -52,7 +53,8 @@ R_TRAPS = R_LENGTH + 1                  # the program ends at this many traps
 R_SEED = R_LENGTH + 2                   # of the contents of the pages of data
 R_POKES = R_LENGTH + 3                  # how many words of memory (page-table entries) are set before, and cleared afterwards
 R_WITHOUT = R_LENGTH + 4                # bits of misa that are cleared when the program begins
-R_POKE = R_LENGTH + 5                   # pairs of address and value
+R_CLOCK = R_LENGTH + 5                  # not 0: with every trap all simulators look at the clock
+R_POKE = R_LENGTH + 6                   # pairs of address and value
 RECORD_WORDS = RECORD_SIZE // 8
 MAX_POKES = (RECORD_WORDS - R_POKE) // 2
 

@@ -25,6 +25,7 @@ from rvhyp.fuzz.generate import Batch, generate, with_control
 from rvhyp.fuzz.layout import HS_TABLES, VS_TABLES
 from rvhyp.fuzz.menu import MEMORY_KINDS, RECORDS, TARGET, Dish, Menu, base_kind, dish, fixed
 from rvhyp.fuzz.state import fill_state
+from rvhyp.fuzz.themes import code, interrupts
 from rvhyp.isa import config
 from rvhyp.isa import csr as rows
 from rvhyp.isa.csr import CSR_NUMBERS
@@ -154,6 +155,11 @@ Target("csr", "CSRs, traps and returns from them, in every mode", privileged, st
 Target("remap", "HS under translation, which changes its own entries", remapped(HS_TABLES), states.supervisor_apart)
 Target("guest-remap", "VS, which changes its own entries", remapped(VS_TABLES), states.guest_apart)
 Target("mprv", "loads and stores of M-mode as MPRV, MPP and MPV have them", modified, states.modified)
+Target("code", "programs of every mode that change their own code, also through another mapping", code.dishes, code.state)
+Target("interrupts", "interrupts raised by software, many at once, in every mode: delegation, priority, vectors, returns, WFI",
+       interrupts.dishes, interrupts.state)
+Target("timer", "timers that are always due or never, what shows of them and whom they interrupt", interrupts.timer_dishes,
+       interrupts.timer_state)
 Target("mixed", "HS under translation, a guest beside it, few traps: for long runs (--repeats)", mixed, states.mixed)
 
 assert not MEMORY_KINDS - set(WEIGHTS) - {Kind.LOAD_RESERVED, Kind.STORE_CONDITIONAL}
