@@ -8,7 +8,6 @@ import numpy as np
 from rvhyp.fuzz.generate import ECALL, Batch
 from rvhyp.fuzz.harness import image
 from rvhyp.fuzz.layout import (
-    R_CLOCK,
     R_CSR,
     R_F,
     R_LENGTH,
@@ -57,7 +56,6 @@ class Example:
     data_seed: int = 0
     traps: int = 64
     absent: int = 0                     # bits of misa that are cleared
-    clock: int = 0                      # whether all look at the clock with every trap
 
     @classmethod
     def of(cls, batch: Batch, number: int) -> Example:
@@ -68,7 +66,7 @@ class Example:
         return cls(number, batch.slot + row, lines_of(batch.code[row].tobytes()[:record[R_LENGTH]]), tuple(record[R_X:R_X + 32]),
                    tuple(record[R_F:R_F + 32]), dict(zip(STATE, record[R_CSR:R_CSR + len(STATE)], strict=True)),
                    tuple(zip(pairs[::2], pairs[1::2], strict=True)), record[R_SEED], record[R_TRAPS],
-                   record[R_WITHOUT], record[R_CLOCK])
+                   record[R_WITHOUT])
 
     def code(self) -> bytes:
         """The program's bytes, jumps as far as they have to go."""
@@ -90,7 +88,7 @@ class Example:
         words[R_CSR:R_CSR + len(STATE)] = [self.csrs.get(name, 0) for name in STATE]
         words[R_LENGTH], words[R_POKES] = len(self.code()), len(self.pokes)
         words[R_TRAPS], words[R_SEED] = self.traps, self.data_seed
-        words[R_WITHOUT], words[R_CLOCK] = self.absent, self.clock
+        words[R_WITHOUT] = self.absent
         for n, pair in enumerate(self.pokes):
             words[R_POKE + 2 * n:R_POKE + 2 * n + 2] = pair
         return words.tobytes()

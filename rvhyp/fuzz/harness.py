@@ -11,7 +11,7 @@ from rvhyp.isa.text import assemble
 from rvhyp.isa.text.assembly import STB_GLOBAL, Assembly, Section, Symbol
 
 CONTEXT_WORDS = ("SLOT", "MIX", "RECORD", "CODE", "LENGTH", "TRAPS", "HASH", "MPRV", "ENTERED", "BEGUN", "OWN", "COUNT",
-                 "CHOICES", "WITHOUT", "CLOCK", "RA", "T0", "T1", "T2", "T3", "T5", "T6")
+                 "CHOICES", "WITHOUT", "RA", "T0", "T1", "T2", "T3", "T5", "T6")
 SOURCE = Path(__file__).with_name("harness.S")
 
 
@@ -20,7 +20,7 @@ def constants() -> dict[str, int]:
     names = ("RAM_BASE", "HARNESS", "PAD", "CONTEXT", "FRAMES", "RESULTS", "CODE", "RECORDS", "STAGE", "SLOT_SIZE", "RECORD_SIZE",
              "PAGE", "EDGE", "DUMP", "PAD_SRET", "MIX", "LOCKED", "LOCKED_SIZE", "PMPCFG0")
     values = {name: getattr(layout, name) for name in names}
-    places = ("R_LENGTH", "R_TRAPS", "R_SEED", "R_POKES", "R_WITHOUT", "R_CLOCK", "R_POKE")
+    places = ("R_LENGTH", "R_TRAPS", "R_SEED", "R_POKES", "R_WITHOUT", "R_POKE")
     values |= {name: 8 * getattr(layout, name) for name in places}
     values |= {f"C_{name}": 8 * number for number, name in enumerate(CONTEXT_WORDS)}
     behind = layout.DUMP - layout.CONTEXT

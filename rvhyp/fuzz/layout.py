@@ -53,8 +53,7 @@ R_TRAPS = R_LENGTH + 1                  # the program ends at this many traps
 R_SEED = R_LENGTH + 2                   # of the contents of the pages of data
 R_POKES = R_LENGTH + 3                  # how many words of memory (page-table entries) are set before, and cleared afterwards
 R_WITHOUT = R_LENGTH + 4                # bits of misa that are cleared when the program begins
-R_CLOCK = R_LENGTH + 5                  # not 0: with every trap all simulators look at the clock
-R_POKE = R_LENGTH + 6                   # pairs of address and value
+R_POKE = R_LENGTH + 5                   # pairs of address and value
 RECORD_WORDS = RECORD_SIZE // 8
 MAX_POKES = (RECORD_WORDS - R_POKE) // 2
 

@@ -15,7 +15,6 @@ from rvhyp.fuzz.layout import (
     DUMP,
     DUMP_NAMES,
     DUMP_WORDS,
-    R_CLOCK,
     R_CSR,
     R_F,
     R_LENGTH,
@@ -82,8 +81,7 @@ def record_text(example: Example) -> list[str]:
     named += [(R_CSR + n, example.csrs.get(name, 0), name) for n, name in enumerate(STATE)]
     named += [(R_LENGTH, len(example.code()), "bytes of code"), (R_TRAPS, example.traps, "traps before it is ended"),
               (R_SEED, example.data_seed, "seed of the data"),
-              (R_WITHOUT, example.absent, "bits of misa that are cleared"),
-              (R_CLOCK, example.clock, "look at the clock"), (R_POKES, len(example.pokes), "words of memory:")]
+              (R_WITHOUT, example.absent, "bits of misa that are cleared"), (R_POKES, len(example.pokes), "words of memory:")]
     for n, (address, value) in enumerate(example.pokes):
         named += [(R_POKE + 2 * n, address, "address"), (R_POKE + 2 * n + 1, value, "value")]
     lines, at = [], 0
