@@ -19,6 +19,7 @@ from rvhyp.fuzz.menu import (
     word_of,
 )
 from rvhyp.fuzz.pages import DATA_AT
+from rvhyp.isa import csr as rows
 from rvhyp.isa.csr import CSR_NUMBERS, CSRS
 from rvhyp.isa.instruction import Compressed, Kind
 
@@ -132,6 +133,19 @@ def traps(has: Has, weight: float = 3) -> list[Dish]:
                  fixed("csrrw", rd=0, csr=CSR_NUMBERS[epc], rs1=TARGET), fixed(back)]
         found.append(Dish(back, words, weight / 4))
     return found
+
+
+def memory_modes(weight: float = 9) -> list[Dish]:
+    """MPRV, MPP and MPV change: in whose name M-mode loads and stores."""
+    mstatus = {"csr": CSR_NUMBERS["mstatus"], "rd": 0, "rs1": TARGET}
+    clear, set_ = fixed("csrrc", **mstatus), fixed("csrrs", **mstatus)
+    mpp = [fixed("lui", rd=TARGET, imm=0x2000), fixed("addi", rd=TARGET, rs1=TARGET, imm=-0x800)]
+    supervisor = [*mpp, clear, fixed("lui", rd=TARGET, imm=0x21000), fixed("addi", rd=TARGET, rs1=TARGET, imm=-0x800), set_]
+    mprv = fixed("lui", rd=TARGET, imm=rows.MSTATUS_MPRV.mask)
+    mpv = [fixed("addi", rd=TARGET, rs1=0, imm=1), fixed("slli", rd=TARGET, rs1=TARGET, shamt=rows.MSTATUS_MPV.shift)]
+    one = weight / 9
+    return [Dish("MPP=S MPRV=1", supervisor, 2 * one), Dish("MPRV=1", [mprv, set_], 2 * one), Dish("MPP=U", [*mpp, clear], one),
+            Dish("MPRV=0", [mprv, clear], one), Dish("MPV=1", [*mpv, set_], 2 * one), Dish("MPV=0", [*mpv, clear], one)]
 
 
 def guest_accesses(has: Has, weight: float = 8) -> list[Dish]:

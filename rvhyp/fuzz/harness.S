@@ -326,6 +326,8 @@ over:
     ld      s0, C_RECORD(sp)
     write_h_state
 1:  read_state
+    li      t0, PMPCFG0                     # M-mode too may not access what an entry matches in part
+    csrw    pmpcfg0, t0
     sd      s1, DUMP_MSTATUS(sp)
     ld      t5, C_HASH(sp)
     sd      t5, DUMP_TRAPS(sp)

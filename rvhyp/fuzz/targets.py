@@ -16,6 +16,7 @@ from rvhyp.fuzz.dishes import (
     float_csrs,
     guest_accesses,
     jumps,
+    memory_modes,
     plain,
     reservations,
     traps,
@@ -23,11 +24,10 @@ from rvhyp.fuzz.dishes import (
 )
 from rvhyp.fuzz.generate import Batch, generate, with_control
 from rvhyp.fuzz.layout import HS_TABLES, VS_TABLES
-from rvhyp.fuzz.menu import MEMORY_KINDS, RECORDS, TARGET, Dish, Menu, base_kind, dish, fixed
+from rvhyp.fuzz.menu import MEMORY_KINDS, RECORDS, Dish, Menu, base_kind, dish
 from rvhyp.fuzz.state import fill_state
-from rvhyp.fuzz.themes import code, interrupts
+from rvhyp.fuzz.themes import code, interrupts, pmp
 from rvhyp.isa import config
-from rvhyp.isa import csr as rows
 from rvhyp.isa.csr import CSR_NUMBERS
 from rvhyp.isa.instruction import EXTENSIONS, Compressed, Kind
 
@@ -109,15 +109,7 @@ def remapped(base: int) -> Callable[[Has], list[Dish]]:
 def modified(has: Has) -> list[Dish]:
     """Memory as MPRV, MPP and MPV have it, which change all the time."""
     weights = {Kind.ALU: 10, Kind.BRANCH: 4, Kind.LOAD: 20, Kind.STORE: 16, Kind.AMO: 6}
-    mstatus = {"csr": CSR_NUMBERS["mstatus"], "rd": 0, "rs1": TARGET}
-    clear, set_ = fixed("csrrc", **mstatus), fixed("csrrs", **mstatus)
-    mpp = [fixed("lui", rd=TARGET, imm=0x2000), fixed("addi", rd=TARGET, rs1=TARGET, imm=-0x800)]
-    supervisor = [*mpp, clear, fixed("lui", rd=TARGET, imm=0x21000), fixed("addi", rd=TARGET, rs1=TARGET, imm=-0x800), set_]
-    mprv = fixed("lui", rd=TARGET, imm=rows.MSTATUS_MPRV.mask)
-    mpv = [fixed("addi", rd=TARGET, rs1=0, imm=1), fixed("slli", rd=TARGET, rs1=TARGET, shamt=rows.MSTATUS_MPV.shift)]
-    return [*plain(has, weights), *jumps(has), *traps(has, 0.5),
-            Dish("MPP=S MPRV=1", supervisor, 2), Dish("MPRV=1", [mprv, set_], 2), Dish("MPP=U", [*mpp, clear], 1),
-            Dish("MPRV=0", [mprv, clear], 1), Dish("MPV=1", [*mpv, set_], 2), Dish("MPV=0", [*mpv, clear], 1)]
+    return [*plain(has, weights), *jumps(has), *traps(has, 0.5), *memory_modes()]
 
 
 def privileged(has: Has) -> list[Dish]:
@@ -160,6 +152,7 @@ Target("interrupts", "interrupts raised by software, many at once, in every mode
        interrupts.dishes, interrupts.state)
 Target("timer", "timers that are always due or never, what shows of them and whom they interrupt", interrupts.timer_dishes,
        interrupts.timer_state)
+Target("pmp", "entries of PMP written by M-mode, accesses of every mode and page walks under them", pmp.dishes, pmp.state)
 Target("mixed", "HS under translation, a guest beside it, few traps: for long runs (--repeats)", mixed, states.mixed)
 
 assert not MEMORY_KINDS - set(WEIGHTS) - {Kind.LOAD_RESERVED, Kind.STORE_CONDITIONAL}
