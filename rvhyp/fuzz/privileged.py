@@ -95,12 +95,13 @@ def let_fences_pass(batch: Batch) -> None:
         set_csrs(batch, **{name: csr(batch, name) & np.uint64(~gate.mask % (1 << 64))})
 
 
-def two_stages(draws: Draws, batch: Batch, user: np.ndarray, one_in: int = 3, alias: bool = False) -> np.ndarray:
+def two_stages(draws: Draws, batch: Batch, user: np.ndarray, one_in: int = 3, alias: bool = False,
+               bare: bool = True) -> np.ndarray:
     """Both stages, either of which may be Bare; gives what lies between virtual and physical addresses."""
     high = draws.below(2) == 0
     mode = draws.one_of((pages.SV39, pages.SV48, pages.SV57)).astype(np.int64)
     g_mode = draws.one_of((pages.SV39, pages.SV48, pages.SV57)).astype(np.int64)
-    kind = draws.below(8)
+    kind = draws.below(8) + (0 if bare else 2)
     is_bare, is_g_bare = kind == 0, kind == 1
     gpa = np.where(is_g_bare, np.uint64(0), np.uint64(pages.GPA_OFFSET))
     vsatp = pages.first_stage(draws, batch, VS_TABLES, mode, user, gpa, high, one_in, alias)

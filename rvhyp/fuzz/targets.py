@@ -26,7 +26,7 @@ from rvhyp.fuzz.generate import Batch, generate, with_control
 from rvhyp.fuzz.layout import HS_TABLES, VS_TABLES
 from rvhyp.fuzz.menu import MEMORY_KINDS, RECORDS, Dish, Menu, base_kind, dish
 from rvhyp.fuzz.state import fill_state
-from rvhyp.fuzz.themes import code, interrupts, pmp
+from rvhyp.fuzz.themes import code, gstage, interrupts, nohyp, pmp
 from rvhyp.isa import config
 from rvhyp.isa.csr import CSR_NUMBERS
 from rvhyp.isa.instruction import EXTENSIONS, Compressed, Kind
@@ -153,6 +153,9 @@ Target("interrupts", "interrupts raised by software, many at once, in every mode
 Target("timer", "timers that are always due or never, what shows of them and whom they interrupt", interrupts.timer_dishes,
        interrupts.timer_state)
 Target("pmp", "entries of PMP written by M-mode, accesses of every mode and page walks under them", pmp.dishes, pmp.state)
+Target("gstage", "HS that changes its guest's G-stage, VS-stage, hgatp and vsatp, looks at it, and enters it", gstage.dishes,
+       gstage.state)
+Target("nohyp", "misa.H cleared: CSRs, instructions and traps in M, S and U", nohyp.dishes, nohyp.state)
 Target("mixed", "HS under translation, a guest beside it, few traps: for long runs (--repeats)", mixed, states.mixed)
 
 assert not MEMORY_KINDS - set(WEIGHTS) - {Kind.LOAD_RESERVED, Kind.STORE_CONDITIONAL}
