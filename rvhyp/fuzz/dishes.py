@@ -162,6 +162,7 @@ INCOMPARABLE = {"mtinst", "htinst", "mvendorid", "marchid", "mimpid", "mconfigpt
 # hideleg bit 13 without Shlcofideleg), or not Spike's (FIOM).
 LOW_ONLY = {"mie", "hie", "sie", "vsie", "hideleg"}
 OTHERWISE = {"stimecmp", "vstimecmp", "hedeleg", "menvcfg", "henvcfg", "senvcfg", "mcycle", "minstret", "mcountinhibit"}
+STATEEN = {name for name in CSRS if "stateen" in name}      # of these only ENVCFG and SE: others belong to what a hart may have
 # CSRs that a program may not write, since it or the harness would be lost: vectors, translation, who gets ECALLs of HS.
 KEPT = {"mtvec", "mscratch", "stvec", "vstvec", "satp", "vsatp", "hgatp", "medeleg", "mideleg", "misa",
         *(name for name in CSRS if name.startswith("pmp"))}
@@ -170,9 +171,9 @@ KEPT = {"mtvec", "mscratch", "stvec", "vstvec", "satp", "vsatp", "hgatp", "medel
 def csrs(has: Has, weight: float = 10) -> list[Dish]:
     """Reads of all CSRs, and writes of most."""
     readable = [row.number for name, row in CSRS.items()
-                if name not in INCOMPARABLE | {"mideleg"} and not name.startswith("pmp")]
+                if name not in INCOMPARABLE | STATEEN | {"mideleg"} and not name.startswith("pmp")]
     writable = [row.number for name, row in CSRS.items()
-                if name not in KEPT | INCOMPARABLE | LOW_ONLY | OTHERWISE]
+                if name not in KEPT | INCOMPARABLE | LOW_ONLY | OTHERWISE | STATEEN]
     found = []
     for numbers, registers in ((readable, (0,)), (writable, SOURCES)):
         parts = [numbers[at:at + VALUES] for at in range(0, len(numbers), VALUES)]
@@ -187,4 +188,11 @@ def csrs(has: Has, weight: float = 10) -> list[Dish]:
     even = fixed("andi", rd=TARGET, rs1=10, imm=-2)     # hedeleg bit 0 is of no use with C, and exists or not
     found += [Dish(f"{name} hedeleg", [even, word_of(name, {"csr": (CSRS["hedeleg"].number,), "rs1": (TARGET,)})], weight / 100)
               for name in ("csrrw", "csrrs", "csrrc")]
+    numbers = [CSRS[name].number for name in sorted(STATEEN)]
+    top = [word_of("addi", {"rd": (TARGET,), "rs1": (0,), "imm": (0, 1, 2, 3)}, imm=0),
+           fixed("slli", rd=TARGET, rs1=TARGET, shamt=62)]
+    found += [Dish(f"{name} stateen", [*top, word_of(name, {"csr": numbers, "rs1": (TARGET,), "rd": (0,)}, csr=1)], weight / 60)
+              for name in ("csrrw", "csrrs", "csrrc")]
+    found.append(Dish("stateen", [word_of("csrrs", {"csr": numbers, "rs1": (0,), "rd": (28,)}),
+                                  fixed("srli", rd=28, rs1=28, shamt=62)], weight / 40))
     return found

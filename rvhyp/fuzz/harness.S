@@ -112,6 +112,11 @@ next:
 
     la      t0, 1f                          # a trap: simulators that take turns between harts begin a turn here, and none ends
     csrw    mtvec, t0                       # between LR and SC for no reason of the program's
+    li      t0, -1                          # and what a hart may have: if it has not, this is the trap
+    .irp    n, 0, 1, 2, 3
+    csrw    mstateen\n, t0
+    csrw    hstateen\n, t0
+    .endr
     ecall
     .balign 4
 1:  la      t0, trap

@@ -32,10 +32,9 @@ from rvhyp.isa.csr import CSR_NUMBERS
 from rvhyp.isa.instruction import EXTENSIONS, Compressed, Kind
 
 TARGETS: dict[str, Target] = {}
-# The names that both Spike and this project know; Svadu is what A and D bits do where menvcfg.ADUE is 1.
-# What programs may use: without the extensions that Spike does not know, or that its harts and ours rightly differ in.
-ISA = "_".join([name for name in config.DEFAULT.split("_") if name not in (
-    "ziccid", "shlcofideleg", "smcntrpmf", "smstateen", "sscofpmf")] + ["zicclsm"])
+# What programs may use: the names that both Spike and this project know.  Not Smcntrpmf: whether minstret counts the instruction
+# that turns it off by minstretcfg is open, and harts differ in it.
+ISA = "_".join([name for name in config.DEFAULT.split("_") if name not in ("ziccid", "shlcofideleg", "smcntrpmf")] + ["zicclsm"])
 
 
 @dataclass
