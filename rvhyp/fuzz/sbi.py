@@ -101,6 +101,9 @@ class Call:
         return struct.pack("<8Q", self.eid, self.fid, *(*self.arguments, 0, 0, 0, 0, 0, 0)[:6])
 
 
+SELF_IPI = Call(IPI, 0, (1, 0))
+
+
 @dataclass
 class Model:
     """What a guest with `harts` harts may be answered, by what it has done so far.  `states` has what each hart may be."""
@@ -219,7 +222,6 @@ def calls_of(random: random.Random, harts: int, places: dict[str, int]) -> list[
         return eid | random.choice((0, 0, 0, 0xFFFF_FFFF << 32)), fid | random.choice((0, 0, 0, 1 << 32))
 
     def one() -> list[Call]:
-        self_ipi = Call(IPI, 0, (1, 0))
         a, b, c, d, e = (word() for _ in range(5))
         size = random.choice((0, 1, 5, len(TEXT)))
         edge = RAM + SIZE - random.choice((0, 1, 2, 100))
@@ -232,7 +234,7 @@ def calls_of(random: random.Random, harts: int, places: dict[str, int]) -> list[
                              b))],
             [Call(*ids(HSM, 0), (number(), places["other"], b))],
             [Call(*ids(HSM, 2), (number(),))],
-            [self_ipi, Call(*ids(HSM, 3), (random.choice((0, 0, 1, 1 << 28, 0x7FFF_FFFF, 0x8000_0000, 0x9000_0000, ALL)),))],
+            [SELF_IPI, Call(*ids(HSM, 3), (random.choice((0, 0, 1, 1 << 28, 0x7FFF_FFFF, 0x8000_0000, 0x9000_0000, ALL)),))],
             [Call(*ids(HSM, random.choice((4, ALL))), (a,))],
             [Call(*ids(SRST, random.choice((0, 0, 1))), (random.choice((3, 0xFFFF_FFFF, 0xF000_0000)), b))],
             [Call(*ids(DBCN, 0), (size, places["text"], 0))],
@@ -319,6 +321,17 @@ def is_within(expected: bytes, output: bytes) -> bool:
     return all(byte in rest for byte in expected)
 
 
+def wakes(calls: list[Call]) -> bool:
+    """Whether each suspension has an IPI to end it: without one, it is the guest's own fault that it waits for ever."""
+    is_pending = False
+    for call in calls:
+        is_pending |= call == SELF_IPI
+        is_pending &= call.eid & 0xFFFF_FFFF != CLEAR_IPI
+        if (call.eid & 0xFFFF_FFFF, call.fid & 0xFFFF_FFFF) == (HSM, 3) and not is_pending:
+            return False
+    return True
+
+
 def fewest(calls: list[Call], harts: int) -> list[Call]:
     """The same without those calls that it does not take to be wrong."""
     size = max(len(calls) // 2, 1)
@@ -326,7 +339,7 @@ def fewest(calls: list[Call], harts: int) -> list[Call]:
         at = 0
         while at < len(calls):
             fewer = calls[:at] + calls[at + size:]
-            if fewer and wrong_answer(fewer, harts):
+            if fewer and wakes(fewer) and wrong_answer(fewer, harts):
                 calls = fewer
             else:
                 at += size
