@@ -5,17 +5,18 @@ import numpy as np
 import pytest
 
 from rvhyp.fuzz import lockstep
-from rvhyp.fuzz.campaign import TABLE
+from rvhyp.fuzz.campaign import TABLE, Campaign, Plan
 from rvhyp.fuzz.example import Example, lines_of
 from rvhyp.fuzz.harness import image
 from rvhyp.fuzz.layout import PMPCFG0, R_WITHOUT, SLOTS
 from rvhyp.fuzz.lockstep import commits_of
-from rvhyp.fuzz.oracles import Engine
+from rvhyp.fuzz.oracles import ORACLES, Engine, Oracle, Spike
 from rvhyp.fuzz.shrink import fewer_lines
 from rvhyp.fuzz.state import CSR_PLACE
 from rvhyp.fuzz.targets import ISA, TARGETS
 from rvhyp.isa.csr import HSTATUS_SPVP
 from rvhyp.isa.text import assemble
+from tests.firmware.peers import needs_spike
 
 COUNT = 48
 
@@ -79,6 +80,20 @@ def test_changed_code_is_run_in_every_mode():
             size = 4 if commit.bits & 3 == 3 else 2
             modes[commit.prv] += int.from_bytes(code[at:at + size], "little") != commit.bits
     assert all(modes[prv] > 0 for prv in (0, 1, 3)), modes
+
+
+@needs_spike
+@pytest.mark.parametrize("grain", [1, 4])
+def test_regions_of_pmp_have_a_granularity(monkeypatch, grain):
+    def make(name, runner):
+        monkeypatch.setitem(ORACLES, name, Oracle(name, name, runner, False, 1024, 1))
+    make("coarse", lambda isa: Engine("interpreter", isa, {"pmp-grain": grain}))
+    make("coarse-spike", lambda isa: Spike(isa, f"--pmpgranularity={4 << grain}"))
+    report = Campaign(Plan("pmp", seed=5, engine="coarse", oracles=("coarse-spike",), examples=256, seconds=None)).run()
+    assert report.compared == {"coarse-spike": 256} and report.found == []
+    engines = [Engine("interpreter", ISA, {"pmp-grain": each}) for each in (0, grain)]
+    batch = TARGETS["pmp"].maker(5).batch(0, 256)
+    assert len({each.run(image(batch.code.tobytes(), batch.records.tobytes()), TABLE, 100_000_000) for each in engines}) == 2
 
 
 @pytest.mark.long
