@@ -210,7 +210,7 @@ def run(seed: int, number: int) -> str:
     except BadInput as refused:
         message = str(refused)
         if not message or "\n" in message or not message.isprintable():
-            return f"{kind.__name__}: the message is not one line: {message!r:.300}"
+            return f"{kind.__name__}: the message is not one line: {refused.what!r:.300}"
     except Exception as error:  # what this target is for
         return f"{kind.__name__}: {type(error).__name__}: {error!s:.300}"
     return ""
