@@ -214,4 +214,4 @@ class Bench:
 
 def are_slow(oracles: tuple[str, ...]) -> bool:
     """Whether none of them can take whole batches."""
-    return bool(oracles) and all(ORACLES[name].slots < BATCH for name in oracles)
+    return bool(oracles) and all(name not in ORACLES or ORACLES[name].slots < BATCH for name in oracles)

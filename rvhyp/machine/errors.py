@@ -6,7 +6,7 @@ class BadInput(Exception):
     """A file, an option or a board description that cannot be used.
 
     `what` is wrong, `where` (a file, an option, an address range; may be empty), and what to `do` about it (may be
-    empty).  `str()` is one line: "where: what; do".  The command line prints it and exits with status 2.
+    empty).  `str()` is one line: "where: what; do", whatever was in the file; the command line prints it, exit status 2.
     """
 
     def __init__(self, what: str, where: str = "", do: str = ""):
@@ -14,4 +14,5 @@ class BadInput(Exception):
         self.what, self.where, self.do = what, where, do
 
     def __str__(self) -> str:
-        return (f"{self.where}: " if self.where else "") + self.what + (f"; {self.do}" if self.do else "")
+        text = (f"{self.where}: " if self.where else "") + self.what + (f"; {self.do}" if self.do else "")
+        return text if text.isprintable() else "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)

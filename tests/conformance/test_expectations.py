@@ -181,3 +181,20 @@ def test_the_files_of_the_official_suite():
         assert rules.config(Test(f"{group}-p-test", "")) == Config()
     assert rules.config(Test("rv64up-p-add", "")).skip
     Expectations.read(folder / "expected.toml")
+
+
+@pytest.mark.parametrize("text", ["a = " + "[" * 5000, "{a=" * 5000, "a = " + "9" * 10_000, "[[[[" * 2000])
+@pytest.mark.parametrize("reader", [Rules.read, Expectations.read])
+def test_a_file_nested_too_deeply_or_with_an_endless_number_is_refused(tmp_path, reader, text):
+    path = tmp_path / "file.toml"
+    path.write_text(text)
+    with pytest.raises(BadInput, match="is not TOML"):
+        reader(path)
+
+
+def test_a_message_is_one_line_whatever_the_file_says(tmp_path):
+    path = tmp_path / "file.toml"
+    path.write_text('[[expected]]\nname = "two\\nlines \\u001b[2J"\n')
+    with pytest.raises(BadInput) as refused:
+        Expectations.read(path)
+    assert r"(two\nlines \x1b[2J)" in str(refused.value) and str(refused.value).isprintable()
