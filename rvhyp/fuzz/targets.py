@@ -236,9 +236,9 @@ def csrs(has: Callable[[str], bool], weight: float = 10) -> list[Dish]:
             found += [dish(name, weight / 2 / len(parts) / len(names), csr=part, rs1=registers) for name in names]
             if registers != (0,):
                 found += [dish(name, weight / 12 / len(parts), csr=part) for name in ("csrrwi", "csrrsi", "csrrci")]
-    low = fixed("andi", rd=TARGET, rs1=10, imm=0x7FF)
-    found += [Dish(f"low {name}", [low, word_of(name, {"csr": [CSRS[each].number for each in LOW_ONLY], "rs1": (TARGET,)})],
-                   weight / 24) for name in ("csrrw", "csrrs", "csrrc")]
+    low, low_only = fixed("andi", rd=TARGET, rs1=10, imm=0x7FF), [CSRS[name].number for name in sorted(LOW_ONLY)]
+    found += [Dish(f"low {name}", [low, word_of(name, {"csr": low_only, "rs1": (TARGET,)})], weight / 24)
+              for name in ("csrrw", "csrrs", "csrrc")]
     even = fixed("andi", rd=TARGET, rs1=10, imm=-2)     # hedeleg bit 0 is of no use with C, and exists or not
     found += [Dish(f"{name} hedeleg", [even, word_of(name, {"csr": (CSRS["hedeleg"].number,), "rs1": (TARGET,)})], weight / 100)
               for name in ("csrrw", "csrrs", "csrrc")]
