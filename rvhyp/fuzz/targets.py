@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
+from rvhyp.fuzz import legal
 from rvhyp.fuzz import privileged as states
 from rvhyp.fuzz.generate import Batch, generate, with_control
 from rvhyp.fuzz.layout import FRAMES, HS_TABLES, PAGE, RAM_BASE, VS_TABLES
@@ -213,6 +214,7 @@ def guest_accesses(has: Callable[[str], bool], weight: float = 8) -> list[Dish]:
 # the manual lets zero stand for anything (the harness compares these).
 INCOMPARABLE = {"mtinst", "htinst", "mvendorid", "marchid", "mimpid", "mconfigptr", "time", "tselect", "tdata1", "tdata2",
                 "tdata3", "misa", *(name for name in CSRS if "hpm" in name)}
+ABSENT_TRIGGERS = {"tselect", "tdata1", "tdata2", "tdata3"}
 # CSRs of which only the low bits are written: whether the others exist is a choice (SGEIE without guest external interrupts,
 # hideleg bit 13 without Shlcofideleg), or not Spike's (FIOM).
 LOW_ONLY = {"mie", "hie", "sie", "vsie", "hideleg"}
@@ -248,7 +250,8 @@ def csrs(has: Callable[[str], bool], weight: float = 10) -> list[Dish]:
 def translated(has: Callable[[str], bool]) -> list[Dish]:
     """Much memory, some traps and fences."""
     weights = WEIGHTS | {Kind.LOAD: 24, Kind.STORE: 24, Kind.FP: 6, Kind.AMO: 8, Kind.MEMORY: 4}
-    return plain(has, weights) + jumps(has) + reservations(has) + blocks(has, 2) + wild(has) + traps(has, 1.5) + fences(has, 0.5)
+    return (plain(has, weights) + jumps(has) + reservations(has) + blocks(has, 2) + wild(has) + traps(has, 1.5) + fences(has, 0.5)
+            + legal.permissions("sstatus"))
 
 
 def remapped(base: int) -> Callable[[Callable[[str], bool]], list[Dish]]:
@@ -266,7 +269,7 @@ def modified(has: Callable[[str], bool]) -> list[Dish]:
     supervisor = [*mpp, clear, fixed("lui", rd=TARGET, imm=0x21000), fixed("addi", rd=TARGET, rs1=TARGET, imm=-0x800), set_]
     mprv = fixed("lui", rd=TARGET, imm=rows.MSTATUS_MPRV.mask)
     mpv = [fixed("addi", rd=TARGET, rs1=0, imm=1), fixed("slli", rd=TARGET, rs1=TARGET, shamt=rows.MSTATUS_MPV.shift)]
-    return [*plain(has, weights), *jumps(has), *traps(has, 0.5),
+    return [*plain(has, weights), *jumps(has), *traps(has, 0.5), *legal.permissions("mstatus"), *legal.permissions("vsstatus", 1),
             Dish("MPP=S MPRV=1", supervisor, 2), Dish("MPRV=1", [mprv, set_], 2), Dish("MPP=U", [*mpp, clear], 1),
             Dish("MPRV=0", [mprv, clear], 1), Dish("MPV=1", [*mpv, set_], 2), Dish("MPV=0", [*mpv, clear], 1)]
 
@@ -274,7 +277,9 @@ def modified(has: Callable[[str], bool]) -> list[Dish]:
 def privileged(has: Callable[[str], bool]) -> list[Dish]:
     """CSRs, traps and fences, with something to compute between them."""
     weights = {Kind.ALU: 15, Kind.BRANCH: 4, Kind.LOAD: 4, Kind.STORE: 4, Kind.FP: 4}
-    return plain(has, weights) + jumps(has) + csrs(has, 25) + traps(has, 6) + fences(has, 2) + guest_accesses(has, 1)
+    particular = legal.accesses(legal.numbers(*sorted(INCOMPARABLE - ABSENT_TRIGGERS))) + legal.accesses(legal.absent())
+    particular += legal.roots(has) + legal.masked(has)
+    return plain(has, weights) + jumps(has) + csrs(has, 25) + particular + traps(has, 6) + fences(has, 2) + guest_accesses(has, 1)
 
 
 def of_hypervisor(has: Callable[[str], bool]) -> list[Dish]:

@@ -1,6 +1,6 @@
 """How many single faults in our semantics a fuzzing campaign finds.
 
-    python -m tools.mutants [--count 200] [--seed 2026] [--seconds 600] [--jobs 2] [--only WORD] [--json FILE]
+    python -m tools.mutants [--count 200] [--seed 2026] [--seconds 600] [--jobs 2] [--only WORD] [--json FILE] [--again FILE]
 
 Faults are drawn by the seed from everything that instruction bodies, CSR rows and rules say (tools/mutants/faults.py).  For each,
 a copy of the package is built with it, and runs the batches of a campaign over all targets, one of each in turn, held to what
@@ -44,6 +44,13 @@ def why_apart(fault: Fault) -> str:
     return next((each.why for each in apart() if each.has(fault)), "")
 
 
+def known(path: Path) -> list[Result]:
+    """Results of an earlier run, but for survivors."""
+    rows = [{name: row[name] for name in row if name != "diff"} for row in json.loads(path.read_text())]
+    results = [Result(**row | {"fault": Fault(**row["fault"]), "tried": Counter(row["tried"])}) for row in rows]
+    return [each for each in results if each.outcome not in (SURVIVED, LISTED)]
+
+
 def run_one(fault: Fault, seconds: float) -> Result:
     """In a worker, which has the trials of the process that it was forked from."""
     why = why_apart(fault)
@@ -61,6 +68,7 @@ TRIALS: list[Trials] = []
 def run_all(faults: list[Fault], seconds: float, jobs: int) -> Iterable[Result]:
     """Results as they come."""
     TRIALS[:] = [Trials(PROGRAM_SEED)]
+    _ = TRIALS[0].code_that_runs                # before the workers are forked, which all want it
     with ProcessPoolExecutor(jobs, multiprocessing.get_context("fork")) as pool:
         for future in as_completed([pool.submit(run_one, fault, seconds) for fault in faults]):
             yield future.result()
@@ -98,14 +106,18 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--seconds", type=float, default=600, help="processor time of a campaign, at most")
     parser.add_argument("--jobs", type=int, default=available_cores())
     parser.add_argument("--only", default="", help="those with this in their place or lines")
-    parser.add_argument("--json", type=Path, help="write all results to a file")
+    parser.add_argument("--json", type=Path, help="write the results to a file, after each")
+    parser.add_argument("--again", type=Path, help="take from such a file what did not survive")
     options = parser.parse_args(arguments)
     faults = [each for each in Faults().draw(options.count, options.seed) if options.only in f"{each} {each.diff()}"]
-    results = []
+    results = [each for each in known(options.again) if each.fault in faults] if options.again else []
+    left = [fault for fault in faults if fault not in [each.fault for each in results]]
     try:
-        for result in run_all(faults, options.seconds, options.jobs):
+        for result in run_all(left, options.seconds, options.jobs):
             results.append(result)
             print(result.line(), flush=True)
+            if options.json:
+                options.json.write_text(json.dumps([asdict(each) | {"diff": each.fault.diff()} for each in results], indent=1))
     except Missing as error:
         print(f"Spike {error}", file=sys.stderr)
         return 2
@@ -116,8 +128,6 @@ def main(arguments: list[str] | None = None) -> int:
             print(each.line())
             print(f"{'':14} batches: {', '.join(f'{name} {count}' for name, count in each.tried.items())}")
     print("", *table(results), "", *score(results), sep="\n")
-    if options.json:
-        options.json.write_text(json.dumps([asdict(each) | {"diff": each.fault.diff()} for each in results], indent=1))
     return 0
 
 

@@ -19,6 +19,7 @@ from typing import NamedTuple
 from tools.mutants.faults import PACKAGE, ROOT, Fault
 
 CONSTANT_WORDS = ("choices", "extensions", "monitor", "stop_at_traps")      # of a hart record: none changes while programs run
+CONSTANT_ARRAYS = {"mstateen": "Smstateen", "hstateen": "Ssstateen"}        # nor these without the extension: all bits are 1
 BUILD_SECONDS, RUN_SECONDS = 300, 60    # by the clock: more is a hang
 
 
@@ -133,12 +134,17 @@ class Here:
         from rvhyp.engine.handlers import ENTRY_POINTS, interpreter_text
         from rvhyp.engine.tables import constant_tables
         from rvhyp.machine.board import Board
-        original = compile.Explicit.visit_Attribute
+        extensions = _extensions(words["extensions"])
+        attribute, subscript = compile.Explicit.visit_Attribute, compile.Explicit.visit_Subscript
 
         def visit_attribute(rewriter, node):
             is_hart = isinstance(node.value, ast.Name) and node.value.id == "h"
-            return compile.constant(words[node.attr]) if is_hart and node.attr in words else original(rewriter, node)
-        compile.Explicit.visit_Attribute = visit_attribute
+            return compile.constant(words[node.attr]) if is_hart and node.attr in words else attribute(rewriter, node)
+
+        def visit_subscript(rewriter, node):
+            extension = CONSTANT_ARRAYS.get(getattr(node.value, "attr", ""))
+            return compile.constant(-1) if extension and extension not in extensions else subscript(rewriter, node)
+        compile.Explicit.visit_Attribute, compile.Explicit.visit_Subscript = visit_attribute, visit_subscript
         build.load_rules()
         path, known = build.known_rules()
         names = [name for name, rule in build.RULES.items() if not isinstance(rule, build.Dispatch)]
@@ -149,26 +155,40 @@ class Here:
         of_machine = {"rule.ticks", "rule.next_event", "rule.notice_write", "rule.prepare_scratch"}
         exported = frozenset(re.findall(r'@"(rule\.\w+)"', of_programs)) | of_machine
         text = build.rules_text(known[key] for key in keys.values())
-        for name in _of_absent_csrs(words["extensions"]):
+        for name in _of_absent_csrs(extensions):
             text = re.sub(rf'(c\d+:\n)  %r\d+ = call i64 @"rule\.{name}"\(.*\n  ret .*\n', r"\1  unreachable\n", text)
         code = build.compile_module(text, exported)
-        return _hash(code, build.handlers_text(), constant_tables(), _words(Board(ram, isa, "reference").machine.hart))
+        tables = constant_tables()
+        tables["csr_table"] = _present_rows(tables["csr_table"], words["extensions"])
+        return _hash(code, build.handlers_text(), tables, _words(Board(ram, isa, "reference").machine.hart))
 
 
 def _hash(*parts) -> str:
     return hashlib.sha256(repr(parts).encode()).hexdigest()
 
 
-def _of_absent_csrs(extensions: int) -> list[str]:
+def _extensions(mask: int) -> set[str]:
+    from rvhyp.isa.instruction import EXTENSIONS
+    return {name for name, extension in EXTENSIONS.items() if mask >> extension.number & 1}
+
+
+def _of_absent_csrs(extensions: set[str]) -> list[str]:
     """Rules of CSRs that are all of extensions that a hart has not."""
     from rvhyp.isa.csr import CSRS
-    from rvhyp.isa.instruction import EXTENSIONS
     users: dict[str, list[bool]] = {}
     for row in CSRS.values():
         for rule in (row.read, row.write):
             if rule:
-                users.setdefault(rule.__name__, []).append(bool(extensions >> EXTENSIONS[row.extension].number & 1))
+                users.setdefault(rule.__name__, []).append(row.extension in extensions)
     return [name for name, there in users.items() if not any(there)]
+
+
+def _present_rows(table: bytes, extensions: int) -> bytes:
+    """The table of CSRs without the rows of those that a hart has not."""
+    from rvhyp.hart.csrs.rows import ROW_BITS, ROW_EXTENSION
+    size = 1 << ROW_BITS
+    rows = [table[at:at + size] for at in range(0, len(table), size)]
+    return b"".join(row if extensions >> row[ROW_EXTENSION] & 1 else b"\0" * size for row in rows)
 
 
 def _words(hart) -> dict[str, object]:

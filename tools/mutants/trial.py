@@ -4,6 +4,7 @@ from __future__ import annotations
 import tempfile
 from collections import Counter
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 from rvhyp.engine import cache
@@ -49,12 +50,16 @@ class Trials:
         self.base: Built = process.ask(BUILD_SECONDS, "build", ISA, RAM_SIZE)
         process.end()
         self.kept = process.cache
-        other = Path(self._kept.name, "constants")
-        other.mkdir()
-        process = Process(other, None, other)
-        self.code_that_runs: str = process.ask(BUILD_SECONDS, "code_that_runs", ISA, RAM_SIZE, self.base.words)
+
+    @cached_property
+    def code_that_runs(self) -> tuple[str, Path]:
+        """What runs of our package on this hart, and a cache with what it is made from."""
+        folder = Path(self._kept.name, "constants")
+        folder.mkdir()
+        process = Process(folder, None, folder)
+        code = process.ask(BUILD_SECONDS, "code_that_runs", ISA, RAM_SIZE, self.base.words)
         process.end()
-        self.kept_with_constants = process.cache
+        return code, process.cache
 
     def run(self, fault: Fault | None, seconds: float) -> Result:
         """A mutant, or the package without a fault, for some seconds of the processor."""
@@ -109,10 +114,11 @@ class Trials:
 
     def _is_never_run(self, fault: Fault) -> bool:
         """Whether it is only in what this hart, as it is configured, never runs."""
+        code, kept = self.code_that_runs
         with tempfile.TemporaryDirectory(prefix="rvhyp-mutant-") as folder:
-            process = Process(Path(folder), fault, self.kept_with_constants)
+            process = Process(Path(folder), fault, kept)
             try:
-                return process.ask(BUILD_SECONDS, "code_that_runs", ISA, RAM_SIZE, self.base.words) == self.code_that_runs
+                return process.ask(BUILD_SECONDS, "code_that_runs", ISA, RAM_SIZE, self.base.words) == code
             except Ended:
                 return False
             finally:

@@ -1,0 +1,65 @@
+"""Accesses of CSRs that only some values suit, or of which the value does not matter."""
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from rvhyp.fuzz.menu import SOURCES, TARGET, VALUES, Dish, dish, fixed, word_of
+from rvhyp.isa import csr as rows
+from rvhyp.isa.csr import CSR_NUMBERS, CSRS
+
+OTHER = 28                              # a register beside TARGET
+MODE_BITS, MODE_AT = rows.ATP_MODE.width, rows.ATP_MODE.shift
+RESERVED_MODES = (*range(1, 8), *range(11, 16))
+CBIE_HIGH, INHIBIT_INSTRET = 1 << rows.ENVCFG_CBIE.shift + 1, 1 << 2
+
+
+def numbers(*names: str) -> list[int]:
+    return [CSRS[name].number for name in names]
+
+
+def accesses(chosen: list[int], weight: float = 2) -> list[Dish]:
+    """Reads into x0: whether they are allowed is all that shows."""
+    parts = [chosen[at:at + VALUES] for at in range(0, len(chosen), VALUES)]
+    return [dish("csrrs", weight / len(parts), csr=part, rs1=(0,), rd=(0,)) for part in parts]
+
+
+def absent() -> list[int]:
+    """Numbers of no CSR, but for those of triggers: a hart without any may have them."""
+    there = {row.number for row in CSRS.values()} | {CSR_NUMBERS[name] for name in ("scontext", "hcontext", "tinfo", "mcontext")}
+    return [number for number in range(4096) if number not in there]
+
+
+def roots(has: Callable[[str], bool], weight: float = 2) -> list[Dish]:
+    """Writes of satp, vsatp and hgatp that switch nothing on: Bare, with whatever in the other fields, and reserved modes.
+
+    A reserved MODE in vsatp is ignored or not: a choice.
+    """
+    def without_mode(register):
+        return [fixed("slli", rd=TARGET, rs1=register, shamt=MODE_BITS), fixed("srli", rd=TARGET, rs1=TARGET, shamt=MODE_BITS)]
+    mode = word_of("addi", {"rd": (OTHER,), "rs1": (0,), "imm": RESERVED_MODES}, first_draw=5)
+    mode.free = 0
+    reserved = [*without_mode(10), mode, fixed("slli", rd=OTHER, rs1=OTHER, shamt=MODE_AT),
+                fixed("or", rd=TARGET, rs1=TARGET, rs2=OTHER)]
+
+    def write(*names):
+        return word_of("csrrw", {"csr": numbers(*names), "rs1": (TARGET,)})
+    return [Dish("Bare", [*without_mode(10), write("satp", "vsatp", "hgatp")], weight / 2),
+            Dish("reserved MODE", [*reserved, write("satp", "hgatp")], weight / 2)] if has("csrrw") else []
+
+
+def masked(has: Callable[[str], bool], weight: float = 2) -> list[Dish]:
+    """Writes without the bits that simulators differ in, FIOM and the reserved CBIE; and of counters."""
+    found = [dish("csrrw", weight / 4, csr=numbers("mcycle"), rs1=SOURCES)]
+    for names, excluded, forms in ((("menvcfg", "henvcfg", "senvcfg"), rows.ENVCFG_FIOM.mask | CBIE_HIGH, ("csrrw", "csrrs")),
+                                   (("mcountinhibit",), INHIBIT_INSTRET, ("csrrw", "csrrs", "csrrc"))):
+        mask = fixed("andi", rd=TARGET, rs1=10, imm=~int(excluded))
+        found += [Dish(f"{form} {names[0]}", [mask, word_of(form, {"csr": numbers(*names), "rs1": (TARGET,)})],
+                       weight / 2 / len(forms)) for form in forms]
+    return found
+
+
+def permissions(register: str, weight: float = 2) -> list[Dish]:
+    """SUM and MXR change while translations are in use."""
+    choose = {"csr": numbers(register), "rs1": (TARGET,), "rd": (0,)}
+    return [Dish(f"{form} {bit.name}", [fixed("lui", rd=TARGET, imm=int(bit.mask)), word_of(form, choose)], weight / 4)
+            for bit in (rows.MSTATUS_SUM, rows.MSTATUS_MXR) for form in ("csrrs", "csrrc")]
