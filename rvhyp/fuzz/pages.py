@@ -127,8 +127,8 @@ def g_stage(draws: Draws, batch: Batch, tables: int, mode: np.ndarray, one_in: i
         leaf(page, flags)
     keep_apart(batch, ~plain)
     leaf(PAD, full)
-    for number in range(FIRST_STAGE_PAGES):
-        leaf(tables + PAGE * number, odd(draws, full, 4 * one_in))
+    for number in range(FIRST_STAGE_PAGES):                     # read-only ones show where A and D bits are written
+        leaf(tables + PAGE * number, odd(draws, np.where(draws.below(16) == 0, full & ~W, full), 4 * one_in))
     code = slot_pages(batch)
     poke(batch, np.uint64(G_TABLES + G_CODE_AT) + (code >> np.uint64(12) & np.uint64(511)) * np.uint64(8),
          entry(code, np.where(draws.below(12) == 0, draws.one_of((V | X | U | A, V | R | X | A, V | R | X | U)),

@@ -5,8 +5,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
-from rvhyp.fuzz import legal
 from rvhyp.fuzz import privileged as states
+from rvhyp.fuzz import rarities
 from rvhyp.fuzz.generate import Batch, generate, with_control
 from rvhyp.fuzz.layout import FRAMES, HS_TABLES, PAGE, RAM_BASE, VS_TABLES
 from rvhyp.fuzz.menu import (
@@ -251,13 +251,14 @@ def translated(has: Callable[[str], bool]) -> list[Dish]:
     """Much memory, some traps and fences."""
     weights = WEIGHTS | {Kind.LOAD: 24, Kind.STORE: 24, Kind.FP: 6, Kind.AMO: 8, Kind.MEMORY: 4}
     return (plain(has, weights) + jumps(has) + reservations(has) + blocks(has, 2) + wild(has) + traps(has, 1.5) + fences(has, 0.5)
-            + legal.permissions("sstatus"))
+            + rarities.permissions("sstatus"))
 
 
 def remapped(base: int) -> Callable[[Callable[[str], bool]], list[Dish]]:
     """Memory whose mapping changes."""
     weights = {Kind.ALU: 10, Kind.BRANCH: 4, Kind.LOAD: 24, Kind.STORE: 24, Kind.AMO: 8}
-    return lambda has: plain(has, weights) + jumps(has) + traps(has, 1) + changed_entries(has, base)
+    return lambda has: (plain(has, weights) + jumps(has) + traps(has, 1) + changed_entries(has, base)
+                        + rarities.large_pages(has, base))
 
 
 def modified(has: Callable[[str], bool]) -> list[Dish]:
@@ -269,7 +270,8 @@ def modified(has: Callable[[str], bool]) -> list[Dish]:
     supervisor = [*mpp, clear, fixed("lui", rd=TARGET, imm=0x21000), fixed("addi", rd=TARGET, rs1=TARGET, imm=-0x800), set_]
     mprv = fixed("lui", rd=TARGET, imm=rows.MSTATUS_MPRV.mask)
     mpv = [fixed("addi", rd=TARGET, rs1=0, imm=1), fixed("slli", rd=TARGET, rs1=TARGET, shamt=rows.MSTATUS_MPV.shift)]
-    return [*plain(has, weights), *jumps(has), *traps(has, 0.5), *legal.permissions("mstatus"), *legal.permissions("vsstatus", 1),
+    return [*plain(has, weights), *jumps(has), *traps(has, 0.5),
+            *rarities.permissions("mstatus"), *rarities.permissions("vsstatus", 1),
             Dish("MPP=S MPRV=1", supervisor, 2), Dish("MPRV=1", [mprv, set_], 2), Dish("MPP=U", [*mpp, clear], 1),
             Dish("MPRV=0", [mprv, clear], 1), Dish("MPV=1", [*mpv, set_], 2), Dish("MPV=0", [*mpv, clear], 1)]
 
@@ -277,9 +279,9 @@ def modified(has: Callable[[str], bool]) -> list[Dish]:
 def privileged(has: Callable[[str], bool]) -> list[Dish]:
     """CSRs, traps and fences, with something to compute between them."""
     weights = {Kind.ALU: 15, Kind.BRANCH: 4, Kind.LOAD: 4, Kind.STORE: 4, Kind.FP: 4}
-    particular = legal.accesses(legal.numbers(*sorted(INCOMPARABLE - ABSENT_TRIGGERS))) + legal.accesses(legal.absent())
-    particular += legal.roots(has) + legal.masked(has)
-    return plain(has, weights) + jumps(has) + csrs(has, 25) + particular + traps(has, 6) + fences(has, 2) + guest_accesses(has, 1)
+    return (plain(has, weights) + jumps(has) + csrs(has, 25) + traps(has, 6) + fences(has, 2) + guest_accesses(has, 1)
+            + rarities.accesses(rarities.numbers(*sorted(INCOMPARABLE - ABSENT_TRIGGERS))) + rarities.accesses(rarities.absent())
+            + rarities.roots(has) + rarities.masked(has))
 
 
 def of_hypervisor(has: Callable[[str], bool]) -> list[Dish]:

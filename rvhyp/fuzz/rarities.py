@@ -1,9 +1,13 @@
-"""Accesses of CSRs that only some values suit, or of which the value does not matter."""
+"""Dishes for what others reach too rarely, or never: CSRs that only some values suit, or of which the value does not matter;
+permissions and large pages that change under translation.
+"""
 from __future__ import annotations
 
 from collections.abc import Callable
 
+from rvhyp.fuzz.layout import FRAMES, PAGE, RAM_BASE
 from rvhyp.fuzz.menu import SOURCES, TARGET, VALUES, Dish, dish, fixed, word_of
+from rvhyp.fuzz.pages import L1_AT, D, W
 from rvhyp.isa import csr as rows
 from rvhyp.isa.csr import CSR_NUMBERS, CSRS
 
@@ -63,3 +67,19 @@ def permissions(register: str, weight: float = 2) -> list[Dish]:
     choose = {"csr": numbers(register), "rs1": (TARGET,), "rd": (0,)}
     return [Dish(f"{form} {bit.name}", [fixed("lui", rd=TARGET, imm=int(bit.mask)), word_of(form, choose)], weight / 4)
             for bit in (rows.MSTATUS_SUM, rows.MSTATUS_MXR) for form in ("csrrs", "csrrc")]
+
+
+def large_pages(has: Callable[[str], bool], base: int, weight: float = 1) -> list[Dish]:
+    """The entry of a large page changes, and is fenced by one of the addresses in it.
+
+    A large page has the tables at `base` in it too; elsewhere they are not mapped, and the dish traps.
+    """
+    origin = [fixed("auipc", rd=TARGET, imm=0), fixed("srli", rd=TARGET, rs1=TARGET, shamt=22),
+              fixed("slli", rd=TARGET, rs1=TARGET, shamt=22), fixed("lui", rd=OTHER, imm=base + L1_AT - RAM_BASE),
+              fixed("add", rd=OTHER, rs1=OTHER, rs2=TARGET)]
+    change = word_of("xori", {"rd": (27,), "rs1": (27,), "imm": (W, D)})
+    change.free = 0
+    return [Dish("large page, sfence.vma", [
+        *origin, fixed("ld", rd=27, rs1=OTHER, imm=0), change, fixed("sd", rs2=27, rs1=OTHER, imm=0),
+        fixed("lui", rd=OTHER, imm=page - RAM_BASE), fixed("add", rd=OTHER, rs1=OTHER, rs2=TARGET),
+        fixed("sfence.vma", rs1=OTHER, rs2=0)], weight / 2) for page in (FRAMES, FRAMES + PAGE)]
