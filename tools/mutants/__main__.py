@@ -47,7 +47,7 @@ def why_apart(fault: Fault) -> str:
 def known(path: Path) -> list[Result]:
     """Results of an earlier run, but for survivors."""
     rows = [{name: row[name] for name in row if name != "diff"} for row in json.loads(path.read_text())]
-    results = [Result(**row | {"fault": Fault(**row["fault"]), "tried": Counter(row["tried"])}) for row in rows]
+    results = [Result(**row | {"fault": Fault(**row["fault"])}) for row in rows]
     return [each for each in results if each.outcome not in (SURVIVED, LISTED)]
 
 
@@ -70,8 +70,12 @@ def run_all(faults: list[Fault], seconds: float, jobs: int) -> Iterable[Result]:
     TRIALS[:] = [Trials(PROGRAM_SEED)]
     _ = TRIALS[0].code_that_runs                # before the workers are forked, which all want it
     with ProcessPoolExecutor(jobs, multiprocessing.get_context("fork")) as pool:
-        for future in as_completed([pool.submit(run_one, fault, seconds) for fault in faults]):
-            yield future.result()
+        futures = [pool.submit(run_one, fault, seconds) for fault in faults]
+        try:
+            for future in as_completed(futures):
+                yield future.result()
+        finally:
+            pool.shutdown(cancel_futures=True)
 
 
 def share(part: int, whole: int) -> str:

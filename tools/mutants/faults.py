@@ -6,7 +6,6 @@ the syntax trees of the instruction records, the CSR rows and the rules.
 from __future__ import annotations
 
 import ast
-import difflib
 import random
 import re
 from collections.abc import Iterator
@@ -66,16 +65,17 @@ class Fault:
             raise ValueError(f"the source is not what it was: {self}")
         return source[:self.at] + self.new.encode() + source[end:]
 
-    def lines(self, source: bytes) -> list[tuple[str, str]]:
-        """The lines that differ, before and after."""
-        before, after = (text.decode().splitlines() for text in (source, self.apply(source)))
-        matcher = difflib.SequenceMatcher(None, before, after, autojunk=False)
-        changed = [(before[a:b], after[c:d]) for tag, a, b, c, d in matcher.get_opcodes() if tag != "equal"]
-        return [(" ".join(map(str.strip, one)), " ".join(map(str.strip, other))) for one, other in changed]
+    def lines(self, source: bytes) -> tuple[str, str]:
+        """The line that it is in (all of them, in one), before and after."""
+        begin = source.rfind(b"\n", 0, self.at) + 1
+        end = source.find(b"\n", self.at + len(self.old.encode()))
+        changed = self.apply(source)
+        texts = source[begin:end], changed[begin:len(changed) - len(source) + end]
+        return tuple(" ".join(line.strip() for line in text.decode().splitlines()) for text in texts)
 
     def diff(self, root: Path = ROOT) -> str:
         """What becomes what, in one line."""
-        return "; ".join(f"{one} -> {other or '(nothing)'}" for one, other in self.lines((root / self.file).read_bytes()))
+        return " -> ".join(self.lines((root / self.file).read_bytes()))
 
 
 class Finder(ast.NodeVisitor):
@@ -263,8 +263,8 @@ class Apart:
         """Whether a fault is one of these."""
         if fault.file != self.file or self.within not in ("", fault.within):
             return False
-        return any(re.sub(r"\s*#.*", "", one) == self.line and self.becomes in ("", re.sub(r"\s*#.*", "", other))
-                   for one, other in fault.lines((ROOT / self.file).read_bytes()))
+        old, new = (re.sub(r"\s*#.*", "", text) for text in fault.lines((ROOT / self.file).read_bytes()))
+        return old == self.line and self.becomes in ("", new)
 
 
 class Faults:

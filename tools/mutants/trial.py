@@ -2,13 +2,12 @@
 from __future__ import annotations
 
 import tempfile
-from collections import Counter
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
 from rvhyp.engine import cache
-from rvhyp.fuzz.campaign import TABLE
+from rvhyp.fuzz.campaign import BATCH, TABLE
 from rvhyp.fuzz.layout import RAM_SIZE
 from rvhyp.fuzz.targets import ISA, TARGETS
 from tools.mutants.batches import Batches
@@ -26,7 +25,7 @@ class Result:
     fault: Fault | None
     outcome: str = SURVIVED
     target: str = ""                    # where it was found
-    tried: Counter[str] = field(default_factory=Counter)        # batches by target
+    tried: dict[str, int] = field(default_factory=dict)         # batches by target
     seconds: float = 0                  # of the processor, that a campaign would have taken: programs, Spike, the engine
     built: float = 0                    # ... that its core took
     why: str = ""
@@ -41,8 +40,8 @@ class Result:
 class Trials:
     """What mutants have in common: the batches, and what our package without a fault is."""
 
-    def __init__(self, seed: int, folder: Path | None = None):
-        self.batches = Batches(seed, folder)
+    def __init__(self, seed: int, folder: Path | None = None, size: int = BATCH):
+        self.batches = Batches(seed, folder, size)
         self._kept = tempfile.TemporaryDirectory(prefix="rvhyp-mutants-")
         base = Path(self._kept.name, "base")
         base.mkdir()
@@ -94,7 +93,7 @@ class Trials:
 
     def _is_found(self, result: Result, process: Process, target: str, number: int) -> bool:
         batch = self.batches.get(target, number)
-        result.tried[target] += 1
+        result.tried[target] = result.tried.get(target, 0) + 1
         result.seconds += batch.seconds
         try:
             answer = process.ask(RUN_SECONDS, "run", batch.image, tuple(TABLE), self.batches.limit)
