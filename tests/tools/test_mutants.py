@@ -62,7 +62,8 @@ def trials(tmp_path_factory):
 @pytest.mark.parametrize(("fault", "outcome"), [
     (("rvhyp/isa/rv_i.py", "return sra(sext32(rs1), rs2 & 31)", "return sra(sext32(rs1), rs2 | 31)"), "found"),
     (("rvhyp/isa/csr.py", 'csr(0x341, "mepc", ALL & ~1)', 'csr(0x340, "mepc", ALL & ~1)', "CSR rows"), "does not build"),
-    (("rvhyp/isa/rv_a.py", "return select(rs2 < old, old, rs2)", "return select(rs2 <= old, old, rs2)"), "same code"),
+    pytest.param(("rvhyp/isa/rv_a.py", "return select(rs2 < old, old, rs2)", "return select(rs2 <= old, old, rs2)"), "same code",
+                 marks=pytest.mark.long),
 ])
 def test_what_becomes_of_a_fault(trials, fault, outcome):
     assert trials.run(of(*fault), 0.1).outcome == outcome
