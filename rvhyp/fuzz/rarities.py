@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from rvhyp.fuzz.layout import FRAMES, PAGE, RAM_BASE
 from rvhyp.fuzz.menu import SOURCES, TARGET, VALUES, Dish, dish, fixed, word_of
-from rvhyp.fuzz.pages import L1_AT, D, W
+from rvhyp.fuzz.pages import DATA_AT, L1_AT, A, D, R, U, W
 from rvhyp.isa import csr as rows
 from rvhyp.isa.csr import CSR_NUMBERS, CSRS
 
@@ -69,17 +69,31 @@ def permissions(register: str, weight: float = 2) -> list[Dish]:
             for bit in (rows.MSTATUS_SUM, rows.MSTATUS_MXR) for form in ("csrrs", "csrrc")]
 
 
+def changed_entry(table: int, at: int, bits: tuple[int, ...]) -> list:
+    """A bit of a page-table entry is another; `table` is where it lies, in the 4 MiB that the code is in too."""
+    change = word_of("xori", {"rd": (27,), "rs1": (27,), "imm": bits})
+    change.free = 0
+    return [fixed("auipc", rd=TARGET, imm=0), fixed("srli", rd=TARGET, rs1=TARGET, shamt=22),
+            fixed("slli", rd=TARGET, rs1=TARGET, shamt=22), fixed("lui", rd=OTHER, imm=table - RAM_BASE),
+            fixed("add", rd=OTHER, rs1=OTHER, rs2=TARGET), fixed("ld", rd=27, rs1=OTHER, imm=at), change,
+            fixed("sd", rs2=27, rs1=OTHER, imm=at)]
+
+
 def large_pages(has: Callable[[str], bool], base: int, weight: float = 1) -> list[Dish]:
     """The entry of a large page changes, and is fenced by one of the addresses in it.
 
     A large page has the tables at `base` in it too; elsewhere they are not mapped, and the dish traps.
     """
-    origin = [fixed("auipc", rd=TARGET, imm=0), fixed("srli", rd=TARGET, rs1=TARGET, shamt=22),
-              fixed("slli", rd=TARGET, rs1=TARGET, shamt=22), fixed("lui", rd=OTHER, imm=base + L1_AT - RAM_BASE),
-              fixed("add", rd=OTHER, rs1=OTHER, rs2=TARGET)]
-    change = word_of("xori", {"rd": (27,), "rs1": (27,), "imm": (W, D)})
-    change.free = 0
     return [Dish("large page, sfence.vma", [
-        *origin, fixed("ld", rd=27, rs1=OTHER, imm=0), change, fixed("sd", rs2=27, rs1=OTHER, imm=0),
-        fixed("lui", rd=OTHER, imm=page - RAM_BASE), fixed("add", rd=OTHER, rs1=OTHER, rs2=TARGET),
-        fixed("sfence.vma", rs1=OTHER, rs2=0)], weight / 2) for page in (FRAMES, FRAMES + PAGE)]
+        *changed_entry(base + L1_AT, 0, (W, D)), fixed("lui", rd=OTHER, imm=page - RAM_BASE),
+        fixed("add", rd=OTHER, rs1=OTHER, rs2=TARGET), fixed("sfence.vma", rs1=OTHER, rs2=0)], weight / 2)
+        for page in (FRAMES, FRAMES + PAGE)]
+
+
+def fenced_by_asid(has: Callable[[str], bool], base: int, weight: float = 1) -> list[Dish]:
+    """The entry of a page of data changes, and all translations of the address space are fenced, and no others."""
+    own = [fixed("csrrs", rd=OTHER, csr=CSRS["satp"].number, rs1=0), fixed("slli", rd=OTHER, rs1=OTHER, shamt=MODE_BITS),
+           fixed("srli", rd=OTHER, rs1=OTHER, shamt=MODE_BITS + rows.SATP_ASID.shift)]
+    return [Dish("entry, sfence.vma asid", [*changed_entry(base + DATA_AT, 8 * (page >> 12 & 511), (R, W, W, U, A, D)), *own,
+                                            fixed("sfence.vma", rs1=0, rs2=OTHER)], weight / 2)
+            for page in (FRAMES, FRAMES + PAGE)]

@@ -258,7 +258,7 @@ def remapped(base: int) -> Callable[[Callable[[str], bool]], list[Dish]]:
     """Memory whose mapping changes."""
     weights = {Kind.ALU: 10, Kind.BRANCH: 4, Kind.LOAD: 24, Kind.STORE: 24, Kind.AMO: 8}
     return lambda has: (plain(has, weights) + jumps(has) + traps(has, 1) + changed_entries(has, base)
-                        + rarities.large_pages(has, base))
+                        + rarities.large_pages(has, base) + rarities.fenced_by_asid(has, base))
 
 
 def modified(has: Callable[[str], bool]) -> list[Dish]:
