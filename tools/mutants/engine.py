@@ -7,6 +7,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import resource
 import shutil
 import sys
@@ -128,7 +129,6 @@ class Here:
     def code_that_runs(self, isa: str, ram: int, words: dict[str, int]) -> str:
         """A hash of the core as if some words of the hart record were constants: what never runs then is gone."""
         import ast
-        import re
 
         from rvhyp.engine import build, compile
         from rvhyp.engine.handlers import ENTRY_POINTS, interpreter_text
@@ -153,8 +153,10 @@ class Here:
         build.cache.write(path, {}, json.dumps(known).encode())
         of_programs = interpreter_text().partition('define i64 @"export.')[0] + ENTRY_POINTS
         of_machine = {"rule.ticks", "rule.next_event", "rule.notice_write", "rule.prepare_scratch"}
-        exported = frozenset(re.findall(r'@"(rule\.\w+)"', of_programs)) | of_machine
-        text = build.rules_text(known[key] for key in keys.values())
+        ignored = _ignored_results(of_programs)
+        exported = frozenset(re.findall(r'@"(rule\.\w+)"', of_programs)) - {f"rule.{name}" for name in ignored} | of_machine
+        callers = [_call_alone(name, build.arguments(name)) for name in sorted(ignored)]
+        text = build.rules_text([*(known[key] for key in keys.values()), *callers])
         for name in _of_absent_csrs(extensions):
             text = re.sub(rf'(c\d+:\n)  %r\d+ = call i64 @"rule\.{name}"\(.*\n  ret .*\n', r"\1  unreachable\n", text)
         code = build.compile_module(text, exported)
@@ -165,6 +167,22 @@ class Here:
 
 def _hash(*parts) -> str:
     return hashlib.sha256(repr(parts).encode()).hexdigest()
+
+
+def _ignored_results(handlers: str) -> set[str]:
+    """Rules of which no handler looks at the result."""
+    called, used = set(), set()
+    for function in handlers.split("\ndefine "):
+        for value, name in re.findall(r'(%\w+) = call i64 @"rule\.(\w+)"', function):
+            called.add(name)
+            if len(re.findall(rf"{value}\b", function)) > 1:
+                used.add(name)
+    return called - used
+
+
+def _call_alone(name: str, count: int) -> str:
+    words = ", ".join(f"i64 %a{n}" for n in range(count))
+    return f'define void @"alone.{name}"({words}) nounwind {{\n  %r = call i64 @"rule.{name}"({words})\n  ret void\n}}\n'
 
 
 def _extensions(mask: int) -> set[str]:
