@@ -26,7 +26,7 @@ from tools.mutants.faults import Apart, Fault, Faults
 from tools.mutants.trial import CRASH, FOUND, HANG, NOT_BUILT, NOT_RUN, SAME_CODE, SURVIVED, Result, Trials
 
 LISTED = "listed"                       # survived, and is on the list of what cannot be found
-LISTED_SECONDS = 10                     # what is on the list gets no more
+LISTED_SECONDS = 3                      # what is on the list gets no more
 ARE_FOUND = (FOUND, CRASH, HANG)
 OUTCOMES = (FOUND, CRASH, HANG, SURVIVED, LISTED, NOT_RUN, SAME_CODE, NOT_BUILT)
 PROGRAM_SEED = 1                        # of the campaign
