@@ -11,7 +11,7 @@ from rvhyp.fuzz.pages import DATA_AT, L1_AT, A, D, R, U, W
 from rvhyp.isa import csr as rows
 from rvhyp.isa.csr import CSR_NUMBERS, CSRS
 
-OTHER = 28                              # a register beside TARGET
+OTHER, OWN = 28, 26                     # registers beside TARGET
 MODE_BITS, MODE_AT = rows.ATP_MODE.width, rows.ATP_MODE.shift
 RESERVED_MODES = (*range(1, 8), *range(11, 16))
 CBIE_HIGH, INHIBIT_INSTRET = 1 << rows.ENVCFG_CBIE.shift + 1, 1 << 2
@@ -92,8 +92,8 @@ def large_pages(has: Callable[[str], bool], base: int, weight: float = 1) -> lis
 
 def fenced_by_asid(has: Callable[[str], bool], base: int, weight: float = 1) -> list[Dish]:
     """The entry of a page of data changes, and all translations of the address space are fenced, and no others."""
-    own = [fixed("csrrs", rd=OTHER, csr=CSRS["satp"].number, rs1=0), fixed("slli", rd=OTHER, rs1=OTHER, shamt=MODE_BITS),
-           fixed("srli", rd=OTHER, rs1=OTHER, shamt=MODE_BITS + rows.SATP_ASID.shift)]
-    return [Dish("entry, sfence.vma asid", [*changed_entry(base + DATA_AT, 8 * (page >> 12 & 511), (R, W, W, U, A, D)), *own,
-                                            fixed("sfence.vma", rs1=0, rs2=OTHER)], weight / 2)
+    own = [fixed("csrrs", rd=OWN, csr=CSRS["satp"].number, rs1=0), fixed("slli", rd=OWN, rs1=OWN, shamt=MODE_BITS),
+           fixed("srli", rd=OWN, rs1=OWN, shamt=MODE_BITS + rows.SATP_ASID.shift)]
+    return [Dish("entry, sfence.vma asid", [*own, *changed_entry(base + DATA_AT, 8 * (page >> 12 & 511), (R, W, W, U, A, D)),
+                                            fixed("sfence.vma", rs1=0, rs2=OWN)], weight / 2)
             for page in (FRAMES, FRAMES + PAGE)]

@@ -75,7 +75,8 @@ class Trials:
         try:
             built = process.ask(BUILD_SECONDS, "build", ISA, RAM_SIZE)
         except Ended as error:
-            result.outcome, result.why = NOT_BUILT, str(error)
+            result.why = str(error)
+            result.outcome = CRASH if result.why.startswith("ended by SIG") else NOT_BUILT     # compiled, it made a hart
             return
         result.built = built.seconds
         if result.fault and built.code == self.base.code:
