@@ -52,6 +52,13 @@ def test_what_is_listed_is_in_the_source():
         assert each.why and each.line in lines
 
 
+@pytest.mark.parametrize("arguments", [["--count", "0"], ["--again", "/nowhere"], ["--again", __file__]])
+def test_bad_arguments_are_told(capsys, arguments):
+    with pytest.raises(SystemExit, match="2"):
+        command.main(arguments)
+    assert "error: " in capsys.readouterr().err
+
+
 @pytest.fixture(scope="module")
 def trials(tmp_path_factory):
     from tools.mutants.trial import Trials

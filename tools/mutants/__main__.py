@@ -113,8 +113,14 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--json", type=Path, help="write the results to a file, after each")
     parser.add_argument("--again", type=Path, help="take from such a file what did not survive")
     options = parser.parse_args(arguments)
+    if options.count < 1 or options.jobs < 1:
+        parser.error("--count and --jobs are at least 1")
+    try:
+        earlier = known(options.again) if options.again else []
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        parser.error(f"{options.again} has no results of an earlier run: {error}")
     faults = [each for each in Faults().draw(options.count, options.seed) if options.only in f"{each} {each.diff()}"]
-    results = [each for each in known(options.again) if each.fault in faults] if options.again else []
+    results = [each for each in earlier if each.fault in faults]
     left = [fault for fault in faults if fault not in [each.fault for each in results]]
     try:
         for result in run_all(left, options.seconds, options.jobs):
