@@ -88,9 +88,10 @@ def fuzz(targets, seconds, examples, seed, isa, engine, oracles, jobs, repeats, 
     """
     from rvhyp.engine.children import available_cores
     from rvhyp.fuzz.campaign import Campaign, Plan
+    from rvhyp.fuzz.checks import CHECKS
     from rvhyp.fuzz.oracles import ORACLES
     from rvhyp.fuzz.targets import ISA, TARGETS
-    targets = [known_name(name, list(TARGETS), "target") for name in targets] or list(TARGETS)
+    targets = [known_name(name, [*TARGETS, *CHECKS], "target") for name in targets] or [*TARGETS, *CHECKS]
     oracles = tuple(known_name(name, list(ORACLES), "oracle") for name in oracles) or tuple(ORACLES)
     isa = checked_isa(isa) if isa else ISA
     check_writable(json_path)

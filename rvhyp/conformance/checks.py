@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -76,7 +77,9 @@ def legal_check(value: str) -> str:
 def legal_pattern(value: str) -> str:
     """A regular expression; ValueError if it is none."""
     try:
-        re.compile(value)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")             # it may mean something else one day: that is no message of ours
+            re.compile(value)
     except re.error as error:
         raise ValueError(f"a regular expression ({error})") from error
     return value

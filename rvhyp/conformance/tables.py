@@ -2,10 +2,10 @@
 from __future__ import annotations
 
 import os
-import tomllib
 from collections.abc import Callable
 from pathlib import Path
 
+from rvhyp.isa import toml
 from rvhyp.machine.errors import BadInput
 
 Check = Callable[[object], object]      # gives the value, or raises ValueError with what it must be
@@ -19,13 +19,13 @@ def read_tables(path: str | os.PathLike[str], kind: str, checks: dict[str, Check
     """The `[[kind]]` tables of a file, each a dict of checked values.  BadInput, naming the table, if anything is wrong."""
     where = os.fspath(path)
     try:
-        document = tomllib.loads(Path(path).read_text(encoding="utf-8"))
+        document = toml.parse(Path(path).read_text(encoding="utf-8"))
     except OSError as error:
         raise BadInput(f"cannot be read ({error.strerror})", where, "check the path") from error
     except UnicodeDecodeError as error:
         raise BadInput("is not UTF-8 text", where, "give a TOML file") from error
-    except tomllib.TOMLDecodeError as error:
-        raise BadInput(f"is not TOML: {error}", where, "mend it") from error
+    except ValueError as error:
+        raise BadInput(str(error), where, "mend it") from error
     _refuse_unknown(document, [kind], where, "it has")
     tables = document.get(kind, [])
     if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):

@@ -17,6 +17,7 @@ import numpy as np
 
 from rvhyp.engine.children import Child
 from rvhyp.fuzz import differences, reproducer
+from rvhyp.fuzz.checks import CHECKS, RULES, Checker
 from rvhyp.fuzz.example import Example
 from rvhyp.fuzz.harness import image
 from rvhyp.fuzz.layout import RESULT_SIZE, RESULTS, SLOTS
@@ -139,12 +140,12 @@ class Bench:
 
 def are_slow(oracles: tuple[str, ...]) -> bool:
     """Whether none of them can take whole batches."""
-    return all(ORACLES[name].slots < BATCH for name in oracles)
+    return all(name not in ORACLES or ORACLES[name].slots < BATCH for name in oracles)
 
 
 def _serve(connection, plan: Plan, oracles: tuple[str, ...]) -> None:
     """In a child: compare the batches that come."""
-    bench = Bench(plan, oracles)
+    bench = Checker(plan.target, plan.seed) if plan.target in CHECKS else Bench(plan, oracles)
     while True:
         try:
             first, count = connection.recv()
@@ -158,7 +159,8 @@ class Campaign:
 
     def __init__(self, plan: Plan, progress: Callable[[Report], object] = lambda report: None):
         self.plan, self.report, self.progress = plan, Report(plan), progress
-        self.oracles = tuple(name for name in plan.oracles if name != plan.engine and self._is_there(name))
+        self.oracles = (RULES,) if plan.target in CHECKS else tuple(
+            name for name in plan.oracles if name != plan.engine and self._is_there(name))
 
     def _is_there(self, name: str) -> bool:
         try:

@@ -16,21 +16,33 @@ _start:
     csrw    menvcfg, t1
     csrw    stimecmp, t1
     csrw    vstimecmp, t1
-    li      t0, RAM_BASE >> 2               # below RAM are devices: closed to all, M-mode too
+    li      t0, CLINT_MSIP >> 2             # entries 0 and 1: what M may store to among the devices, 8 bytes each
     csrw    pmpaddr0, t0
-    li      t0, (HARNESS + 0x8000) >> 2     # the harness: closed to the modes below
+    li      t0, CLINT_MTIMECMP >> 2
     csrw    pmpaddr1, t0
-    li      t0, CONTEXT >> 2                # the pad: to be executed
+    li      t0, (RAM_BASE >> 3) - 1         # 2: all else below RAM is closed to all modes, and locked
     csrw    pmpaddr2, t0
-    li      t0, FRAMES >> 2                 # the context: closed
-    csrw    pmpaddr3, t0
-    li      t0, RESULTS >> 2                # data and page tables
-    csrw    pmpaddr4, t0
-    li      t0, CODE >> 2                   # results: closed
-    csrw    pmpaddr5, t0
-    li      t0, RECORDS >> 2                # code: not to be written, for simulators keep what they decoded until FENCE.I
+    li      t0, LOCKED >> 2                 # 3 to 5 are the program's; 6 has an address that 7 locks: its range is only to be read
     csrw    pmpaddr6, t0
-    li      t0, 0x000D080B080D0888          # all are top-of-range; the first is locked
+    li      t0, (LOCKED + LOCKED_SIZE) >> 2
+    csrw    pmpaddr7, t0
+    li      t0, RAM_BASE >> 2               # 8 is off, what follows begins there
+    csrw    pmpaddr8, t0
+    li      t0, (HARNESS + 0x8000) >> 2     # the harness: closed to the modes below
+    csrw    pmpaddr9, t0
+    li      t0, CONTEXT >> 2                # the pad: to be executed
+    csrw    pmpaddr10, t0
+    li      t0, FRAMES >> 2                 # the context: closed
+    csrw    pmpaddr11, t0
+    li      t0, RESULTS >> 2                # data and page tables
+    csrw    pmpaddr12, t0
+    li      t0, CODE >> 2                   # results: closed
+    csrw    pmpaddr13, t0
+    li      t0, RECORDS >> 2                # code: not to be written, but where a program's own entries say otherwise
+    csrw    pmpaddr14, t0
+    li      t0, 0x000D080B080D0800          # these are top-of-range
+    csrw    pmpcfg2, t0
+    li      t0, PMPCFG0
     csrw    pmpcfg0, t0
     la      t0, first
     ld      t0, (t0)
@@ -100,6 +112,11 @@ next:
 
     la      t0, 1f                          # a trap: simulators that take turns between harts begin a turn here, and none ends
     csrw    mtvec, t0                       # between LR and SC for no reason of the program's
+    li      t0, -1                          # and what a hart may have: if it has not, this is the trap
+    .irp    n, 0, 1, 2, 3
+    csrw    mstateen\n, t0
+    csrw    hstateen\n, t0
+    .endr
     ecall
     .balign 4
 1:  la      t0, trap
@@ -112,7 +129,15 @@ next:
     csrw    vstimecmp, t0
     csrw    menvcfg, zero
     csrw    mip, zero                       # STIP is written only while menvcfg.STCE is 0
-    csrw    mcountinhibit, zero
+    csrr    t0, mip                         # a program may store to the CLINT
+    andi    t0, t0, 0x88
+    beqz    t0, 1f
+    li      t0, CLINT_MSIP
+    sw      zero, (t0)
+    li      t0, CLINT_MTIMECMP
+    li      t1, -1
+    sd      t1, (t0)
+1:  csrw    mcountinhibit, zero
     csrw    minstret, zero
     csrw    mcycle, zero
     li      t0, 0x6000                      # FS is on
@@ -123,7 +148,11 @@ next:
     hfence.gvma
     hfence.vvma
     sc.w    t0, zero, (sp)                  # no reservation
-    csrr    t0, minstret
+    ld      t0, R_WITHOUT(s0)
+    sd      t0, C_WITHOUT(sp)
+    beqz    t0, 1f
+    csrc    misa, t0
+1:  csrr    t0, minstret
     sd      t0, C_BEGUN(sp)
     mv      x31, s0
     load_x
@@ -167,7 +196,10 @@ trap:
     ld      t5, C_HASH(sp)
     ld      t6, C_MIX(sp)
     record_trap
-    ld      t0, C_MPRV(sp)
+    ld      t0, C_WITHOUT(sp)
+    bnez    t0, 1f
+    record_h_trap
+1:  ld      t0, C_MPRV(sp)
     xor     t5, t5, t0
     csrr    t2, mcause
     csrr    t1, mepc
@@ -216,11 +248,16 @@ delegated:
     record_vs_trap
     csrr    t2, vscause
     csrr    t1, vsepc
+    srai    t0, t2, 63                      # an interrupt of VS has the next number in mie
+    sub     t2, t2, t0
     call    step_over
     csrw    vsepc, t1
     j       2f
 1:  record_hs_trap
-    csrr    t2, scause
+    ld      t0, C_WITHOUT(sp)
+    bnez    t0, 1f
+    record_hs_h_trap
+1:  csrr    t2, scause
     csrr    t1, sepc
     call    step_over
     csrw    sepc, t1
@@ -231,8 +268,8 @@ delegated:
     csrw    mepc, t0
     j       count
 
-# step_over(t1: epc, t2: cause): the epc to go on at.  Changes t0, t3.  After an interrupt, all are disabled and nothing is
-# stepped over.
+# step_over(t1: epc, t2: cause): the epc to go on at.  Changes t0, t3.  An interrupt is disabled, so that the next one of those
+# pending has its turn, and nothing is stepped over.
 step_over:
     bltz    t2, 2f
     li      t0, 0x101003                    # instruction misaligned, access fault, page fault, guest-page fault
@@ -253,7 +290,9 @@ step_over:
     beqz    t0, 1f
     addi    t1, t1, -2
 1:  ret
-2:  csrw    mie, zero
+2:  li      t0, 1
+    sll     t0, t0, t2
+    csrc    mie, t0
     ret
 
 # The program is over: what it left goes to the dump.
@@ -282,7 +321,18 @@ over:
     or      s1, t1, t0
     store_f
     ld      t6, C_MIX(sp)
-    read_state
+    ld      t0, C_WITHOUT(sp)
+    beqz    t0, 1f
+    csrr    t1, medeleg                     # what H had before it was turned on again is nobody's business
+    csrr    t2, mie
+    csrs    misa, t0
+    csrw    medeleg, t1
+    csrw    mie, t2
+    ld      s0, C_RECORD(sp)
+    write_h_state
+1:  read_state
+    li      t0, PMPCFG0                     # M-mode too may not access what an entry matches in part
+    csrw    pmpcfg0, t0
     sd      s1, DUMP_MSTATUS(sp)
     ld      t5, C_HASH(sp)
     sd      t5, DUMP_TRAPS(sp)

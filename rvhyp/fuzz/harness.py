@@ -6,29 +6,28 @@ from functools import cache
 from pathlib import Path
 
 from rvhyp.fuzz import layout
-from rvhyp.isa.csr import ENVCFG_STCE, MSTATUS_MPRV
+from rvhyp.isa.csr import CSRS, ENVCFG_STCE, MSTATUS_MPRV
 from rvhyp.isa.text import assemble
 from rvhyp.isa.text.assembly import STB_GLOBAL, Assembly, Section, Symbol
-from rvhyp.machine import memory_map
 
 CONTEXT_WORDS = ("SLOT", "MIX", "RECORD", "CODE", "LENGTH", "TRAPS", "HASH", "MPRV", "ENTERED", "BEGUN", "OWN", "COUNT",
-                 "CHOICES", "RA", "T0", "T1", "T2", "T3", "T5", "T6")
-MTIMECMP = memory_map.CLINT.base + 0x4000
+                 "CHOICES", "WITHOUT", "RA", "T0", "T1", "T2", "T3", "T5", "T6")
 SOURCE = Path(__file__).with_name("harness.S")
 
 
 def constants() -> dict[str, int]:
     """What harness.S takes from the layout."""
     names = ("RAM_BASE", "HARNESS", "PAD", "CONTEXT", "FRAMES", "RESULTS", "CODE", "RECORDS", "STAGE", "SLOT_SIZE", "RECORD_SIZE",
-             "PAGE", "EDGE", "DUMP", "PAD_SRET", "MIX")
+             "PAGE", "EDGE", "DUMP", "PAD_SRET", "MIX", "LOCKED", "LOCKED_SIZE", "PMPCFG0")
     values = {name: getattr(layout, name) for name in names}
-    values |= {name: 8 * getattr(layout, name) for name in ("R_LENGTH", "R_TRAPS", "R_SEED", "R_POKES", "R_POKE")}
+    places = ("R_LENGTH", "R_TRAPS", "R_SEED", "R_POKES", "R_WITHOUT", "R_POKE")
+    values |= {name: 8 * getattr(layout, name) for name in places}
     values |= {f"C_{name}": 8 * number for number, name in enumerate(CONTEXT_WORDS)}
     behind = layout.DUMP - layout.CONTEXT
     values |= {"DUMP_SIZE": 8 * layout.DUMP_WORDS, "DUMP_SP": behind + 8 * 2, "DUMP_T0": behind + 8 * 5,
                "DUMP_MSTATUS": behind + 8 * (layout.DUMP_CSR + layout.STATE.index("mstatus")),
-               "DUMP_TRAPS": behind + 8 * layout.DUMP_TRAPS, "CLINT_MTIMECMP": MTIMECMP, "OUTSIDE": 27, "MPRV": MSTATUS_MPRV.mask,
-               "MENVCFG_STCE": ENVCFG_STCE.mask}
+               "DUMP_TRAPS": behind + 8 * layout.DUMP_TRAPS, "CLINT_MSIP": layout.MSIP, "CLINT_MTIMECMP": layout.MTIMECMP,
+               "OUTSIDE": 27, "MPRV": MSTATUS_MPRV.mask, "MENVCFG_STCE": ENVCFG_STCE.mask}
     return values
 
 
@@ -56,6 +55,11 @@ def common(csr: str) -> list[str]:
     return ["ld t1, C_CHOICES(sp)", "xor t1, t1, t0", "mul t1, t1, t6", "sd t1, C_CHOICES(sp)", *rest]
 
 
+def writes(numbered) -> list[str]:
+    """Statements that set CSRs, given with their places in the state, as the record has them."""
+    return [line for n, csr in numbered for line in (f"ld t0, {8 * (layout.R_CSR + n)}(s0)", f"csrw {csr}, t0")]
+
+
 def macros() -> str:
     """What harness.S does once for each register or CSR."""
     behind = layout.DUMP - layout.CONTEXT
@@ -63,15 +67,17 @@ def macros() -> str:
     return "".join((
         macro("load_f", [f"fld f{n}, {8 * (layout.R_F + n)}(s0)" for n in range(32)]),
         macro("load_x", [f"ld x{n}, {8 * (layout.R_X + n)}(x31)" for n in range(1, 32)]),
-        macro("write_state", [line for n, csr in state
-                              for line in (f"ld t0, {8 * (layout.R_CSR + n)}(s0)", f"csrw {csr}, t0")]),
+        macro("write_state", writes(state)),
+        macro("write_h_state", writes((n, csr) for n, csr in state if CSRS[csr].hypervisor)),
         macro("store_x", [f"sd x{n}, {behind + 8 * (layout.DUMP_X + n)}(sp)" for n in range(32)]),
         macro("store_f", [f"fsd f{n}, {behind + 8 * (layout.DUMP_F + n)}(sp)" for n in range(32)]),
         macro("read_state", [line for n, csr in state
                              for line in (f"csrr t0, {csr}", *common(csr),
                                           f"sd t0, {behind + 8 * (layout.DUMP_CSR + n)}(sp)")]),
         macro("record_trap", mixed(layout.TRAP)),
+        macro("record_h_trap", mixed(layout.H_TRAP)),
         macro("record_hs_trap", mixed(layout.HS_TRAP)),
+        macro("record_hs_h_trap", mixed(layout.HS_H_TRAP)),
         macro("record_vs_trap", mixed(layout.VS_TRAP)),
     ))
 

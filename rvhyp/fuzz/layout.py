@@ -4,6 +4,7 @@
     80010000  the harness (harness.S)          80018000  the page that HS and VS trap to
     80020000  its context, and what the last program left
     80030000  two pages of data that programs load and store
+    80033000  LOCKED_SIZE bytes that no mode may store to: an entry of PMP that is locked
     80040000  page tables: of HS, of VS (80050000), of the G-stage (80060000)
     80100000  results: for each slot a digest, one of what the manual leaves open, and the number of instructions
     80200000  code, SLOT_SIZE bytes for each slot
@@ -12,11 +13,16 @@
 """
 from __future__ import annotations
 
+from rvhyp.machine import memory_map
+
 RAM_BASE, RAM_SIZE = 0x8000_0000, 8 << 20
 PAGE = 4096
 HARNESS, PAD, PAD_SRET = 0x8001_0000, 0x8001_8000, 0x100
 CONTEXT = 0x8002_0000                   # its bit 17 is MPRV's, see harness.S
 FRAMES = 0x8003_0000
+MSIP, MTIMECMP = memory_map.CLINT.base, memory_map.CLINT.base + 0x4000     # of hart 0
+ALIAS = 0x8003_4000                     # the virtual page where a program may find its code again
+LOCKED, LOCKED_SIZE = 0x8003_3000, 64
 HS_TABLES, VS_TABLES, G_TABLES, TABLES_END = 0x8004_0000, 0x8005_0000, 0x8006_0000, 0x8008_0000
 RESULTS, RESULT_SIZE = 0x8010_0000, 32
 CODE, SLOT_SIZE = 0x8020_0000, 1024
@@ -25,13 +31,19 @@ STAGE = 0x8060_0000                     # code of variants of one program, which
 SLOTS = 1024                            # a program's slot is its number modulo this, so its addresses depend on nothing else
 EDGE = 0x100                            # programs touch this many bytes at both ends of each page of data
 
+# Entries 0 to 7 of PMP as the harness has them: 0 to 2 NAPOT, the last of these locked, 7 TOR, to be read, locked.
+PMPCFG0 = 0x8900_0000_0098_1818
+
 # The CSRs that a program's state has, in the order in which they are written: those first that open or mask others.
-STATE = ("menvcfg", "mcounteren", "medeleg", "mideleg", "hedeleg", "hideleg", "hcounteren", "scounteren", "henvcfg", "senvcfg",
+STATE = ("pmpaddr3", "pmpaddr4", "pmpaddr5", "pmpcfg0",
+         "menvcfg", "mcounteren", "medeleg", "mideleg", "hedeleg", "hideleg", "hcounteren", "scounteren", "henvcfg", "senvcfg",
          "hstatus", "vsstatus", "satp", "vsatp", "hgatp", "stvec", "vstvec", "sscratch", "sepc", "scause", "stval", "htval",
          "htinst", "vsscratch", "vsepc", "vscause", "vstval", "mtval2", "mtinst", "mie", "hvip", "mip", "htimedelta",
          "mcause", "mtval", "fcsr", "mstatus", "mepc")
-TRAP = ("mcause", "mtval", "mtval2", "mtinst", "mepc", "mstatus")       # what is recorded of every trap into M
-HS_TRAP = ("scause", "sepc", "stval", "htval", "htinst", "hstatus", "sstatus")
+TRAP = ("mcause", "mtval", "mepc", "mstatus")       # what is recorded of every trap into M
+H_TRAP = ("mtval2", "mtinst")                       # ... while misa.H is 1
+HS_TRAP = ("scause", "sepc", "stval", "sstatus")
+HS_H_TRAP = ("htval", "htinst", "hstatus")
 VS_TRAP = ("vscause", "vsepc", "vstval", "vsstatus")
 
 # A record, in words of 64 bits.
@@ -40,7 +52,8 @@ R_LENGTH = R_CSR + len(STATE)           # bytes of code; 0: the slot is empty
 R_TRAPS = R_LENGTH + 1                  # the program ends at this many traps
 R_SEED = R_LENGTH + 2                   # of the contents of the pages of data
 R_POKES = R_LENGTH + 3                  # how many words of memory (page-table entries) are set before, and cleared afterwards
-R_POKE = R_LENGTH + 4                   # pairs of address and value
+R_WITHOUT = R_LENGTH + 4                # bits of misa that are cleared when the program begins
+R_POKE = R_LENGTH + 5                   # pairs of address and value
 RECORD_WORDS = RECORD_SIZE // 8
 MAX_POKES = (RECORD_WORDS - R_POKE) // 2
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from itertools import zip_longest
 from pathlib import Path
 
-from rvhyp.fuzz.layout import HARNESS, HS_TRAP, PAD, TRAP, VS_TRAP
+from rvhyp.fuzz.layout import H_TRAP, HARNESS, HS_H_TRAP, HS_TRAP, PAD, TRAP, VS_TRAP
 from rvhyp.fuzz.oracles import ORACLES, SECONDS, Engine, Failed, Spike
 from rvhyp.isa.csr import CSR_NUMBERS
 from rvhyp.isa.instruction import INSTRUCTIONS
@@ -20,7 +20,7 @@ LIMIT = 200_000                         # instructions logged at most
 PER_TRAP = 5000                         # instructions that Spike counts for a trap
 _LINE = re.compile(r"core +0: (\d) (0x[0-9a-f]{16}) \((0x[0-9a-f]+)\) ?(.*)")
 TRAP_READS = {INSTRUCTIONS["csrrs"].encode(rd=5, csr=CSR_NUMBERS[name], rs1=0): name
-              for name in (*TRAP, *HS_TRAP, *VS_TRAP)}     # csrr t0, mcause and so on
+              for name in (*TRAP, *H_TRAP, *HS_TRAP, *HS_H_TRAP, *VS_TRAP)}     # csrr t0, mcause and so on
 SYSTEM = 0x73                           # opcode
 _CSR = re.compile(r" ?c\d+_\w+ 0x[0-9a-f]+")
 _MVIP = re.compile(r"c777_mvip 0x[0-9a-f]+ ?")      # Spike logs it with mip, whether there is Smaia or not

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from rvhyp.fuzz.generate import Batch
-from rvhyp.fuzz.layout import CODE, FRAMES, G_TABLES, MAX_POKES, PAD, PAGE, R_POKE, R_POKES, R_X, RAM_BASE, SLOT_SIZE
+from rvhyp.fuzz.layout import ALIAS, CODE, FRAMES, G_TABLES, MAX_POKES, PAD, PAGE, R_POKE, R_POKES, R_X, RAM_BASE, SLOT_SIZE
 from rvhyp.fuzz.menu import POINTERS
 from rvhyp.fuzz.state import Draws
 from rvhyp.isa.csr import HGATP_VMID, SATP_ASID
@@ -74,8 +74,11 @@ def identifier(draws: Draws, place: BitField) -> np.ndarray:
 
 
 def first_stage(draws: Draws, batch: Batch, base: int, mode: np.ndarray, user: np.ndarray, offset,
-                high: np.ndarray, one_in: int = 3) -> np.ndarray:
-    """A tree for HS or VS at `base`, whose entries hold physical addresses plus `offset`; gives satp or vsatp."""
+                high: np.ndarray, one_in: int = 3, alias: bool = False) -> np.ndarray:
+    """A tree for HS or VS at `base`, whose entries hold physical addresses plus `offset`; gives satp or vsatp.
+
+    With `alias`, code may be stored to, and has a second mapping.
+    """
     offset = np.asarray(offset, np.uint64)
     own = np.where(user, np.uint64(U), np.uint64(0))
 
@@ -104,8 +107,11 @@ def first_stage(draws: Draws, batch: Batch, base: int, mode: np.ndarray, user: n
     poke(batch, own_table + 8 * (own_table >> 12 & 511), entry(np.uint64(own_table) + offset, V | R | W | A | D))
     poke(batch, base + DATA_AT + 8 * (PAD >> 12 & 511), entry(np.uint64(PAD) + offset, V | R | X | A | D))
     code = slot_pages(batch)
+    usual = V | R | W | X | A | D if alias else V | R | X | A | D
     flags = np.where(draws.below(8) == 0, draws.one_of((V | X | A, V | R | X, V | R | A | D, V | R | X | U | A)),
-                     np.uint64(V | R | X | A | D) | own)
+                     np.uint64(usual) | own)
+    if alias:
+        poke(batch, base + DATA_AT + 8 * (ALIAS >> 12 & 511), entry(code + offset, np.uint64(V | R | W | A | D) | own))
     poke(batch, np.uint64(base + CODE_AT) + (code >> np.uint64(12) & np.uint64(511)) * np.uint64(8), entry(code + offset, flags))
     root = np.where(mode == SV57, place(0), np.where(mode == SV48, place(L3_AT), place(L2_AT)))
     return mode.astype(np.uint64) << np.uint64(60) | identifier(draws, SATP_ASID) | root >> np.uint64(12)

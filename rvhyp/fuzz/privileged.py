@@ -95,15 +95,16 @@ def let_fences_pass(batch: Batch) -> None:
         set_csrs(batch, **{name: csr(batch, name) & np.uint64(~gate.mask % (1 << 64))})
 
 
-def _guest(draws: Draws, batch: Batch, user: np.ndarray, one_in: int = 3) -> np.ndarray:
+def two_stages(draws: Draws, batch: Batch, user: np.ndarray, one_in: int = 3, alias: bool = False,
+               bare: bool = True) -> np.ndarray:
     """Both stages, either of which may be Bare; gives what lies between virtual and physical addresses."""
     high = draws.below(2) == 0
     mode = draws.one_of((pages.SV39, pages.SV48, pages.SV57)).astype(np.int64)
     g_mode = draws.one_of((pages.SV39, pages.SV48, pages.SV57)).astype(np.int64)
-    kind = draws.below(8)
+    kind = draws.below(8) + (0 if bare else 2)
     is_bare, is_g_bare = kind == 0, kind == 1
     gpa = np.where(is_g_bare, np.uint64(0), np.uint64(pages.GPA_OFFSET))
-    vsatp = pages.first_stage(draws, batch, VS_TABLES, mode, user, gpa, high, one_in)
+    vsatp = pages.first_stage(draws, batch, VS_TABLES, mode, user, gpa, high, one_in, alias)
     hgatp = pages.g_stage(draws, batch, VS_TABLES, g_mode, one_in)
     offset = np.where(is_bare, gpa, pages.high_address(mode, high))
     set_csrs(batch, vsatp=np.where(is_bare, np.uint64(0), vsatp), hgatp=np.where(is_g_bare, np.uint64(0), hgatp),
@@ -117,7 +118,7 @@ def guest(seed: int, batch: Batch) -> None:
     permissions(draws, batch)
     delegate(draws, batch)
     user = draws.below(2) == 0
-    offset = _guest(draws, batch, user)
+    offset = two_stages(draws, batch, user)
     enter(batch, np.where(user, np.uint64(0), np.uint64(MPP_S)) | np.uint64(MPV), offset)
 
 
@@ -127,7 +128,7 @@ def hypervisor(seed: int, batch: Batch) -> None:
     permissions(draws, batch)
     delegate(draws, batch)
     in_user = draws.below(4) == 0
-    offset = _guest(draws, batch, draws.below(2) == 0)
+    offset = two_stages(draws, batch, draws.below(2) == 0)
     batch.records[:, R_X + ALIGNED] += offset
     set_csrs(batch, mstatus=csr(batch, "mstatus") | np.where(in_user, np.uint64(0), np.uint64(MPP_S)),
              htinst=0, mtinst=0)
@@ -141,7 +142,7 @@ def mixed(seed: int, batch: Batch) -> None:
     high, user = draws.below(2) == 0, np.zeros(batch.count, bool)
     mode = draws.one_of((pages.SV39, pages.SV48, pages.SV57)).astype(np.int64)
     satp = pages.first_stage(draws, batch, HS_TABLES, mode, user, 0, high, 24)
-    guest_offset = _guest(draws, batch, draws.below(2) == 0, 24)
+    guest_offset = two_stages(draws, batch, draws.below(2) == 0, 24)
     offset = pages.high_address(mode, high)
     enter(batch, MPP_S, offset)
     batch.records[:, R_X + ALIGNED] += guest_offset - offset
@@ -159,7 +160,7 @@ def modified(seed: int, batch: Batch) -> None:
     mode = draws.one_of((pages.SV39, pages.SV48, pages.SV57)).astype(np.int64)
     set_csrs(batch, satp=pages.first_stage(draws, batch, HS_TABLES, mode, user, 0, high),
              stvec=np.uint64(PAD) + pages.high_address(mode, high))
-    guest_offset = _guest(draws, batch, user)
+    guest_offset = two_stages(draws, batch, user)
     offset = np.where(draws.below(2) == 0, guest_offset, pages.high_address(mode, high))
     for number in POINTERS:
         batch.records[:, R_X + number] += offset

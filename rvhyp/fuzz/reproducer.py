@@ -22,6 +22,7 @@ from rvhyp.fuzz.layout import (
     R_POKES,
     R_SEED,
     R_TRAPS,
+    R_WITHOUT,
     R_X,
     RESULT_SIZE,
     RESULTS,
@@ -79,7 +80,8 @@ def record_text(example: Example) -> list[str]:
     named += [(R_F + n, value, f"f{n}") for n, value in enumerate(example.f)]
     named += [(R_CSR + n, example.csrs.get(name, 0), name) for n, name in enumerate(STATE)]
     named += [(R_LENGTH, len(example.code()), "bytes of code"), (R_TRAPS, example.traps, "traps before it is ended"),
-              (R_SEED, example.data_seed, "seed of the data"), (R_POKES, len(example.pokes), "words of memory:")]
+              (R_SEED, example.data_seed, "seed of the data"),
+              (R_WITHOUT, example.absent, "bits of misa that are cleared"), (R_POKES, len(example.pokes), "words of memory:")]
     for n, (address, value) in enumerate(example.pokes):
         named += [(R_POKE + 2 * n, address, "address"), (R_POKE + 2 * n + 1, value, "value")]
     lines, at = [], 0

@@ -21,11 +21,16 @@ AT_ONCE = 128                           # variants in one batch
 PER_VARIANT = 100_000                   # of a variant, at most, with what the harness does for it
 KEEP = {"mepc", "mstatus", "stvec", "vstvec", "satp", "vsatp", "hgatp"}     # CSRs without which a program would not run
 
-_SD, _FENCE = INSTRUCTIONS["sd"], INSTRUCTIONS["sfence.vma"].encoding
-ENTRY_MASK = _SD.encoding.mask | _SD.fields["rs1"].mask         # stores to page-table entries, as targets.py makes them
-ENTRY_STORE = _SD.encoding.match | _SD.fields["rs1"].put(28)
-FENCE_MASK, FENCE = _FENCE.mask, _FENCE.match
+def _store(name: str) -> tuple[int, int]:
+    """Mask and bits of a store by register 28: to page-table entries or to code, see dishes.py and themes/code.py."""
+    record = INSTRUCTIONS[name]
+    return record.encoding.mask | record.fields["rs1"].mask, record.encoding.match | record.fields["rs1"].put(28)
 
+
+# Stores without which nothing may be left out that follows: within so many instructions, one of these.
+FENCED = ((_store("sd"), 3, ("sfence.vma", "hfence.vvma", "hfence.gvma")), (_store("sw"), 1, ("fence.i",)))
+
+WFI, BEFORE_WFI = INSTRUCTIONS["wfi"].encode(), ("addi", "csrrs", "csrrs", "and", "beq")   # as in themes/interrupts.py
 Different = Callable[[list[Example]], list[bool]]
 
 
@@ -109,17 +114,29 @@ def fewer_lines(example: Example) -> Iterator[Example]:
 
 
 def _if_it_fits(example: Example) -> Iterator[Example]:
-    """A branch may not reach any more; and without its fence a changed page-table entry may be seen or not."""
+    """A branch may not reach any more; without its fence a changed page-table entry, or changed code, may be seen or not; and
+    nothing may end a WFI without the look at what is pending."""
     try:
         example.code()
     except ValueError:
         return
-    if all(_is_fenced(example, n) for n, line in enumerate(example.lines) if line.bits & ENTRY_MASK == ENTRY_STORE):
+    for (mask, bits), distance, fences in FENCED:
+        for n, line in enumerate(example.lines):
+            if line.bits & mask == bits and not _is_fenced(example.lines[n + 1:n + 1 + distance], fences):
+                return
+    if all(_is_safe(example.lines[max(n - len(BEFORE_WFI), 0):n]) for n, line in enumerate(example.lines) if line.bits == WFI):
         yield example
 
 
-def _is_fenced(example: Example, n: int) -> bool:
-    return any(line.bits & FENCE_MASK == FENCE for line in example.lines[n + 1:n + 4])
+def _is_safe(lines: tuple[Line, ...]) -> bool:
+    """Whether a WFI behind these is only run where something ends it."""
+    return len(lines) == len(BEFORE_WFI) and all(line.bits & INSTRUCTIONS[name].encoding.mask == INSTRUCTIONS[name].encoding.match
+                                                 for line, name in zip(lines, BEFORE_WFI, strict=True))
+
+
+def _is_fenced(lines: tuple[Line, ...], fences: tuple[str, ...]) -> bool:
+    return any(line.bits & INSTRUCTIONS[name].encoding.mask == INSTRUCTIONS[name].encoding.match
+               for line in lines for name in fences)
 
 
 def less_state(example: Example) -> Iterator[Example]:

@@ -8,6 +8,7 @@ from rvhyp.fuzz.layout import (
     FRAMES,
     PAD,
     PAGE,
+    PMPCFG0,
     R_CSR,
     R_F,
     R_LENGTH,
@@ -83,7 +84,8 @@ def fill_state(seed: int, batch: Batch, repeats: int = 1) -> None:
     slots = batch.slot + np.arange(batch.count, dtype=np.uint64)
     code = np.uint64(slot_code(0)) + slots * np.uint64(SLOT_SIZE)
     frm = np.array([0, 0, 0, 0, 1, 2, 3, 4], np.uint64)[(rest[:, 1] & np.uint64(7)).astype(np.int64)]
-    set_csrs(batch, mstatus=MPP_M | FS_DIRTY, vsstatus=FS_DIRTY, mepc=code, stvec=PAD, vstvec=PAD, fcsr=frm << np.uint64(5))
+    set_csrs(batch, mstatus=MPP_M | FS_DIRTY, vsstatus=FS_DIRTY, mepc=code, stvec=PAD, vstvec=PAD, fcsr=frm << np.uint64(5),
+             pmpcfg0=PMPCFG0)
     assert (records[:, R_LENGTH] > 0).all()
 
 

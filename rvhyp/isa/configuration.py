@@ -3,6 +3,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
+from rvhyp.isa import toml
 from rvhyp.isa.choices import CHOICES, Choice, Subset
 
 # What names of an ISA string promise of choices.
@@ -72,12 +73,7 @@ def checked(values: Mapping[str, object]) -> dict[str, str | int]:
 
 def from_toml(text: str) -> dict[str, str | int]:
     """The settings in a file, checked.  `ValueError` says what is wrong with it."""
-    import tomllib
-    try:
-        document = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise ValueError(f"is not TOML: {error}") from error
-    return checked(document)
+    return checked(toml.parse(text))
 
 
 def from_text(setting: str) -> tuple[str, str | int]:

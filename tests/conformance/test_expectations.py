@@ -181,3 +181,12 @@ def test_the_files_of_the_official_suite():
         assert rules.config(Test(f"{group}-p-test", "")) == Config()
     assert rules.config(Test("rv64up-p-add", "")).skip
     Expectations.read(folder / "expected.toml")
+
+
+@pytest.mark.parametrize("text", ["a = " + "[" * 5000, "{a=" * 5000, "a = " + "9" * 10_000, "[[[[" * 2000])
+@pytest.mark.parametrize("reader", [Rules.read, Expectations.read])
+def test_a_file_nested_too_deeply_or_with_an_endless_number_is_refused(tmp_path, reader, text):
+    path = tmp_path / "file.toml"
+    path.write_text(text)
+    with pytest.raises(BadInput, match="is not TOML"):
+        reader(path)

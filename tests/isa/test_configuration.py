@@ -116,3 +116,9 @@ def test_what_is_no_file(text, message):
 
 def test_the_page_is_current():
     assert configuration.PAGE.read_text() == configuration.page()
+
+
+@pytest.mark.parametrize("text", ["geilen = " + "[" * 5000, "geilen = " + "9" * 10_000])
+def test_a_configuration_nested_too_deeply_or_with_an_endless_number_is_no_toml(text):
+    with pytest.raises(ValueError, match="is not TOML"):
+        from_toml(text)

@@ -106,6 +106,13 @@ def test_hart_start(hart, start, error):
     assert call(0x48_534D, 0, hart, start, 7, cpus=2)[0] == error
 
 
+@pytest.mark.parametrize("kind, error", [
+    (1, INVALID_PARAM), (0x1000_0000, INVALID_PARAM), (0x7FFF_FFFF, INVALID_PARAM), (0x8000_0000, NOT_SUPPORTED),
+    (0x8000_0001, INVALID_PARAM), (0x9000_0000, INVALID_PARAM), (0xFFFF_FFFF, INVALID_PARAM)])
+def test_a_suspend_type_that_is_reserved_or_not_implemented_is_an_invalid_parameter(kind, error):
+    assert call(0x48_534D, 3, kind, 0x8020_0000, 0)[0] == error
+
+
 @pytest.mark.parametrize("kind, reason, error", [(3, 0, INVALID_PARAM), (0, 2, INVALID_PARAM), (1 << 31, 0, INVALID_PARAM)])
 def test_reset_of_no_kind(kind, reason, error):
     assert call(0x5352_5354, 0, kind, reason)[0] == error

@@ -50,12 +50,9 @@ def hart_get_status(call):
 
 @function(EID, 3)
 def hart_suspend(call):
-    """Retentive suspend is a WFI that returns; the non-retentive one resumes as a fresh start."""
-    kind, resume, opaque = call.arguments[:3]
-    kind &= 0xFFFF_FFFF
+    """Retentive suspend is a WFI that returns.  "suspend_type is reserved or is platform-specific and unimplemented": invalid."""
+    kind = call.arguments[0] & 0xFFFF_FFFF
     if kind == RETENTIVE:
         call.vcpu.state = State.SUSPENDED
         return SUCCESS
-    if kind == NON_RETENTIVE:
-        return NOT_SUPPORTED
-    return INVALID_PARAM if not 0x1000_0000 <= kind < 0x8000_0000 and kind < 0x9000_0000 else NOT_SUPPORTED
+    return NOT_SUPPORTED if kind == NON_RETENTIVE else INVALID_PARAM

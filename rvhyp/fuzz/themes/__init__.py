@@ -1,0 +1,1 @@
+"""Targets that have dishes and states of their own: a file each."""

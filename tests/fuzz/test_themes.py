@@ -1,0 +1,108 @@
+"""Targets with dishes of their own: programs do what their target is about, and what they leave depends on it."""
+from collections import Counter
+
+import numpy as np
+import pytest
+
+from rvhyp.fuzz import lockstep
+from rvhyp.fuzz.campaign import TABLE
+from rvhyp.fuzz.example import Example, lines_of
+from rvhyp.fuzz.harness import image
+from rvhyp.fuzz.layout import PMPCFG0, R_WITHOUT, SLOTS
+from rvhyp.fuzz.lockstep import commits_of
+from rvhyp.fuzz.oracles import Engine
+from rvhyp.fuzz.shrink import fewer_lines
+from rvhyp.fuzz.state import CSR_PLACE
+from rvhyp.fuzz.targets import ISA, TARGETS
+from rvhyp.isa.csr import HSTATUS_SPVP
+from rvhyp.isa.text import assemble
+
+COUNT = 48
+
+
+def results(batch, records):
+    """Digests of a batch with other records."""
+    data = Engine("interpreter", ISA).run(image(batch.code.tobytes(), records.tobytes(), batch.slot), TABLE, 100_000_000)
+    return np.frombuffer(data, np.uint64).reshape(SLOTS, -1)[:batch.count, 0]
+
+
+def closed(records):
+    """PMP as the harness has it: nothing may be stored to code."""
+    records[:, CSR_PLACE["pmpcfg0"]] = PMPCFG0
+
+
+def with_h(records):
+    records[:, R_WITHOUT] = 0
+
+
+def not_delegated(records):
+    for name in ("mideleg", "hideleg"):
+        records[:, CSR_PLACE[name]] = 0
+
+
+def without_sstc(records):
+    for name in ("menvcfg", "henvcfg"):
+        records[:, CSR_PLACE[name]] &= np.uint64((1 << 63) - 1)
+
+
+def other_privilege(records):
+    """HLV and HSV in the name of VU, not VS, or the other way round."""
+    records[:, CSR_PLACE["hstatus"]] ^= np.uint64(HSTATUS_SPVP.mask)
+
+
+@pytest.mark.parametrize("target, change, share", [
+    ("code", closed, 0.3), ("pmp", closed, 0.4), ("nohyp", with_h, 0.9), ("interrupts", not_delegated, 0.4),
+    ("timer", without_sstc, 0.4), ("gstage", other_privilege, 0.2)])
+def test_what_a_program_leaves_depends_on_what_its_target_is_about(target, change, share):
+    batch = TARGETS[target].maker(3).batch(0, COUNT)
+    before = results(batch, batch.records)
+    changed = batch.records.copy()
+    change(changed)
+    different = (before != results(batch, changed)).mean()
+    assert share < different <= 1 and np.array_equal(before, results(batch, batch.records))
+
+
+def run_lines(target, count):
+    """(example, commit) of all that some programs retire, harness and all."""
+    batch = TARGETS[target].maker(5).batch(0, count)
+    for number in range(count):
+        example = Example.of(batch, number)
+        for commit in commits_of("interpreter", ISA, example.image()):
+            yield example, commit
+
+
+def test_changed_code_is_run_in_every_mode():
+    modes = Counter()
+    for example, commit in run_lines("code", 9):
+        code, at = example.code(), commit.pc % 1024
+        if not commit.is_harness and at < len(code):
+            size = 4 if commit.bits & 3 == 3 else 2
+            modes[commit.prv] += int.from_bytes(code[at:at + size], "little") != commit.bits
+    assert all(modes[prv] > 0 for prv in (0, 1, 3)), modes
+
+
+@pytest.mark.long
+def test_interrupts_of_every_level_are_taken():
+    causes = {name: set() for name in ("mcause", "scause", "vscause")}
+    for _, commit in run_lines("interrupts", 40):
+        name = lockstep.TRAP_READS.get(commit.bits, "") if commit.is_harness else ""
+        if name in causes and (value := int(commit.effects.split()[-1], 16)) >> 63:
+            causes[name].add(value % 64)
+    assert len(causes["mcause"]) >= 3 and len(causes["scause"]) >= 4 and len(causes["vscause"]) >= 2, causes
+
+
+def example_of(text):
+    return Example(0, 0, lines_of(assemble(f".option norvc\n{text}", 0x8020_0000).code), (0,) * 32, (0,) * 32)
+
+
+@pytest.mark.parametrize("dangerous, needed, text", [
+    (0, 1, "sw s11, 8(t3)\n fence.i\n addi a0, a0, 1\n addi a0, a0, 2"),
+    (0, 1, "sd s11, 8(t3)\n hfence.gvma zero, zero\n addi a0, a0, 1\n addi a0, a0, 2"),
+    (5, 4, "addi t3, zero, 0\n csrr t3, mip\n csrr s11, mie\n and t3, t3, s11\n beq t3, zero, .+8\n wfi\n addi a0, a0, 1")])
+def test_what_makes_a_program_legal_is_not_left_out_alone(dangerous, needed, text):
+    """A store to code without FENCE.I, to an entry without its fence, and a WFI that may never end, are nobody's difference."""
+    example = example_of(text)
+    smaller = [[line.bits for line in each.lines] for each in fewer_lines(example)]
+    assert any(example.lines[dangerous].bits not in bits for bits in smaller)
+    for bits in smaller:
+        assert example.lines[dangerous].bits not in bits or example.lines[needed].bits in bits
