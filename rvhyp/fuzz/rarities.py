@@ -97,3 +97,8 @@ def fenced_by_asid(has: Callable[[str], bool], base: int, weight: float = 1) -> 
     return [Dish("entry, sfence.vma asid", [*own, *changed_entry(base + DATA_AT, 8 * (page >> 12 & 511), (R, W, W, U, A, D)),
                                             fixed("sfence.vma", rs1=0, rs2=OWN)], weight / 2)
             for page in (FRAMES, FRAMES + PAGE)]
+
+
+def counts(rest: float, share: float = 0.005) -> list[Dish]:
+    """Reads of how much has retired, for every target: each instruction and slice shows there.  `rest` is the others' weight."""
+    return [dish("csrrs", share * rest, csr=numbers("instret", "instret", "cycle", "minstret"), rs1=(0,))]

@@ -67,7 +67,8 @@ class Maker:
 
     @cached_property
     def menu(self) -> Menu:
-        return with_control(self.target.dishes(implemented(self.isa)), self.repeats)
+        dishes = self.target.dishes(implemented(self.isa))
+        return with_control(dishes + rarities.counts(sum(dish.weight for dish in dishes)), self.repeats)
 
     def batch(self, first: int, count: int) -> Batch:
         """Programs `first` to `first + count - 1`."""
