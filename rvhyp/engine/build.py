@@ -10,7 +10,7 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from rvhyp.engine import cache, compile, vocabulary
@@ -21,6 +21,7 @@ from rvhyp.engine.vocabulary import NATIVE, NATIVE_TEXT
 from rvhyp.isa.rule import RULES, Dispatch
 
 _COMPILER = "".join(Path(module.__file__).read_text() for module in (compile, vocabulary))
+_OPTIMISER = Path(__file__).read_text()
 
 
 def load_rules() -> None:
@@ -49,11 +50,47 @@ def fingerprint(name: str) -> str:
     return hashlib.sha256(f"{source}{signature}{_COMPILER}".encode()).hexdigest()
 
 
+def kept_in(what: str) -> Path:
+    """The file that keeps parts of cores for later ones."""
+    return cache.folder() / f"{what}-{hashlib.sha256(cache.toolchain().encode()).hexdigest()[:16]}"
+
+
 def known_rules() -> tuple[Path, dict[str, str]]:
     """The file that keeps the IR of rules, and what is in it: IR by fingerprint, so that a change of one rule recompiles one."""
-    path = cache.folder() / f"rules-{hashlib.sha256(cache.toolchain().encode()).hexdigest()[:16]}"
+    path = kept_in("rules")
     _, known = cache.read(path) or ({}, b"{}")
     return path, json.loads(known)
+
+
+class Objects:
+    """The objects of the last core, each with a hash of what it was made from: a change of a rule leaves that of handlers."""
+
+    def __init__(self):
+        self._path = kept_in("objects")
+        header, payload = cache.read(self._path) or ({"sizes": []}, b"")
+        self._known, at, self._used = {}, 0, {}
+        for key, size in header["sizes"]:
+            self._known[key] = payload[at:at + size]
+            at += size
+
+    def get(self, key: str) -> bytes:
+        """The object, or nothing."""
+        return self._known.get(key, b"")
+
+    def keep(self, key: str, code: bytes) -> None:
+        """Keep one of this core's."""
+        self._used[key] = code
+
+    def write(self) -> None:
+        """Replace the last core's."""
+        if self._used.keys() != self._known.keys():
+            cache.write(self._path, {"sizes": [(key, len(code)) for key, code in self._used.items()]},
+                        b"".join(self._used.values()))
+
+
+def object_key(text: str, exported: frozenset[str] = frozenset()) -> str:
+    """Hash of all that an object is made from."""
+    return hashlib.sha256(f"{text}{sorted(exported)}{_OPTIMISER}".encode()).hexdigest()
 
 
 def without_duplicate_declarations(text: str) -> str:
@@ -104,11 +141,13 @@ def build_image(progress: Callable[[int, int], None]) -> tuple[bytes, dict[str, 
     names = [name for name, rule in RULES.items() if not isinstance(rule, Dispatch)]
     keys = {name: fingerprint(name) for name in names}
     missing = [name for name in names if keys[name] not in known]
+    objects, text = Objects(), handlers_text()
+    handlers_key = object_key(text)
+    handlers = objects.get(handlers_key)
     total = len(names) + 2
     progress(len(names) - len(missing), total)
-    calls: list[tuple] = [(compile_handlers,)]
+    calls: list[tuple] = [] if handlers else [(compile_module, text)]
     calls += [(compile_rules, missing[start:start + 8]) for start in range(0, len(missing), 8)]
-    handlers = b""
     for result in call_in_children(calls, available_cores()):
         if isinstance(result, dict):
             known |= {keys[name]: text for name, text in result.items()}
@@ -117,24 +156,34 @@ def build_image(progress: Callable[[int, int], None]) -> tuple[bytes, dict[str, 
         progress(sum(key in known for key in keys.values()) + bool(handlers), total)
     if missing:
         cache.write(path, {}, json.dumps({key: known[key] for key in keys.values()}).encode())
-    texts = [dispatch_text(name, rule) for name, rule in RULES.items() if isinstance(rule, Dispatch)]
-    rules, = call_in_children([(compile_module, "\n".join([NATIVE_TEXT, *texts, *(known[keys[name]] for name in names)]),
-                                Part(handlers).undefined())], 1)
+    text, exported = rules_text(known[keys[name]] for name in names), Part(handlers).undefined()
+    rules_key = object_key(text, exported)
+    rules = objects.get(rules_key)
+    if not rules:
+        rules, = call_in_children([(compile_module, text, exported)], 1)
+    objects.keep(handlers_key, handlers)
+    objects.keep(rules_key, rules)
+    objects.write()
     progress(total, total)
     return flatten([handlers, rules])
 
 
-def compile_handlers() -> bytes:
-    """The object of all handlers and entry points.
+def rules_text(each: Iterable[str]) -> str:
+    """The module of all rules, from the IR of each."""
+    dispatches = [dispatch_text(name, rule) for name, rule in RULES.items() if isinstance(rule, Dispatch)]
+    return "\n".join([NATIVE_TEXT, *dispatches, *each])
+
+
+def handlers_text() -> str:
+    """The module of all handlers and entry points.
 
     They lie in one object, next to each other: placed apart they would compete for the same lines of the host's caches.
     """
     from rvhyp.engine.handlers import interpreter_text
-    load_rules()
     text = interpreter_text()
     called = sorted(set(re.findall(r'@"rule\.(\w+)"', text)))
     declarations = [f'declare i64 @"rule.{name}"({", ".join(["i64"] * arguments(name))}) nounwind' for name in called]
-    return compile_module("\n".join([*declarations, text, handler_table()]))
+    return "\n".join([*declarations, text, handler_table()])
 
 
 def arguments(name: str) -> int:

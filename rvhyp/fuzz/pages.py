@@ -12,6 +12,8 @@ from rvhyp.fuzz.generate import Batch
 from rvhyp.fuzz.layout import ALIAS, CODE, FRAMES, G_TABLES, MAX_POKES, PAD, PAGE, R_POKE, R_POKES, R_X, RAM_BASE, SLOT_SIZE
 from rvhyp.fuzz.menu import POINTERS
 from rvhyp.fuzz.state import Draws
+from rvhyp.isa.csr import HGATP_VMID, SATP_ASID
+from rvhyp.isa.rule import BitField
 
 V, R, W, X, U, G, A, D = (1 << n for n in range(8))
 SV39, SV48, SV57 = 8, 9, 10
@@ -65,6 +67,12 @@ def odd(draws: Draws, flags, one_in: int = 3) -> np.ndarray:
     return np.where(draws.below(one_in) == 0, changed, flags) | bits
 
 
+def identifier(draws: Draws, place: BitField) -> np.ndarray:
+    """An ASID or a VMID, at its place; often 0."""
+    some = draws.one_of((1, 2, 1 << place.width - 1, (1 << place.width) - 1))
+    return np.where(draws.below(2) == 0, some, np.uint64(0)) << np.uint64(place.shift)
+
+
 def first_stage(draws: Draws, batch: Batch, base: int, mode: np.ndarray, user: np.ndarray, offset,
                 high: np.ndarray, one_in: int = 3, alias: bool = False) -> np.ndarray:
     """A tree for HS or VS at `base`, whose entries hold physical addresses plus `offset`; gives satp or vsatp.
@@ -106,7 +114,7 @@ def first_stage(draws: Draws, batch: Batch, base: int, mode: np.ndarray, user: n
         poke(batch, base + DATA_AT + 8 * (ALIAS >> 12 & 511), entry(code + offset, np.uint64(V | R | W | A | D) | own))
     poke(batch, np.uint64(base + CODE_AT) + (code >> np.uint64(12) & np.uint64(511)) * np.uint64(8), entry(code + offset, flags))
     root = np.where(mode == SV57, place(0), np.where(mode == SV48, place(L3_AT), place(L2_AT)))
-    return mode.astype(np.uint64) << np.uint64(60) | root >> np.uint64(12)
+    return mode.astype(np.uint64) << np.uint64(60) | identifier(draws, SATP_ASID) | root >> np.uint64(12)
 
 
 def g_stage(draws: Draws, batch: Batch, tables: int, mode: np.ndarray, one_in: int = 3) -> np.ndarray:
@@ -133,14 +141,14 @@ def g_stage(draws: Draws, batch: Batch, tables: int, mode: np.ndarray, one_in: i
         leaf(page, flags)
     keep_apart(batch, ~plain)
     leaf(PAD, full)
-    for number in range(FIRST_STAGE_PAGES):
-        leaf(tables + PAGE * number, odd(draws, full, 4 * one_in))
+    for number in range(FIRST_STAGE_PAGES):                     # read-only ones show where A and D bits are written
+        leaf(tables + PAGE * number, odd(draws, np.where(draws.below(16) == 0, full & ~W, full), 4 * one_in))
     code = slot_pages(batch)
     poke(batch, np.uint64(G_TABLES + G_CODE_AT) + (code >> np.uint64(12) & np.uint64(511)) * np.uint64(8),
          entry(code, np.where(draws.below(12) == 0, draws.one_of((V | X | U | A, V | R | X | A, V | R | X | U)),
                               np.uint64(full))))
     root = np.where(mode == SV57, G_TABLES + G57_AT, np.where(mode == SV48, G_TABLES + G48_AT, G_TABLES)).astype(np.uint64)
-    return mode.astype(np.uint64) << np.uint64(60) | root >> np.uint64(12)
+    return mode.astype(np.uint64) << np.uint64(60) | identifier(draws, HGATP_VMID) | root >> np.uint64(12)
 
 
 def high_address(mode: np.ndarray, high: np.ndarray) -> np.ndarray:

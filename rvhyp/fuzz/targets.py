@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from rvhyp.fuzz import privileged as states
+from rvhyp.fuzz import rarities
 from rvhyp.fuzz.dishes import (
+    INCOMPARABLE,
     WEIGHTS,
     Has,
     blocks,
@@ -65,7 +67,8 @@ class Maker:
 
     @cached_property
     def menu(self) -> Menu:
-        return with_control(self.target.dishes(implemented(self.isa)), self.repeats)
+        dishes = self.target.dishes(implemented(self.isa))
+        return with_control(dishes + rarities.counts(sum(dish.weight for dish in dishes)), self.repeats)
 
     def batch(self, first: int, count: int, genes: Genes | None = None) -> Batch:
         """Programs `first` to `first + count - 1`, made of their own genes or of others."""
@@ -96,25 +99,33 @@ def user(has: Has) -> list[Dish]:
 def translated(has: Has) -> list[Dish]:
     """Much memory, some traps and fences."""
     weights = WEIGHTS | {Kind.LOAD: 24, Kind.STORE: 24, Kind.FP: 6, Kind.AMO: 8, Kind.MEMORY: 4}
-    return plain(has, weights) + jumps(has) + reservations(has) + blocks(has, 2) + wild(has) + traps(has, 1.5) + fences(has, 0.5)
+    return (plain(has, weights) + jumps(has) + reservations(has) + blocks(has, 2) + wild(has) + traps(has, 1.5) + fences(has, 0.5)
+            + rarities.permissions("sstatus"))
 
 
 def remapped(base: int) -> Callable[[Has], list[Dish]]:
     """Memory whose mapping changes."""
     weights = {Kind.ALU: 10, Kind.BRANCH: 4, Kind.LOAD: 24, Kind.STORE: 24, Kind.AMO: 8}
-    return lambda has: plain(has, weights) + jumps(has) + traps(has, 1) + changed_entries(has, base)
+    return lambda has: (plain(has, weights) + jumps(has) + traps(has, 1) + changed_entries(has, base)
+                        + rarities.large_pages(has, base) + rarities.fenced_by_asid(has, base))
 
 
 def modified(has: Has) -> list[Dish]:
     """Memory as MPRV, MPP and MPV have it, which change all the time."""
     weights = {Kind.ALU: 10, Kind.BRANCH: 4, Kind.LOAD: 20, Kind.STORE: 16, Kind.AMO: 6}
-    return [*plain(has, weights), *jumps(has), *traps(has, 0.5), *memory_modes()]
+    return [*plain(has, weights), *jumps(has), *traps(has, 0.5), *memory_modes(),
+            *rarities.permissions("mstatus"), *rarities.permissions("vsstatus", 1)]
+
+
+ABSENT_TRIGGERS = {"tselect", "tdata1", "tdata2", "tdata3"}
 
 
 def privileged(has: Has) -> list[Dish]:
     """CSRs, traps and fences, with something to compute between them."""
     weights = {Kind.ALU: 15, Kind.BRANCH: 4, Kind.LOAD: 4, Kind.STORE: 4, Kind.FP: 4}
-    return plain(has, weights) + jumps(has) + csrs(has, 25) + traps(has, 6) + fences(has, 2) + guest_accesses(has, 1)
+    return (plain(has, weights) + jumps(has) + csrs(has, 25) + traps(has, 6) + fences(has, 2) + guest_accesses(has, 1)
+            + rarities.accesses(rarities.numbers(*sorted(INCOMPARABLE - ABSENT_TRIGGERS))) + rarities.accesses(rarities.absent())
+            + rarities.roots(has) + rarities.masked(has))
 
 
 def of_hypervisor(has: Has) -> list[Dish]:

@@ -1,4 +1,8 @@
 """Generated programs: the same from the same seed however they are made, made of instructions, and sure to end."""
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
@@ -24,6 +28,21 @@ def test_a_program_depends_on_seed_and_number_alone(maker):
     assert np.array_equal(whole.code[10:13], part.code) and np.array_equal(whole.records[10:13], part.records)
     other = TARGETS[maker.target.name].maker(8).batch(SLOTS - 30, 3)
     assert not np.array_equal(part.code, other.code) and not np.array_equal(part.records, other.records)
+
+
+BYTES_OF_ALL = """
+import hashlib
+from rvhyp.fuzz.targets import TARGETS
+batches = [target.maker(7).batch(0, 32) for target in TARGETS.values()]
+print(hashlib.sha256(b"".join(batch.code.tobytes() + batch.records.tobytes() for batch in batches)).hexdigest())
+"""
+
+
+def test_a_program_is_the_same_in_every_process():
+    """The order of a set of names is not: Python hashes strings otherwise in each."""
+    seen = {subprocess.run([sys.executable, "-c", BYTES_OF_ALL], env=os.environ | {"PYTHONHASHSEED": seed}, check=True,
+                           capture_output=True).stdout for seed in ("1", "2")}
+    assert len(seen) == 1
 
 
 def test_programs_are_made_of_instructions(maker):

@@ -1,0 +1,83 @@
+"""Batches of a campaign, with what Spike makes of them: it runs once for all mutants, and what it took is kept with that."""
+from __future__ import annotations
+
+import hashlib
+import resource
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+
+from rvhyp.engine import cache
+from rvhyp.fuzz.campaign import BATCH, COMMON_WORDS, PER_PROGRAM, TABLE
+from rvhyp.fuzz.harness import image
+from rvhyp.fuzz.layout import SLOTS
+from rvhyp.fuzz.oracles import ORACLES
+from rvhyp.fuzz.targets import ISA, TARGETS
+from tools.mutants.engine import Image
+from tools.mutants.faults import PACKAGE
+
+SOURCES = ("fuzz", "isa")               # what programs are made of
+
+
+@dataclass
+class Batch:
+    """Programs, which of them count (those on which our engine and Spike agree), what Spike makes of them, and what that took."""
+
+    image: Image
+    rows: slice
+    counts: np.ndarray
+    expected: np.ndarray
+    seconds: float                      # of the processor, for making the programs and for Spike
+
+    def differs(self, data: bytes) -> bool:
+        """Whether an engine that left this is found out."""
+        return bool((words_of(data, self.rows) != self.expected)[self.counts].any())
+
+
+def words_of(data: bytes, rows: slice) -> np.ndarray:
+    """What all simulators must agree on, for each program."""
+    return np.frombuffer(data, np.uint64).reshape(SLOTS, -1)[rows, :COMMON_WORDS]
+
+
+class Batches:
+    """The batches of a seed; those that have been run are in a folder."""
+
+    def __init__(self, seed: int, folder: Path | None = None, size: int = BATCH):
+        self.seed, self.size = seed, size
+        self.folder = (folder or cache.folder() / "mutants") / f"{_sources()}-{seed}-{size}"
+        self.makers = {name: target.maker(seed) for name, target in TARGETS.items()}
+        self.limit = PER_PROGRAM * (size + 1)
+        self.runners = ORACLES["spike"].make(ISA), ORACLES["interpreter"].make(ISA)
+        self.get = lru_cache(2 * len(TARGETS))(self._get)
+
+    def _get(self, target: str, number: int) -> Batch:
+        """Batch `number` of a target."""
+        first = number * self.size
+        begin = _seconds()
+        batch = self.makers[target].batch(first, self.size)
+        program = image(batch.code.tobytes(), batch.records.tobytes(), batch.slot)
+        rows = slice(batch.slot, batch.slot + self.size)
+        path = self.folder / f"{target}-{number}.npz"
+        with cache.lock(path.with_suffix(".lock")):
+            if not path.exists():
+                spike, engine = self.runners
+                expected = words_of(spike.run(program, TABLE, self.limit), rows)
+                seconds = _seconds() - begin
+                ours = words_of(engine.run(program, TABLE, self.limit), rows)
+                np.savez(path.with_suffix(".half.npz"), expected=expected, counts=(ours == expected).all(axis=1), seconds=seconds)
+                path.with_suffix(".half.npz").rename(path)
+        with np.load(path) as kept:
+            return Batch(Image(program.entry, program.symbols, [(at, bytes(data)) for at, data in program.segments]), rows,
+                         kept["counts"], kept["expected"], float(kept["seconds"]))
+
+
+def _seconds() -> float:
+    parts = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(part.ru_utime + part.ru_stime for part in parts)
+
+
+def _sources() -> str:
+    paths = sorted(path for name in SOURCES for path in (PACKAGE / name).rglob("*") if path.suffix in (".py", ".S"))
+    return hashlib.sha256(b"".join(path.read_bytes() for path in paths)).hexdigest()[:16]
