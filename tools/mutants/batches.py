@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from rvhyp.engine import cache
-from rvhyp.fuzz.campaign import BATCH, COMMON_WORDS, PER_PROGRAM, TABLE
+from rvhyp.fuzz.batches import BATCH, COMMON_WORDS, PER_PROGRAM, TABLE
 from rvhyp.fuzz.harness import image
 from rvhyp.fuzz.layout import SLOTS
 from rvhyp.fuzz.oracles import ORACLES

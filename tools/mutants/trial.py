@@ -7,7 +7,7 @@ from functools import cached_property
 from pathlib import Path
 
 from rvhyp.engine import cache
-from rvhyp.fuzz.campaign import BATCH, TABLE
+from rvhyp.fuzz.batches import BATCH, TABLE
 from rvhyp.fuzz.layout import RAM_SIZE
 from rvhyp.fuzz.targets import ISA, TARGETS
 from tools.mutants.batches import Batches
