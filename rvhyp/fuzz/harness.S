@@ -122,8 +122,12 @@ next:
 1:  la      t0, trap
     csrw    mtvec, t0
 
-    li      t0, MENVCFG_STCE                # what a program may have left in CSRs that are not part of its state
+    li      t0, MENVCFG_STCE | ENVCFG_DTE   # what a program may have left in CSRs that are not part of its state
     csrw    menvcfg, t0
+    csrw    henvcfg, t0
+    li      t0, MSTATUS_SDT                 # while DTE is 0 nobody sees what SDT is
+    csrc    mstatus, t0
+    csrc    vsstatus, t0
     li      t0, -1
     csrw    stimecmp, t0
     csrw    vstimecmp, t0

@@ -6,7 +6,7 @@ from functools import cache
 from pathlib import Path
 
 from rvhyp.fuzz import layout
-from rvhyp.isa.csr import CSRS, ENVCFG_STCE, MSTATUS_MPRV
+from rvhyp.isa.csr import CSRS, ENVCFG_DTE, ENVCFG_STCE, MSTATUS_MPRV, MSTATUS_SDT
 from rvhyp.isa.text import assemble
 from rvhyp.isa.text.assembly import STB_GLOBAL, Assembly, Section, Symbol
 
@@ -27,7 +27,8 @@ def constants() -> dict[str, int]:
     values |= {"DUMP_SIZE": 8 * layout.DUMP_WORDS, "DUMP_SP": behind + 8 * 2, "DUMP_T0": behind + 8 * 5,
                "DUMP_MSTATUS": behind + 8 * (layout.DUMP_CSR + layout.STATE.index("mstatus")),
                "DUMP_TRAPS": behind + 8 * layout.DUMP_TRAPS, "CLINT_MSIP": layout.MSIP, "CLINT_MTIMECMP": layout.MTIMECMP,
-               "OUTSIDE": 27, "MPRV": MSTATUS_MPRV.mask, "MENVCFG_STCE": ENVCFG_STCE.mask}
+               "OUTSIDE": 27, "MPRV": MSTATUS_MPRV.mask, "MENVCFG_STCE": ENVCFG_STCE.mask,
+               "ENVCFG_DTE": ENVCFG_DTE.mask, "MSTATUS_SDT": MSTATUS_SDT.mask}
     return values
 
 

@@ -15,7 +15,7 @@ from rvhyp.isa.cause import ECALL_S, LOAD_ACCESS_FAULT, LOAD_MISALIGNED, STORE_A
 MPP_S, MPV = 1 << 11, rows.MSTATUS_MPV.mask
 SUM, MXR = rows.MSTATUS_SUM.mask, rows.MSTATUS_MXR.mask
 TRAPPING = rows.MSTATUS_TVM.mask | rows.MSTATUS_TW.mask | rows.MSTATUS_TSR.mask
-ADUE, PBMTE, STCE = rows.ENVCFG_ADUE.mask, rows.ENVCFG_PBMTE.mask, rows.ENVCFG_STCE.mask
+ADUE, PBMTE, STCE, DTE = (each.mask for each in (rows.ENVCFG_ADUE, rows.ENVCFG_PBMTE, rows.ENVCFG_STCE, rows.ENVCFG_DTE))
 # Whether a misaligned address or an access fault comes first is a choice, so both go the same way.
 TWINS = ((LOAD_MISALIGNED, LOAD_ACCESS_FAULT), (STORE_MISALIGNED, STORE_ACCESS_FAULT))
 
@@ -27,7 +27,7 @@ def rarely(draws: Draws, mask: int, one_in: int = 4) -> np.ndarray:
 
 def environment(draws: Draws) -> np.ndarray:
     """menvcfg or henvcfg; not FIOM, which Spike has read-only zero."""
-    bits = draws.word() & np.uint64(ADUE | PBMTE | STCE | rows.CACHE_BLOCK_FIELDS)
+    bits = draws.word() & np.uint64(ADUE | PBMTE | STCE | rows.CACHE_BLOCK_FIELDS) | rarely(draws, DTE)
     return np.where((bits >> np.uint64(4) & np.uint64(3)) == 2, bits & np.uint64(~0x20 % (1 << 64)), bits)   # CBIE 2 is reserved
 
 
@@ -53,6 +53,12 @@ def permissions(draws: Draws, batch: Batch) -> None:
              | rarely(draws, rows.HSTATUS_VTVM.mask | rows.HSTATUS_VTSR.mask),
              mstatus=np.uint64(FS_DIRTY) | (draws.word() & np.uint64(SUM | MXR)) | rarely(draws, TRAPPING),
              vsstatus=np.uint64(FS_DIRTY) | (draws.word() & np.uint64(SUM | MXR)))
+
+
+def no_double_traps_beside_m(batch: Batch) -> None:
+    """Programs of M-mode have DTE 0: by SRET to HS Spike keeps SDT, and a program knows of no SDT to avoid."""
+    in_m = csr(batch, "mstatus") & np.uint64(rows.MSTATUS_MPP.mask) == np.uint64(rows.MSTATUS_MPP.mask)
+    set_csrs(batch, menvcfg=np.where(in_m, csr(batch, "menvcfg") & np.uint64(~DTE % (1 << 64)), csr(batch, "menvcfg")))
 
 
 def enter(batch: Batch, mode_bits, offset) -> None:

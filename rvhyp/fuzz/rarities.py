@@ -56,8 +56,10 @@ def masked(has: Callable[[str], bool], weight: float = 2) -> list[Dish]:
     found = [dish("csrrw", weight / 4, csr=numbers("mcycle"), rs1=SOURCES)]
     for names, excluded, forms in ((("menvcfg", "henvcfg", "senvcfg"), rows.ENVCFG_FIOM.mask | CBIE_HIGH, ("csrrw", "csrrs")),
                                    (("mcountinhibit",), INHIBIT_INSTRET, ("csrrw", "csrrs", "csrrc"))):
-        mask = fixed("andi", rd=TARGET, rs1=10, imm=~int(excluded))
-        found += [Dish(f"{form} {names[0]}", [mask, word_of(form, {"csr": numbers(*names), "rs1": (TARGET,)})],
+        mask = [fixed("andi", rd=TARGET, rs1=10, imm=~int(excluded))]
+        if names[0] == "menvcfg" and has("bclri"):      # what SDT is when DTE becomes 1 is open: only states set it
+            mask.append(fixed("bclri", rd=TARGET, rs1=TARGET, shamt=rows.ENVCFG_DTE.shift))
+        found += [Dish(f"{form} {names[0]}", [*mask, word_of(form, {"csr": numbers(*names), "rs1": (TARGET,)})],
                        weight / 2 / len(forms)) for form in forms]
     return found
 

@@ -75,6 +75,7 @@ class Maker:
         batch = generate(self.menu, Genes.fresh(self.seed, first, count) if genes is None else genes, first)
         fill_state(self.seed, batch, self.repeats)
         self.target.prepare(self.seed, batch)
+        states.no_double_traps_beside_m(batch)
         return batch
 
 

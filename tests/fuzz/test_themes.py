@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from rvhyp.fuzz import lockstep
-from rvhyp.fuzz.campaign import TABLE, Campaign, Plan
+from rvhyp.fuzz.batches import TABLE
+from rvhyp.fuzz.campaign import Campaign, Plan
 from rvhyp.fuzz.example import Example, lines_of
 from rvhyp.fuzz.harness import image
 from rvhyp.fuzz.layout import PMPCFG0, R_WITHOUT, SLOTS
