@@ -27,7 +27,7 @@ from rvhyp.fuzz.batches import (
 )
 from rvhyp.fuzz.checks import CHECKS, RULES
 from rvhyp.fuzz.corpus import SUFFIX, Corpus, Entry, replays
-from rvhyp.fuzz.crew import Children, Crew, Gone
+from rvhyp.fuzz.crew import Children, Crew, Gone, Unable
 from rvhyp.fuzz.example import Example
 from rvhyp.fuzz.guide import NOBODY, end_of, generation
 from rvhyp.fuzz.lockstep import parting
@@ -92,6 +92,8 @@ class Campaign:
         try:
             while self._give(crew, end) or crew.busy:
                 for work, result in crew.wait(1):
+                    if isinstance(result, Unable):
+                        raise RuntimeError(f"a process of the campaign cannot begin\n{result.text}")
                     if isinstance(result, str):
                         self._broken(work, result)
                     else:

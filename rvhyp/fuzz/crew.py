@@ -2,6 +2,8 @@
 from __future__ import annotations
 
 import time
+import traceback
+from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from typing import NamedTuple, Protocol
 
@@ -14,11 +16,18 @@ from rvhyp.fuzz.plan import Plan
 HANGS = 4 * SECONDS                     # work that takes longer will not end
 
 
+@dataclass(frozen=True)
+class Unable:
+    """A process could not begin; the text is Python's traceback."""
+
+    text: str
+
+
 class Done(NamedTuple):
-    """Work and its result; or how the process ended that did it."""
+    """Work and its result; or what became of the process that was to do it."""
 
     work: Work
-    result: Result | str
+    result: Result | Unable | str
 
 
 class Crew(Protocol):
@@ -38,13 +47,21 @@ class Gone(Exception):
 
 def serve(connection: Connection, plan: Plan, oracles: tuple[str, ...]) -> None:
     """In a process that does the work that comes."""
-    bench = Checker(plan.target, plan.seed) if plan.target in CHECKS else Bench(plan, oracles)
+    try:
+        bench = Checker(plan.target, plan.seed) if plan.target in CHECKS else Bench(plan, oracles)
+    except Exception:
+        connection.send(Unable(traceback.format_exc()))
+        return
     while True:
         try:
             work = connection.recv()
         except (EOFError, OSError):
             return
-        connection.send(bench.run(work))
+        try:
+            result: Result | str = bench.run(work)
+        except Exception as error:              # our own bug, and a finding: which program is it?
+            result = f"by {type(error).__name__}: {error}"
+        connection.send(result)
 
 
 class Children:

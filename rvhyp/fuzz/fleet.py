@@ -20,7 +20,7 @@ from pathlib import Path
 
 import rvhyp
 from rvhyp.fuzz.batches import Result, Work
-from rvhyp.fuzz.crew import HANGS, Done, Gone, serve
+from rvhyp.fuzz.crew import HANGS, Done, Gone, Unable, serve
 from rvhyp.fuzz.plan import Plan
 from rvhyp.machine.errors import BadInput
 
@@ -62,7 +62,7 @@ class Separate:
         self.job, self.connection, self.is_ready = (plan, oracles), Connection(ours.detach()), False
         self.connection.send(self.job)
 
-    def do(self, work: Work) -> Result | str:
+    def do(self, work: Work) -> Result | Unable | str:
         """The result; or how the process ended."""
         try:
             self.connection.send(work)
@@ -85,7 +85,7 @@ class Separate:
 _of_thread = threading.local()
 
 
-def do(key: str, plan: Plan, oracles: tuple[str, ...], work: Work) -> Result | str:
+def do(key: str, plan: Plan, oracles: tuple[str, ...], work: Work) -> Result | Unable | str:
     """A piece of work, in a thread of a worker.  `Stale` if the worker has other sources than the campaign."""
     if key != sources():
         raise Stale(f"the worker on {socket.gethostname()} has another rvhyp ({rvhyp.__version__}, sources {sources()[:12]})")

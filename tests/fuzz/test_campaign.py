@@ -2,7 +2,6 @@
 import os
 import subprocess
 import sys
-from dataclasses import replace
 
 import pytest
 
@@ -11,29 +10,8 @@ from rvhyp.fuzz import oracles
 from rvhyp.fuzz.campaign import Campaign, Plan
 from rvhyp.fuzz.oracles import Engine, Failed, Missing, Oracle
 from rvhyp.fuzz.targets import ISA, TARGETS
-from rvhyp.isa.instruction import INSTRUCTIONS
 from tests.firmware.peers import needs_spike
-
-SUB, ADD = INSTRUCTIONS["sub"].encoding, INSTRUCTIONS["add"].encoding
-
-
-class Mutant(Engine):
-    """Our interpreter, which takes every `sub` for `add`."""
-
-    def __init__(self, isa):
-        super().__init__("interpreter", isa)
-
-    def board(self, image):
-        def mutated(section):
-            if section.name != ".slots":
-                return section
-            data = bytearray(section.data)
-            for at in range(0, len(data) - 2, 2):
-                word = int.from_bytes(data[at:at + 4], "little")
-                if word & SUB.mask == SUB.match:
-                    data[at:at + 4] = (word ^ SUB.match ^ ADD.match).to_bytes(4, "little")
-            return replace(section, data=data)
-        return super().board(replace(image, sections=tuple(map(mutated, image.sections))))
+from tests.fuzz.mutant import Mutant
 
 
 @pytest.fixture
@@ -124,6 +102,25 @@ def test_a_crash_of_a_process_is_a_finding(register):
     report = Campaign(plan("crashing")).run()
     assert [(case.number, case.what) for case in report.found] == [(77, "the process ended by SIGKILL")]
     assert report.compared["crashing"] == 199
+
+
+def test_an_exception_in_python_is_a_finding(register):
+    def fail():
+        raise KeyError("seven")
+    register("raising", lambda isa: Crashing(isa, fail))
+    report = Campaign(plan("raising")).run()
+    assert [(case.number, case.what) for case in report.found] == [(77, "the process ended by KeyError: 'seven'")]
+
+
+def test_a_process_that_cannot_begin_ends_the_campaign(register):
+    def make(isa):
+        if os.getpid() != here:
+            raise KeyError("seven")
+        return Engine("interpreter", isa)
+    here = os.getpid()
+    register("unable", make)
+    with pytest.raises(RuntimeError, match="cannot begin\n(.*\n)*KeyError: 'seven'"):
+        Campaign(plan("unable")).run()
 
 
 def test_a_simulator_that_does_not_end_is_a_finding(register):
