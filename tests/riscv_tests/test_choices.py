@@ -84,7 +84,7 @@ OFFICIALLY = [{"tinst": "zero", "ebreak-tval": "zero", "failed-sc": "skips-trans
               {"guest-page-fault-tval2": "zero", "illegal-instruction-tval": "zero"}]
 
 
-@pytest.mark.skipif("RVHYP_SUITES" not in os.environ, reason="RVHYP_SUITES names no folder with a built riscv-tests")
+@pytest.mark.skipif(not os.environ.get("RVHYP_SUITES"), reason="RVHYP_SUITES names no folder with a built riscv-tests")
 @pytest.mark.parametrize("chosen", OFFICIALLY, ids=str)
 def test_official_suite(chosen):
     command = [str(Path(os.environ["RVHYP_SUITES"], "riscv-tests", "isa")), "--json", "-", "--jobs", "1",
