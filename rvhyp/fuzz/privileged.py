@@ -5,7 +5,7 @@ import numpy as np
 
 from rvhyp.fuzz import pages
 from rvhyp.fuzz.generate import Batch
-from rvhyp.fuzz.layout import HS_TABLES, PAD, R_X, VS_TABLES
+from rvhyp.fuzz.layout import HS_TABLES, PAD, R_X, STATEEN, VS_TABLES
 from rvhyp.fuzz.menu import ALIGNED, POINTERS
 from rvhyp.fuzz.pages import keep_apart
 from rvhyp.fuzz.state import FS_DIRTY, Draws, csr, set_csrs
@@ -53,6 +53,15 @@ def permissions(draws: Draws, batch: Batch) -> None:
              | rarely(draws, rows.HSTATUS_VTVM.mask | rows.HSTATUS_VTSR.mask),
              mstatus=np.uint64(FS_DIRTY) | (draws.word() & np.uint64(SUM | MXR)) | rarely(draws, TRAPPING),
              vsstatus=np.uint64(FS_DIRTY) | (draws.word() & np.uint64(SUM | MXR)))
+
+
+def state_enables(draws: Draws, batch: Batch) -> None:
+    """Which levels may use senvcfg, henvcfg and the stateen CSRs; the other bits, of what a hart may have, are 1."""
+    mostly = np.uint64((1 << 64) - 1)
+    for name, number in STATEEN.items():
+        own = rows.STATEEN_WRITABLE[number & 3]
+        some = mostly & ~(draws.word() & np.uint64(own))
+        set_csrs(batch, **{name: np.where(draws.below(3) == 0, some, mostly)})
 
 
 def no_double_traps_beside_m(batch: Batch) -> None:
@@ -178,6 +187,7 @@ def any_mode(seed: int, batch: Batch) -> None:
     draws = Draws(seed, batch)
     permissions(draws, batch)
     delegate(draws, batch)
+    state_enables(draws, batch)
     values = {name: draws.integer() for name in ("sscratch", "vsscratch", "htval", "mtval2", "stval", "vstval", "htimedelta")}
     set_csrs(batch, stvec=np.uint64(PAD) | draws.one_of((0, 1)), vstvec=np.uint64(PAD) | draws.one_of((0, 1)),
              sepc=csr(batch, "mepc"), vsepc=csr(batch, "mepc"), **values)
