@@ -66,8 +66,19 @@ def reservations(has: Has, weight: float = 2) -> list[Dish]:
         lr, sc = word_of(f"lr.{size}", rs1=9), word_of(f"sc.{size}", first_draw=4, rs1=9)
         found += [Dish(f"lr.{size} sc.{size}", [lr, sc], weight / 4),
                   Dish(f"lr.{size} add sc.{size}", [lr, word_of("add", first_draw=6), sc], weight / 8),
-                  dish(f"lr.{size}", weight / 16), dish(f"sc.{size}", weight / 16)]
+                  dish(f"lr.{size}", weight / 16), dish(f"sc.{size}", weight / 16),
+                  *(dish(f"{name}.{size}", weight / 40, rs1=POINTERS[:2]) for name in ("lr", "sc"))]     # often misaligned
     return found
+
+
+def stack(has: Has, weight: float = 0.2) -> list[Dish]:
+    """The stack pointer goes somewhere and comes back."""
+    if not has("c.addi16sp"):
+        return []
+    low, high = RECORDS["c.addi16sp"].fields["imm"].bounds
+    steps = [step for step in range(low, high + 1, 16) if step and low <= -step <= high]
+    return [Dish("c.addi16sp", [word_of("c.addi16sp", {"imm": values}, imm=0) for values in (steps, [-each for each in steps])],
+                 weight)]
 
 
 def wild(has: Has, weight: float = 1) -> list[Dish]:

@@ -112,6 +112,9 @@ next:
 
     la      t0, 1f                          # a trap: simulators that take turns between harts begin a turn here, and none ends
     csrw    mtvec, t0                       # between LR and SC for no reason of the program's
+    .irp    n, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31
+    csrw    mhpmevent\n, zero
+    .endr
     write_stateen                           # and what a hart may have: if it has not, this is the trap
     ecall
     .balign 4

@@ -111,7 +111,7 @@ def let_fences_pass(batch: Batch) -> None:
 
 
 def two_stages(draws: Draws, batch: Batch, user: np.ndarray, one_in: int = 3, alias: bool = False,
-               bare: bool = True) -> np.ndarray:
+               bare: bool = True, fresh: bool = False) -> np.ndarray:
     """Both stages, either of which may be Bare; gives what lies between virtual and physical addresses."""
     high = draws.below(2) == 0
     mode = draws.one_of((pages.SV39, pages.SV48, pages.SV57)).astype(np.int64)
@@ -119,8 +119,8 @@ def two_stages(draws: Draws, batch: Batch, user: np.ndarray, one_in: int = 3, al
     kind = draws.below(8) + (0 if bare else 2)
     is_bare, is_g_bare = kind == 0, kind == 1
     gpa = np.where(is_g_bare, np.uint64(0), np.uint64(pages.GPA_OFFSET))
-    vsatp = pages.first_stage(draws, batch, VS_TABLES, mode, user, gpa, high, one_in, alias)
-    hgatp = pages.g_stage(draws, batch, VS_TABLES, g_mode, one_in)
+    vsatp = pages.first_stage(draws, batch, VS_TABLES, mode, user, gpa, high, one_in, alias, fresh)
+    hgatp = pages.g_stage(draws, batch, VS_TABLES, g_mode, one_in, fresh)
     offset = np.where(is_bare, gpa, pages.high_address(mode, high))
     set_csrs(batch, vsatp=np.where(is_bare, np.uint64(0), vsatp), hgatp=np.where(is_g_bare, np.uint64(0), hgatp),
              vstvec=np.uint64(PAD) + offset | draws.one_of((0, 1)))
