@@ -66,8 +66,9 @@ def reservations(has: Has, weight: float = 2) -> list[Dish]:
         lr, sc = word_of(f"lr.{size}", rs1=9), word_of(f"sc.{size}", first_draw=4, rs1=9)
         found += [Dish(f"lr.{size} sc.{size}", [lr, sc], weight / 4),
                   Dish(f"lr.{size} add sc.{size}", [lr, word_of("add", first_draw=6), sc], weight / 8),
-                  dish(f"lr.{size}", weight / 16), dish(f"sc.{size}", weight / 16),
-                  *(dish(f"{name}.{size}", weight / 40, rs1=POINTERS[:2]) for name in ("lr", "sc"))]     # often misaligned
+                  dish(f"lr.{size}", weight / 16), dish(f"sc.{size}", weight / 16)]
+        # SC has ended any reservation, so there is nothing to wait for.
+        found += [Dish(f"sc.{size} {wait}", [sc, fixed(wait)], weight / 80) for wait in ("wrs.nto", "wrs.sto") if has(wait)]
     return found
 
 
@@ -168,7 +169,7 @@ def guest_accesses(has: Has, weight: float = 8) -> list[Dish]:
 # CSRs that programs leave alone: what differs between simulators by nature, the clock, counters of events, and those of which
 # the manual lets zero stand for anything (the harness compares these).
 INCOMPARABLE = {"mtinst", "htinst", "mvendorid", "marchid", "mimpid", "mconfigptr", "time", "tselect", "tdata1", "tdata2",
-                "tdata3", "misa", *(name for name in CSRS if "hpm" in name)}
+                "tdata3", "misa", "scountovf", *(name for name in CSRS if "hpm" in name)}
 # CSRs of which only the low bits are written: whether the others exist is a choice (SGEIE without guest external interrupts,
 # hideleg bit 13 without Shlcofideleg), or not Spike's (FIOM).
 LOW_ONLY = {"mie", "hie", "sie", "vsie", "hideleg"}

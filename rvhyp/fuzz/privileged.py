@@ -188,6 +188,8 @@ def any_mode(seed: int, batch: Batch) -> None:
     permissions(draws, batch)
     delegate(draws, batch)
     state_enables(draws, batch)
+    enabled = {name: csr(batch, name) | rarely(draws, rows.LOW32 & ~7, 2) for name in ("mcounteren", "hcounteren", "scounteren")}
+    set_csrs(batch, **enabled)
     values = {name: draws.integer() for name in ("sscratch", "vsscratch", "htval", "mtval2", "stval", "vstval", "htimedelta")}
     set_csrs(batch, stvec=np.uint64(PAD) | draws.one_of((0, 1)), vstvec=np.uint64(PAD) | draws.one_of((0, 1)),
              sepc=csr(batch, "mepc"), vsepc=csr(batch, "mepc"), **values)

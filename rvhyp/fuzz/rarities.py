@@ -79,10 +79,9 @@ def events(has: Callable[[str], bool], weight: float = 1.5) -> list[Dish]:
     values = [number for name in ("mhpmcounter", "hpmcounter") for number in numbers(*(f"{name}{n}" for n in counted))]
     return [*write, dish("csrrw", weight / 9, csr=numbers(*(f"mhpmcounter{n}" for n in counted)), rs1=(0,)),
             dish("csrrs", weight / 9, csr=values, rs1=(0,)), dish("csrrs", weight / 9, csr=configurations, rs1=(0,)),
-            dish("csrrs", weight * 2 / 9, csr=numbers("scountovf"), rs1=(0,)),
-            Dish("mcounteren", [fixed("addi", rd=TARGET, rs1=0, imm=-1),
-                                word_of("csrrw", {"csr": numbers("mcounteren", "hcounteren", "scounteren"), "rs1": (TARGET,)})],
-                 weight / 9)]
+            Dish("scountovf", [fixed("addi", rd=TARGET, rs1=0, imm=-1), fixed("csrrw", rd=0, csr=CSR_NUMBERS["mcounteren"],
+                                                                              rs1=TARGET),
+                               word_of("csrrs", {"csr": numbers("scountovf"), "rs1": (0,)})], weight * 2 / 9)]
 
 
 def permissions(register: str, weight: float = 2) -> list[Dish]:

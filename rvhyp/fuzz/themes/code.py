@@ -110,9 +110,9 @@ def zeroed(has: Has, weight: float = 0.25) -> list[Dish]:
     middle = fixed("addi", rd=HERE, rs1=HERE, imm=BLOCK - at)   # its block is one of nops alone
     found = []
     for name, share in (("cbo.zero", 0.8), ("cbo.flush", 0.2)):
-        words = [fixed("addi", rd=VALUE, rs1=0, imm=0), *nops, fixed("bne", rs1=VALUE, rs2=0, offset=4 * 7),
-                 fixed("auipc", rd=HERE, imm=0), middle, fixed("addi", rd=VALUE, rs1=0, imm=1), fixed(name, rs1=HERE), FENCE_I,
-                 fixed("jal", rd=0, offset=-(at + 4 * 5))]
+        words = [fixed("addi", rd=VALUE, rs1=0, imm=0), *nops, fixed("bne", rs1=VALUE, rs2=0, offset=4 * 8),
+                 fixed("auipc", rd=HERE, imm=0), middle, fixed("andi", rd=HERE, rs1=HERE, imm=-BLOCK),
+                 fixed("addi", rd=VALUE, rs1=0, imm=1), fixed(name, rs1=HERE), FENCE_I, fixed("jal", rd=0, offset=-(at + 4 * 6))]
         found.append(Dish(f"{name} code", words, weight * share))
     return found
 
