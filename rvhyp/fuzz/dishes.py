@@ -59,8 +59,8 @@ def with_distance(name: str, rd):
     return word
 
 
-def reservations(has: Has, weight: float = 2) -> list[Dish]:
-    """LR and SC, with an instruction between them or not; and alone."""
+def reservations(has: Has, weight: float = 2, waits: tuple[str, ...] = ("wrs.sto",)) -> list[Dish]:
+    """LR and SC, with an instruction between them or not; and alone.  WRS.NTO is for M alone: elsewhere TW may make it trap."""
     found = []
     for size in ("w", "d") if has("lr.w") else ():
         lr, sc = word_of(f"lr.{size}", rs1=9), word_of(f"sc.{size}", first_draw=4, rs1=9)
@@ -68,7 +68,7 @@ def reservations(has: Has, weight: float = 2) -> list[Dish]:
                   Dish(f"lr.{size} add sc.{size}", [lr, word_of("add", first_draw=6), sc], weight / 8),
                   dish(f"lr.{size}", weight / 16), dish(f"sc.{size}", weight / 16)]
         # SC has ended any reservation, so there is nothing to wait for.
-        found += [Dish(f"sc.{size} {wait}", [sc, fixed(wait)], weight / 80) for wait in ("wrs.nto", "wrs.sto") if has(wait)]
+        found += [Dish(f"sc.{size} {wait}", [sc, fixed(wait)], weight / 80) for wait in waits if has(wait)]
     return found
 
 

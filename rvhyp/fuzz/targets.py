@@ -95,7 +95,8 @@ def implemented(isa: str) -> Has:
 
 def user(has: Has) -> list[Dish]:
     """What user-level programs consist of."""
-    return plain(has) + jumps(has) + reservations(has) + blocks(has) + wild(has) + float_csrs(has) + stack(has)
+    return [*plain(has), *jumps(has), *reservations(has, waits=("wrs.nto", "wrs.sto")), *blocks(has), *wild(has),
+            *float_csrs(has), *stack(has)]
 
 
 def translated(has: Has) -> list[Dish]:

@@ -56,9 +56,9 @@ def raised(has: Has, weight: float = 20) -> list[Dish]:
             words = [switch("csrrci", gate), *masked("csrrs", csrs), *masked("csrrs", enabled, draw=3), switch("csrrsi", gate)]
             found.append(Dish(f"{gate} {csrs[0]} {enabled[0]}", words, weight / 24))
     found += [Dish(f"{name} {gate}", [switch(name, gate)], weight / 60) for gate in ENABLES for name in ("csrrsi", "csrrci")]
-    msip = [switch("csrrci", "mstatus"), fixed("lui", rd=VALUE, imm=MSIP),
-            word_of("addi", {"rd": (OTHER,), "rs1": (0,), "imm": (0, 1, 1)}),
-            fixed("sw", rs2=OTHER, rs1=VALUE, imm=0), switch("csrrsi", "mstatus")]
+    msip = [switch("csrrci", "mstatus"), fixed("lui", rd=OTHER, imm=MSIP),
+            word_of("addi", {"rd": (VALUE,), "rs1": (0,), "imm": (0, 1, 1)}),
+            fixed("sw", rs2=VALUE, rs1=OTHER, imm=0), switch("csrrsi", "mstatus")]
     return [*found, Dish("msip", msip, weight / 20)]
 
 
