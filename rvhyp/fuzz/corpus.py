@@ -20,7 +20,7 @@ import numpy as np
 from rvhyp.fuzz.example import Example
 from rvhyp.fuzz.generate import DISHES, ECALL, HALVES, Genes, generate
 from rvhyp.fuzz.guide import Program
-from rvhyp.fuzz.layout import HS_TABLES, MAX_POKES, R_LENGTH, SLOT_SIZE, SLOTS, STATE, TABLES_END
+from rvhyp.fuzz.layout import HS_TABLES, MAX_POKES, R_LENGTH, SLOT_SIZE, SLOTS, STATE, TABLES_END, UNSAID
 from rvhyp.fuzz.menu import Menu
 from rvhyp.machine.errors import BadInput
 
@@ -66,7 +66,8 @@ class Entry:
         length = int(np.frombuffer(self.record, np.uint64)[R_LENGTH])
         example = Example.read(self.number, self.slot, b"", self.record)           # the state alone: lines are not wanted
         state = {each.name: getattr(example, each.name) for each in _STATE}
-        return {"code": self.code[:length].hex(), "state": state | {"csrs": {n: v for n, v in example.csrs.items() if v}}}
+        csrs = {name: value for name, value in example.csrs.items() if value != UNSAID.get(name, 0)}
+        return {"code": self.code[:length].hex(), "state": state | {"csrs": csrs}}
 
     @property
     def name(self) -> str:

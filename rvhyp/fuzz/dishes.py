@@ -59,15 +59,27 @@ def with_distance(name: str, rd):
     return word
 
 
-def reservations(has: Has, weight: float = 2) -> list[Dish]:
-    """LR and SC, with an instruction between them or not; and alone."""
+def reservations(has: Has, weight: float = 2, waits: tuple[str, ...] = ("wrs.sto",)) -> list[Dish]:
+    """LR and SC, with an instruction between them or not; and alone.  WRS.NTO is for M alone: elsewhere TW may make it trap."""
     found = []
     for size in ("w", "d") if has("lr.w") else ():
         lr, sc = word_of(f"lr.{size}", rs1=9), word_of(f"sc.{size}", first_draw=4, rs1=9)
         found += [Dish(f"lr.{size} sc.{size}", [lr, sc], weight / 4),
                   Dish(f"lr.{size} add sc.{size}", [lr, word_of("add", first_draw=6), sc], weight / 8),
                   dish(f"lr.{size}", weight / 16), dish(f"sc.{size}", weight / 16)]
+        # SC has ended any reservation, so there is nothing to wait for.
+        found += [Dish(f"sc.{size} {wait}", [sc, fixed(wait)], weight / 80) for wait in waits if has(wait)]
     return found
+
+
+def stack(has: Has, weight: float = 0.2) -> list[Dish]:
+    """The stack pointer goes somewhere and comes back."""
+    if not has("c.addi16sp"):
+        return []
+    low, high = RECORDS["c.addi16sp"].fields["imm"].bounds
+    steps = [step for step in range(low, high + 1, 16) if step and low <= -step <= high]
+    return [Dish("c.addi16sp", [word_of("c.addi16sp", {"imm": values}, imm=0) for values in (steps, [-each for each in steps])],
+                 weight)]
 
 
 def wild(has: Has, weight: float = 1) -> list[Dish]:
@@ -157,7 +169,7 @@ def guest_accesses(has: Has, weight: float = 8) -> list[Dish]:
 # CSRs that programs leave alone: what differs between simulators by nature, the clock, counters of events, and those of which
 # the manual lets zero stand for anything (the harness compares these).
 INCOMPARABLE = {"mtinst", "htinst", "mvendorid", "marchid", "mimpid", "mconfigptr", "time", "tselect", "tdata1", "tdata2",
-                "tdata3", "misa", *(name for name in CSRS if "hpm" in name)}
+                "tdata3", "misa", "scountovf", *(name for name in CSRS if "hpm" in name)}
 # CSRs of which only the low bits are written: whether the others exist is a choice (SGEIE without guest external interrupts,
 # hideleg bit 13 without Shlcofideleg), or not Spike's (FIOM).
 LOW_ONLY = {"mie", "hie", "sie", "vsie", "hideleg"}

@@ -20,6 +20,7 @@ from rvhyp.fuzz.layout import (
     RECORD_WORDS,
     SLOT_SIZE,
     STATE,
+    UNSAID,
 )
 from rvhyp.fuzz.menu import TARGET
 from rvhyp.isa.decode import decode
@@ -90,7 +91,7 @@ class Example:
         """What the harness reads."""
         words = np.zeros(RECORD_WORDS, np.uint64)
         words[R_X:R_X + 32], words[R_F:R_F + 32] = self.x, self.f
-        words[R_CSR:R_CSR + len(STATE)] = [self.csrs.get(name, 0) for name in STATE]
+        words[R_CSR:R_CSR + len(STATE)] = [self.csrs.get(name, UNSAID.get(name, 0)) for name in STATE]
         words[R_LENGTH], words[R_POKES] = len(self.code()), len(self.pokes)
         words[R_TRAPS], words[R_SEED] = self.traps, self.data_seed
         words[R_WITHOUT] = self.absent

@@ -112,11 +112,10 @@ next:
 
     la      t0, 1f                          # a trap: simulators that take turns between harts begin a turn here, and none ends
     csrw    mtvec, t0                       # between LR and SC for no reason of the program's
-    li      t0, -1                          # and what a hart may have: if it has not, this is the trap
-    .irp    n, 0, 1, 2, 3
-    csrw    mstateen\n, t0
-    csrw    hstateen\n, t0
+    .irp    n, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31
+    csrw    mhpmevent\n, zero
     .endr
+    write_stateen                           # and what a hart may have: if it has not, this is the trap
     ecall
     .balign 4
 1:  la      t0, trap
@@ -335,6 +334,17 @@ over:
     ld      s0, C_RECORD(sp)
     write_h_state
 1:  read_state
+    la      t0, 1f                          # the same again for these
+    csrw    mtvec, t0
+    clear_stateen
+    read_mstateen
+    ld      t0, C_WITHOUT(sp)
+    bnez    t0, 2f
+    read_hstateen
+2:  ecall
+    .balign 4
+1:  la      t0, trap
+    csrw    mtvec, t0
     li      t0, PMPCFG0                     # M-mode too may not access what an entry matches in part
     csrw    pmpcfg0, t0
     sd      s1, DUMP_MSTATUS(sp)

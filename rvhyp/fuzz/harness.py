@@ -49,6 +49,8 @@ def common(csr: str) -> list[str]:
         rest = ["andi t1, t0, ~2", "addi t1, t1, -4", "seqz t1, t1", "add t0, t0, t1"]
     elif csr.endswith("tinst"):             # 0 is always allowed, but for what a page-table access failed
         rest = ["andi t1, t0, ~0x20", "li t2, 0x3000", "xor t1, t1, t2", "snez t1, t1", "addi t1, t1, -1", "and t0, t0, t1"]
+    elif csr in layout.STATEEN:             # only SE and ENVCFG enable what both have
+        rest = ["srli t0, t0, 62"]
     elif csr == "mideleg":                  # bit 12 is there with guest external interrupts
         rest = ["li t1, ~0x1000", "and t0, t0, t1"]
     else:
@@ -61,20 +63,32 @@ def writes(numbered) -> list[str]:
     return [line for n, csr in numbered for line in (f"ld t0, {8 * (layout.R_CSR + n)}(s0)", f"csrw {csr}, t0")]
 
 
+def reads(numbered) -> list[str]:
+    """Statements that take CSRs into the dump."""
+    behind = layout.DUMP - layout.CONTEXT
+    return [line for n, csr in numbered
+            for line in (f"csrr t0, {csr}", *common(csr), f"sd t0, {behind + 8 * (layout.DUMP_CSR + n)}(sp)")]
+
+
 def macros() -> str:
     """What harness.S does once for each register or CSR."""
     behind = layout.DUMP - layout.CONTEXT
-    state = list(enumerate(layout.STATE))
+    state = [(n, csr) for n, csr in enumerate(layout.STATE) if csr not in layout.STATEEN]
+    stateen = [(n, csr) for n, csr in enumerate(layout.STATE) if csr in layout.STATEEN]
+    of_h = [(n, csr) for n, csr in stateen if CSRS[csr].hypervisor]
+    of_m = [(n, csr) for n, csr in stateen if not CSRS[csr].hypervisor]
     return "".join((
         macro("load_f", [f"fld f{n}, {8 * (layout.R_F + n)}(s0)" for n in range(32)]),
         macro("load_x", [f"ld x{n}, {8 * (layout.R_X + n)}(x31)" for n in range(1, 32)]),
         macro("write_state", writes(state)),
         macro("write_h_state", writes((n, csr) for n, csr in state if CSRS[csr].hypervisor)),
+        macro("write_stateen", ["li t0, -1", *(f"csrw {csr}, t0" for _, csr in of_m), *writes(of_h), *writes(of_m)]),
+        macro("clear_stateen", [f"sd zero, {behind + 8 * (layout.DUMP_CSR + n)}(sp)" for n, _ in stateen]),
+        macro("read_mstateen", reads(of_m)),
+        macro("read_hstateen", reads(of_h)),
         macro("store_x", [f"sd x{n}, {behind + 8 * (layout.DUMP_X + n)}(sp)" for n in range(32)]),
         macro("store_f", [f"fsd f{n}, {behind + 8 * (layout.DUMP_F + n)}(sp)" for n in range(32)]),
-        macro("read_state", [line for n, csr in state
-                             for line in (f"csrr t0, {csr}", *common(csr),
-                                          f"sd t0, {behind + 8 * (layout.DUMP_CSR + n)}(sp)")]),
+        macro("read_state", reads(state)),
         macro("record_trap", mixed(layout.TRAP)),
         macro("record_h_trap", mixed(layout.H_TRAP)),
         macro("record_hs_trap", mixed(layout.HS_TRAP)),

@@ -13,6 +13,7 @@
 """
 from __future__ import annotations
 
+from rvhyp.isa.csr import CSRS
 from rvhyp.machine import memory_map
 
 RAM_BASE, RAM_SIZE = 0x8000_0000, 8 << 20
@@ -39,7 +40,10 @@ STATE = ("pmpaddr3", "pmpaddr4", "pmpaddr5", "pmpcfg0",
          "menvcfg", "mcounteren", "medeleg", "mideleg", "hedeleg", "hideleg", "hcounteren", "scounteren", "henvcfg", "senvcfg",
          "hstatus", "vsstatus", "satp", "vsatp", "hgatp", "stvec", "vstvec", "sscratch", "sepc", "scause", "stval", "htval",
          "htinst", "vsscratch", "vsepc", "vscause", "vstval", "mtval2", "mtinst", "mie", "hvip", "mip", "htimedelta",
-         "mcause", "mtval", "fcsr", "mstatus", "mepc")
+         "mcause", "mtval", "fcsr", "mstatus", "mepc",
+         "mstateen0", "mstateen1", "mstateen2", "mstateen3", "hstateen0", "hstateen1", "hstateen2", "hstateen3")
+STATEEN = {name: CSRS[name].number for name in STATE if "stateen" in name}      # a hart may have none of these
+UNSAID = {name: (1 << 64) - 1 for name in STATEEN}      # what CSRs are that a state says nothing of, where it is not 0
 TRAP = ("mcause", "mtval", "mepc", "mstatus")       # what is recorded of every trap into M
 H_TRAP = ("mtval2", "mtinst")                       # ... while misa.H is 1
 HS_TRAP = ("scause", "sepc", "stval", "sstatus")

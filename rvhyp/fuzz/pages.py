@@ -67,6 +67,11 @@ def odd(draws: Draws, flags, one_in: int = 3) -> np.ndarray:
     return np.where(draws.below(one_in) == 0, changed, flags) | bits
 
 
+def unused(draws: Draws, flags) -> np.ndarray:
+    """Flags of leaves, half of which lack D, or A as well: who comes first sets them, or faults."""
+    return np.asarray(flags, np.uint64) & ~draws.one_of((0, 0, D, A | D))
+
+
 def identifier(draws: Draws, place: BitField) -> np.ndarray:
     """An ASID or a VMID, at its place; often 0."""
     some = draws.one_of((1, 2, 1 << place.width - 1, (1 << place.width) - 1))
@@ -74,10 +79,10 @@ def identifier(draws: Draws, place: BitField) -> np.ndarray:
 
 
 def first_stage(draws: Draws, batch: Batch, base: int, mode: np.ndarray, user: np.ndarray, offset,
-                high: np.ndarray, one_in: int = 3, alias: bool = False) -> np.ndarray:
-    """A tree for HS or VS at `base`, whose entries hold physical addresses plus `offset`; gives satp or vsatp.
+                high: np.ndarray, one_in: int = 3, alias: bool = False, fresh: bool = False) -> np.ndarray:
+    """A table for HS or VS at `base`, whose entries hold physical addresses plus `offset`; gives satp or vsatp.
 
-    With `alias`, code may be stored to, and has a second mapping.
+    With `alias`, code may be stored to, and has a second mapping; with `fresh`, many pages of data lack A or D.
     """
     offset = np.asarray(offset, np.uint64)
     own = np.where(user, np.uint64(U), np.uint64(0))
@@ -99,7 +104,8 @@ def first_stage(draws: Draws, batch: Batch, base: int, mode: np.ndarray, user: n
     plain = np.ones(batch.count, bool)
     for page in (FRAMES, FRAMES + PAGE):
         frame = np.where(draws.below(12) == 0, np.uint64(FRAMES), np.uint64(page))      # two pages for one frame, at times
-        flags = odd(draws, own | full, one_in)
+        usual = unused(draws, own | full) if fresh else own | full
+        flags = odd(draws, usual, one_in)
         plain &= flags == own | full
         poke(batch, base + DATA_AT + 8 * (page >> 12 & 511), entry(frame + offset, flags))
     keep_apart(batch, ~plain)
@@ -117,7 +123,7 @@ def first_stage(draws: Draws, batch: Batch, base: int, mode: np.ndarray, user: n
     return mode.astype(np.uint64) << np.uint64(60) | identifier(draws, SATP_ASID) | root >> np.uint64(12)
 
 
-def g_stage(draws: Draws, batch: Batch, tables: int, mode: np.ndarray, one_in: int = 3) -> np.ndarray:
+def g_stage(draws: Draws, batch: Batch, tables: int, mode: np.ndarray, one_in: int = 3, fresh: bool = False) -> np.ndarray:
     """A G-stage; `tables` are those of VS, which it maps too.  Gives hgatp."""
     two = (RAM_BASE + GPA_OFFSET) >> 30 & 511
     full = V | R | W | X | U | A | D
@@ -136,16 +142,18 @@ def g_stage(draws: Draws, batch: Batch, tables: int, mode: np.ndarray, one_in: i
         poke(batch, G_TABLES + G_DATA_AT + 8 * (pa >> 12 & 511), entry(pa, flags))
     plain = np.ones(batch.count, bool)
     for page in (FRAMES, FRAMES + PAGE):
-        flags = odd(draws, full, one_in)
+        flags = odd(draws, unused(draws, full) if fresh else full, one_in)
         plain &= flags == np.uint64(full)
         leaf(page, flags)
     keep_apart(batch, ~plain)
     leaf(PAD, full)
     for number in range(FIRST_STAGE_PAGES):                     # read-only ones show where A and D bits are written
-        leaf(tables + PAGE * number, odd(draws, np.where(draws.below(16) == 0, full & ~W, full), 4 * one_in))
+        # Every walk reads the tables above and that of code: with a bad one of these, a program ends at its first fetch.
+        usual, few = (np.where(draws.below(6) == 0, full & ~W, full), 3) if PAGE * number == DATA_AT else (full, 16)
+        leaf(tables + PAGE * number, odd(draws, usual, few * one_in))
     code = slot_pages(batch)
     poke(batch, np.uint64(G_TABLES + G_CODE_AT) + (code >> np.uint64(12) & np.uint64(511)) * np.uint64(8),
-         entry(code, np.where(draws.below(12) == 0, draws.one_of((V | X | U | A, V | R | X | A, V | R | X | U)),
+         entry(code, np.where(draws.below(24) == 0, draws.one_of((V | X | U | A, V | R | X | A, V | R | X | U)),
                               np.uint64(full))))
     root = np.where(mode == SV57, G_TABLES + G57_AT, np.where(mode == SV48, G_TABLES + G48_AT, G_TABLES)).astype(np.uint64)
     return mode.astype(np.uint64) << np.uint64(60) | identifier(draws, HGATP_VMID) | root >> np.uint64(12)

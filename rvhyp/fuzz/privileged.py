@@ -5,7 +5,7 @@ import numpy as np
 
 from rvhyp.fuzz import pages
 from rvhyp.fuzz.generate import Batch
-from rvhyp.fuzz.layout import HS_TABLES, PAD, R_X, VS_TABLES
+from rvhyp.fuzz.layout import HS_TABLES, PAD, R_X, STATEEN, VS_TABLES
 from rvhyp.fuzz.menu import ALIGNED, POINTERS
 from rvhyp.fuzz.pages import keep_apart
 from rvhyp.fuzz.state import FS_DIRTY, Draws, csr, set_csrs
@@ -55,6 +55,15 @@ def permissions(draws: Draws, batch: Batch) -> None:
              vsstatus=np.uint64(FS_DIRTY) | (draws.word() & np.uint64(SUM | MXR)))
 
 
+def state_enables(draws: Draws, batch: Batch) -> None:
+    """Which levels may use senvcfg, henvcfg and the stateen CSRs; the other bits, of what a hart may have, are 1."""
+    mostly = np.uint64((1 << 64) - 1)
+    for name, number in STATEEN.items():
+        own = rows.STATEEN_WRITABLE[number & 3]
+        some = mostly & ~(draws.word() & np.uint64(own))
+        set_csrs(batch, **{name: np.where(draws.below(3) == 0, some, mostly)})
+
+
 def no_double_traps_beside_m(batch: Batch) -> None:
     """Programs of M-mode have DTE 0: by SRET to HS Spike keeps SDT, and a program knows of no SDT to avoid."""
     in_m = csr(batch, "mstatus") & np.uint64(rows.MSTATUS_MPP.mask) == np.uint64(rows.MSTATUS_MPP.mask)
@@ -102,7 +111,7 @@ def let_fences_pass(batch: Batch) -> None:
 
 
 def two_stages(draws: Draws, batch: Batch, user: np.ndarray, one_in: int = 3, alias: bool = False,
-               bare: bool = True) -> np.ndarray:
+               bare: bool = True, fresh: bool = False) -> np.ndarray:
     """Both stages, either of which may be Bare; gives what lies between virtual and physical addresses."""
     high = draws.below(2) == 0
     mode = draws.one_of((pages.SV39, pages.SV48, pages.SV57)).astype(np.int64)
@@ -110,8 +119,8 @@ def two_stages(draws: Draws, batch: Batch, user: np.ndarray, one_in: int = 3, al
     kind = draws.below(8) + (0 if bare else 2)
     is_bare, is_g_bare = kind == 0, kind == 1
     gpa = np.where(is_g_bare, np.uint64(0), np.uint64(pages.GPA_OFFSET))
-    vsatp = pages.first_stage(draws, batch, VS_TABLES, mode, user, gpa, high, one_in, alias)
-    hgatp = pages.g_stage(draws, batch, VS_TABLES, g_mode, one_in)
+    vsatp = pages.first_stage(draws, batch, VS_TABLES, mode, user, gpa, high, one_in, alias, fresh)
+    hgatp = pages.g_stage(draws, batch, VS_TABLES, g_mode, one_in, fresh)
     offset = np.where(is_bare, gpa, pages.high_address(mode, high))
     set_csrs(batch, vsatp=np.where(is_bare, np.uint64(0), vsatp), hgatp=np.where(is_g_bare, np.uint64(0), hgatp),
              vstvec=np.uint64(PAD) + offset | draws.one_of((0, 1)))
@@ -178,6 +187,9 @@ def any_mode(seed: int, batch: Batch) -> None:
     draws = Draws(seed, batch)
     permissions(draws, batch)
     delegate(draws, batch)
+    state_enables(draws, batch)
+    enabled = {name: csr(batch, name) | rarely(draws, rows.LOW32 & ~7, 2) for name in ("mcounteren", "hcounteren", "scounteren")}
+    set_csrs(batch, **enabled)
     values = {name: draws.integer() for name in ("sscratch", "vsscratch", "htval", "mtval2", "stval", "vstval", "htimedelta")}
     set_csrs(batch, stvec=np.uint64(PAD) | draws.one_of((0, 1)), vstvec=np.uint64(PAD) | draws.one_of((0, 1)),
              sepc=csr(batch, "mepc"), vsepc=csr(batch, "mepc"), **values)

@@ -64,6 +64,26 @@ def masked(has: Callable[[str], bool], weight: float = 2) -> list[Dish]:
     return found
 
 
+def events(has: Callable[[str], bool], weight: float = 1.5) -> list[Dish]:
+    """Configurations of counters that count no event, with OF and the modes that are left out; and what shows of them.
+
+    Spike knows no event, and a counter of it is read-only zero, so that is what is written to ours.
+    """
+    counted = range(3, 32)
+    configurations = numbers(*(f"mhpmevent{n}" for n in counted))
+    top = [word_of("addi", {"rd": (TARGET,), "rs1": (0,), "imm": range(-64, 64, 2)}, imm=0),
+           fixed("slli", rd=TARGET, rs1=TARGET, shamt=rows.HPMEVENT_VUINH.shift - 1)]
+    top[0].free = 0
+    write = [Dish(f"{form} mhpmevent", [*top, word_of(form, {"csr": configurations, "rs1": (TARGET,)}, first_draw=1)], weight / 9)
+             for form in ("csrrw", "csrrs", "csrrc")]
+    values = [number for name in ("mhpmcounter", "hpmcounter") for number in numbers(*(f"{name}{n}" for n in counted))]
+    return [*write, dish("csrrw", weight / 9, csr=numbers(*(f"mhpmcounter{n}" for n in counted)), rs1=(0,)),
+            dish("csrrs", weight / 9, csr=values, rs1=(0,)), dish("csrrs", weight / 9, csr=configurations, rs1=(0,)),
+            Dish("scountovf", [fixed("addi", rd=TARGET, rs1=0, imm=-1), fixed("csrrw", rd=0, csr=CSR_NUMBERS["mcounteren"],
+                                                                              rs1=TARGET),
+                               word_of("csrrs", {"csr": numbers("scountovf"), "rs1": (0,)})], weight * 2 / 9)]
+
+
 def permissions(register: str, weight: float = 2) -> list[Dish]:
     """SUM and MXR change while translations are in use."""
     choose = {"csr": numbers(register), "rs1": (TARGET,), "rd": (0,)}

@@ -27,6 +27,7 @@ from rvhyp.fuzz.layout import (
     RESULT_SIZE,
     RESULTS,
     STATE,
+    UNSAID,
     slot_code,
     slot_record,
 )
@@ -96,7 +97,7 @@ def record_text(example: Example) -> list[str]:
     """The record's words that are not 0, as statements."""
     named = [(R_X + n, value, f"x{n}") for n, value in enumerate(example.x)]
     named += [(R_F + n, value, f"f{n}") for n, value in enumerate(example.f)]
-    named += [(R_CSR + n, example.csrs.get(name, 0), name) for n, name in enumerate(STATE)]
+    named += [(R_CSR + n, example.csrs.get(name, UNSAID.get(name, 0)), name) for n, name in enumerate(STATE)]
     named += [(R_LENGTH, len(example.code()), "bytes of code"), (R_TRAPS, example.traps, "traps before it is ended"),
               (R_SEED, example.data_seed, "seed of the data"),
               (R_WITHOUT, example.absent, "bits of misa that are cleared"), (R_POKES, len(example.pokes), "words of memory:")]

@@ -27,10 +27,15 @@ def _store(name: str) -> tuple[int, int]:
     return record.encoding.mask | record.fields["rs1"].mask, record.encoding.match | record.fields["rs1"].put(28)
 
 
-# Stores without which nothing may be left out that follows: within so many instructions, one of these.
-FENCED = ((_store("sd"), 3, ("sfence.vma", "hfence.vvma", "hfence.gvma")), (_store("sw"), 1, ("fence.i",)))
+# Stores to page-table entries and to code; behind one, what says where a fence is for may come, and then a fence.
+_FENCES = "sfence.vma", "hfence.vvma", "hfence.gvma", "fence.i"
+FENCED = ((_store("sd"), _FENCES), *((_store(name), ("fence.i",)) for name in ("sb", "sh", "sw", "cbo.zero")))
+BEFORE_FENCES = "lui", "addi", "slli", "srli", "add", "or", "csrrs"
 
-WFI, BEFORE_WFI = INSTRUCTIONS["wfi"].encode(), ("addi", "csrrs", "csrrs", "and", "beq")   # as in themes/interrupts.py
+# What stands before a WFI that ends, or traps: as in themes/interrupts.py.
+WFI = INSTRUCTIONS["wfi"].encode()
+BEFORE_WFI = (("addi", "csrrs", "csrrs", "and", "beq"), ("addi", "csrrs", "bne"),
+              ("addi", "csrrs", "beq", "csrrci", "addi", "csrrw", "lui", "csrrs", "addi", "sd", "csrrs"))
 Different = Callable[[list[Example]], list[bool]]
 
 
@@ -120,23 +125,31 @@ def _if_it_fits(example: Example) -> Iterator[Example]:
         example.code()
     except ValueError:
         return
-    for (mask, bits), distance, fences in FENCED:
+    for (mask, bits), fences in FENCED:
         for n, line in enumerate(example.lines):
-            if line.bits & mask == bits and not _is_fenced(example.lines[n + 1:n + 1 + distance], fences):
+            if line.bits & mask == bits and not _is_fenced(example.lines[n + 1:], fences):
                 return
-    if all(_is_safe(example.lines[max(n - len(BEFORE_WFI), 0):n]) for n, line in enumerate(example.lines) if line.bits == WFI):
+    if all(_is_safe(example.lines[:n]) for n, line in enumerate(example.lines) if line.bits == WFI):
         yield example
+
+
+def _is(line: Line, name: str) -> bool:
+    encoding = INSTRUCTIONS[name].encoding
+    return line.bits & encoding.mask == encoding.match
 
 
 def _is_safe(lines: tuple[Line, ...]) -> bool:
     """Whether a WFI behind these is only run where something ends it."""
-    return len(lines) == len(BEFORE_WFI) and all(line.bits & INSTRUCTIONS[name].encoding.mask == INSTRUCTIONS[name].encoding.match
-                                                 for line, name in zip(lines, BEFORE_WFI, strict=True))
+    return any(len(lines) >= len(names) and all(map(_is, lines[-len(names):], names)) for names in BEFORE_WFI)
 
 
 def _is_fenced(lines: tuple[Line, ...], fences: tuple[str, ...]) -> bool:
-    return any(line.bits & INSTRUCTIONS[name].encoding.mask == INSTRUCTIONS[name].encoding.match
-               for line in lines for name in fences)
+    for line in lines:
+        if any(_is(line, name) for name in fences):
+            return True
+        if not any(_is(line, name) for name in BEFORE_FENCES):
+            return False
+    return False
 
 
 def less_state(example: Example) -> Iterator[Example]:

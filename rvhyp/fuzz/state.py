@@ -17,6 +17,7 @@ from rvhyp.fuzz.layout import (
     R_X,
     SLOT_SIZE,
     STATE,
+    UNSAID,
     slot_code,
 )
 from rvhyp.fuzz.menu import ALIGNED, COUNTER, POINTERS, REPEATS
@@ -85,7 +86,7 @@ def fill_state(seed: int, batch: Batch, repeats: int = 1) -> None:
     code = np.uint64(slot_code(0)) + slots * np.uint64(SLOT_SIZE)
     frm = np.array([0, 0, 0, 0, 1, 2, 3, 4], np.uint64)[(rest[:, 1] & np.uint64(7)).astype(np.int64)]
     set_csrs(batch, mstatus=MPP_M | FS_DIRTY, vsstatus=FS_DIRTY, mepc=code, stvec=PAD, vstvec=PAD, fcsr=frm << np.uint64(5),
-             pmpcfg0=PMPCFG0)
+             pmpcfg0=PMPCFG0, **UNSAID)
     assert (records[:, R_LENGTH] > 0).all()
 
 

@@ -21,6 +21,7 @@ from rvhyp.fuzz.dishes import (
     memory_modes,
     plain,
     reservations,
+    stack,
     traps,
     wild,
 )
@@ -94,7 +95,8 @@ def implemented(isa: str) -> Has:
 
 def user(has: Has) -> list[Dish]:
     """What user-level programs consist of."""
-    return plain(has) + jumps(has) + reservations(has) + blocks(has) + wild(has) + float_csrs(has)
+    return [*plain(has), *jumps(has), *reservations(has, waits=("wrs.nto", "wrs.sto")), *blocks(has), *wild(has),
+            *float_csrs(has), *stack(has)]
 
 
 def translated(has: Has) -> list[Dish]:
@@ -126,7 +128,7 @@ def privileged(has: Has) -> list[Dish]:
     weights = {Kind.ALU: 15, Kind.BRANCH: 4, Kind.LOAD: 4, Kind.STORE: 4, Kind.FP: 4}
     return (plain(has, weights) + jumps(has) + csrs(has, 25) + traps(has, 6) + fences(has, 2) + guest_accesses(has, 1)
             + rarities.accesses(rarities.numbers(*sorted(INCOMPARABLE - ABSENT_TRIGGERS))) + rarities.accesses(rarities.absent())
-            + rarities.roots(has) + rarities.masked(has))
+            + rarities.roots(has) + rarities.masked(has) + rarities.events(has))
 
 
 def of_hypervisor(has: Has) -> list[Dish]:

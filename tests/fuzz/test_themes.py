@@ -5,16 +5,18 @@ import numpy as np
 import pytest
 
 from rvhyp.fuzz import lockstep
-from rvhyp.fuzz.batches import TABLE
+from rvhyp.fuzz.batches import TABLE, Bench, Work
 from rvhyp.fuzz.campaign import Campaign, Plan
+from rvhyp.fuzz.coverage import feature
 from rvhyp.fuzz.example import Example, lines_of
 from rvhyp.fuzz.harness import image
-from rvhyp.fuzz.layout import PMPCFG0, R_WITHOUT, SLOTS
+from rvhyp.fuzz.layout import PMPCFG0, R_WITHOUT, SLOTS, UNSAID, slot_code
 from rvhyp.fuzz.lockstep import commits_of
 from rvhyp.fuzz.oracles import ORACLES, Engine, Oracle, Spike
 from rvhyp.fuzz.shrink import fewer_lines
-from rvhyp.fuzz.state import CSR_PLACE
+from rvhyp.fuzz.state import CSR_PLACE, FS_DIRTY, MPP_M
 from rvhyp.fuzz.targets import ISA, TARGETS
+from rvhyp.fuzz.themes import interrupts
 from rvhyp.isa.csr import HSTATUS_SPVP
 from rvhyp.isa.text import assemble
 from tests.firmware.peers import needs_spike
@@ -47,13 +49,20 @@ def without_sstc(records):
         records[:, CSR_PLACE[name]] &= np.uint64((1 << 63) - 1)
 
 
+def enabled(records):
+    """mstateen and hstateen refuse nothing."""
+    for name in UNSAID:
+        records[:, CSR_PLACE[name]] = UNSAID[name]
+
+
 def other_privilege(records):
     """HLV and HSV in the name of VU, not VS, or the other way round."""
     records[:, CSR_PLACE["hstatus"]] ^= np.uint64(HSTATUS_SPVP.mask)
 
 
 @pytest.mark.parametrize("target, change, share", [
-    ("code", closed, 0.3), ("pmp", closed, 0.4), ("nohyp", with_h, 0.9), ("interrupts", not_delegated, 0.4),
+    ("code", closed, 0.3), ("pmp", closed, 0.4), ("csr", enabled, 0.05), ("nohyp", with_h, 0.9),
+    ("interrupts", not_delegated, 0.4),
     ("timer", without_sstc, 0.4), ("gstage", other_privilege, 0.2)])
 def test_what_a_program_leaves_depends_on_what_its_target_is_about(target, change, share):
     batch = TARGETS[target].maker(3).batch(0, COUNT)
@@ -81,6 +90,26 @@ def test_changed_code_is_run_in_every_mode():
             size = 4 if commit.bits & 3 == 3 else 2
             modes[commit.prv] += int.from_bytes(code[at:at + size], "little") != commit.bits
     assert all(modes[prv] > 0 for prv in (0, 1, 3)), modes
+
+
+@pytest.mark.parametrize("target, instructions", [
+    ("user", ("c.addi16sp", "wrs.nto", "wrs.sto")), ("timer", ("wfi",)), ("code", ("cbo.zero", "fence.i")),
+    ("gstage", ("hfence.vvma",))])
+def test_what_is_rare_retires(target, instructions):
+    result = Bench(Plan(target, seed=5, measures=True), ()).run(Work(0, 256))
+    reached = [str(feature(number)) for number in result.reached.features.tolist()]
+    for name in instructions:
+        assert any(each.startswith(f"{name} in ") and each.endswith("retired") for each in reached), name
+
+
+def test_a_wait_ends_when_its_timer_is_due():
+    (words,) = [each.words for each in interrupts.sleeping() if each.name == "wfi mtimecmp"]
+    picked = [word.bits | word.operands[0][1][0] if word.operands else word.bits for word in words]
+    lines = lines_of(b"".join(bits.to_bytes(4, "little") for bits in picked))
+    state = {"mepc": slot_code(0), "mstatus": MPP_M | FS_DIRTY, "pmpcfg0": PMPCFG0}
+    example = Example(0, 0, lines, (0,) * 32, (0,) * 32, state)
+    commits = [commit for commit in commits_of("interpreter", ISA, example.image()) if not commit.is_harness]
+    assert [commit.effects.split()[1] for commit in commits if commit.effects.startswith("x28")][-1] == f"{0x80:#018x}"
 
 
 @needs_spike
@@ -114,6 +143,9 @@ def example_of(text):
 @pytest.mark.parametrize("dangerous, needed, text", [
     (0, 1, "sw s11, 8(t3)\n fence.i\n addi a0, a0, 1\n addi a0, a0, 2"),
     (0, 1, "sd s11, 8(t3)\n hfence.gvma zero, zero\n addi a0, a0, 1\n addi a0, a0, 2"),
+    (0, 4, "sd s11, 8(t3)\n csrr s11, vsatp\n srli s11, s11, 44\n lui t3, 1\n hfence.vvma zero, s11\n addi a0, a0, 1\n ecall"),
+    (0, 1, "cbo.zero (t3)\n fence.i\n addi a0, a0, 1\n addi a0, a0, 2"),
+    (3, 2, "addi t3, zero, 0\n csrr t3, sstatus\n bne t3, zero, .+8\n wfi\n addi a0, a0, 1"),
     (5, 4, "addi t3, zero, 0\n csrr t3, mip\n csrr s11, mie\n and t3, t3, s11\n beq t3, zero, .+8\n wfi\n addi a0, a0, 1")])
 def test_what_makes_a_program_legal_is_not_left_out_alone(dangerous, needed, text):
     """A store to code without FENCE.I, to an entry without its fence, and a WFI that may never end, are nobody's difference."""

@@ -9,14 +9,16 @@ import numpy as np
 from rvhyp.fuzz import pages
 from rvhyp.fuzz.dishes import APART, Has, jumps, plain, traps
 from rvhyp.fuzz.generate import Batch
-from rvhyp.fuzz.layout import ALIAS, CODE, HS_TABLES, PAD, PMPCFG0, RAM_BASE
+from rvhyp.fuzz.layout import ALIAS, CODE, HS_TABLES, PAD, PMPCFG0, R_TRAPS, RAM_BASE
 from rvhyp.fuzz.layout import RECORDS as CODE_END
-from rvhyp.fuzz.menu import RECORDS, TARGET, VALUES, Dish, Word, base_kind, fixed, word_of
+from rvhyp.fuzz.menu import RECORDS, TARGET, VALUES, Dish, Word, base_kind, dish, fixed, word_of
 from rvhyp.fuzz.privileged import MPP_S, MPV, delegate, enter, permissions, two_stages
 from rvhyp.fuzz.state import MPP_M, Draws, set_csrs
+from rvhyp.isa.csr import CSR_NUMBERS
 from rvhyp.isa.instruction import Compressed, Kind
 
 VALUE, HERE = 27, 28                    # registers
+C_NOP, BLOCK = 1, 64
 PAGE_BITS, TABLE_BITS = 12, 22          # of an address: in a page; where data and code are the same, see ALIAS in layout.py
 OPEN = 0x0F                             # a PMP entry: TOR, all allowed
 FENCE_I = fixed("fence.i", rd=0, rs1=0, imm=0)
@@ -76,10 +78,50 @@ def rewriting(has: Has, weight: float = 6) -> list[Dish]:
     return found
 
 
+def pieces(has: Has, weight: float = 1.5) -> list[Dish]:
+    """Instructions of which a part is stored: never one that could make a jump of them; SD leaves two that are none any more."""
+    here, found = fixed("auipc", rd=HERE, imm=0), []
+    value = word_of("addi", {"rd": (VALUE,), "rs1": (0,)}, first_draw=7)
+    small = word_of("addi", {"rd": (VALUE,), "rs1": (0,), "imm": (0, -1)}, first_draw=7)
+    small.free = 0
+    parts = {"sb": ((3, "addi"), (3, "lw"), (3, "addiw")), "sh": ((2, "addi"), (2, "lw"), (2, "addiw")), "sd": ((0, "addi"),)}
+    victims = {name: [word_of(name), word_of(name, first_draw=3)] for name in ("addi", "lw", "addiw")}
+    for store, places in parts.items():
+        for place, name in places:
+            stored = small if store == "sd" else value
+            words = [here, stored, fixed(store, rs2=VALUE, rs1=HERE, imm=16 + place), FENCE_I, *victims[name]]
+            found.append(Dish(f"{store} code", words, weight / 4 / len(places)))
+    if has("c.addi"):
+        words = [here, value, fixed("sh", rs2=0, rs1=HERE, imm=18), FENCE_I, word_of("c.addi"), word_of("c.addi", first_draw=2),
+                 word_of("addi", first_draw=4)]
+        found.append(Dish("sh code c.addi", words, weight / 4))
+    return found
+
+
+def zeroed(has: Has, weight: float = 0.25) -> list[Dish]:
+    """A block of code that has run is zero when it runs again.
+
+    Nops around it, so that wherever the block begins it has no part of another instruction: what is left of one could be a jump.
+    """
+    if not has("cbo.zero"):
+        return []
+    nops = [Word(C_NOP << 16 | C_NOP, 4)] * (2 * BLOCK // 4)
+    at = 2 * BLOCK + 4                                          # of AUIPC, from the first nop
+    middle = fixed("addi", rd=HERE, rs1=HERE, imm=BLOCK - at)   # its block is one of nops alone
+    found = []
+    for name, share in (("cbo.zero", 0.8), ("cbo.flush", 0.2)):
+        words = [fixed("addi", rd=VALUE, rs1=0, imm=0), *nops, fixed("bne", rs1=VALUE, rs2=0, offset=4 * 8),
+                 fixed("auipc", rd=HERE, imm=0), middle, fixed("andi", rd=HERE, rs1=HERE, imm=-BLOCK),
+                 fixed("addi", rd=VALUE, rs1=0, imm=1), fixed(name, rs1=HERE), FENCE_I, fixed("jal", rd=0, offset=-(at + 4 * 6))]
+        found.append(Dish(f"{name} code", words, weight * share))
+    return found
+
+
 def dishes(has: Has) -> list[Dish]:
     """Changed code, and what there is to change."""
     weights = {Kind.ALU: 20, Kind.BRANCH: 4, Kind.LOAD: 6, Kind.STORE: 6, Kind.FP: 4}
-    return [*plain(has, weights), *jumps(has), *traps(has, 0.5), *rewriting(has), Dish("fence.i", [FENCE_I], 0.5)]
+    return [*plain(has, weights), *jumps(has), *traps(has, 0.5), *rewriting(has), *pieces(has), *zeroed(has),
+            dish("csrrs", 1, csr=[CSR_NUMBERS["instret"], CSR_NUMBERS["minstret"]], rs1=(0,)), Dish("fence.i", [FENCE_I], 0.5)]
 
 
 def state(seed: int, batch: Batch) -> None:
@@ -96,3 +138,4 @@ def state(seed: int, batch: Batch) -> None:
              pmpaddr3=CODE >> 2, pmpaddr4=CODE_END >> 2, pmpcfg0=PMPCFG0 | OPEN << 32)
     lower = np.where(user, 0, MPP_S) | np.where(level == 2, MPV, 0)
     enter(batch, np.where(level == 0, MPP_M, lower).astype(np.uint64), np.choose(level, (np.uint64(0), own, guest)))
+    batch.records[:, R_TRAPS] *= np.uint64(2)                   # a block of zeros has 32 of them

@@ -39,7 +39,8 @@ def guest_address(place: int) -> list[Word]:
 def changed_entries(weight: float = 8) -> list[Dish]:
     """A bit of an entry of either stage is changed, and fenced: all of its stage, its address, or its guest.
 
-    SFENCE.VMA is for the guest, which may change entries of its own by the same dish, where HFENCE traps.
+    SFENCE.VMA is for the guest, which may change entries of its own by the same dish, where HFENCE traps.  An ASID comes with
+    vsatp's MODE above it: bits that "should be zeroed by software and ignored by current implementations".
     """
     found = []
     sfence, gvma, vvma = (fixed(name, rs1=0, rs2=0) for name in ("sfence.vma", "hfence.gvma", "hfence.vvma"))
@@ -54,8 +55,14 @@ def changed_entries(weight: float = 8) -> list[Dish]:
                            fixed("or", rd=HERE, rs1=HERE, rs2=TARGET), fixed("srli", rd=HERE, rs1=HERE, shamt=2)]
                 ways = {"all": [gvma], "address": [*address(place), *gpa_bit, fixed("hfence.gvma", rs1=HERE, rs2=0)]}
             else:
-                ways = {"all": [vvma], "address": [*guest_address(place), fixed("hfence.vvma", rs1=HERE, rs2=0)]}
-            share = weight / 4 / (2 if place in (FRAMES, FRAMES + PAGE) else 12)
+                asid = [fixed("addi", rd=VALUE, rs1=0, imm=0), fixed("csrrs", rd=VALUE, csr=CSR_NUMBERS["vsatp"], rs1=0),
+                        fixed("srli", rd=VALUE, rs1=VALUE, shamt=rows.SATP_ASID.shift)]
+                # The bit of global entries is never changed to be 1 by a program, and a state's entry that has it is fenced
+                # by its address, too: with an ASID, it might stay.
+                ways = {"all": [vvma], "address": [*guest_address(place), fixed("hfence.vvma", rs1=HERE, rs2=0)],
+                        "asid": [*asid, fixed("hfence.vvma", rs1=0, rs2=VALUE)],
+                        "address and asid": [*asid, *guest_address(place), fixed("hfence.vvma", rs1=HERE, rs2=VALUE)]}
+            share = weight / 2 / len(ways) / (2 if place in (FRAMES, FRAMES + PAGE) else 12)
             found += [Dish(f"entry {'G' if table == G_TABLE else 'VS'} {way}", [*change, *fences, sfence], share)
                       for way, fences in ways.items()]
     return found

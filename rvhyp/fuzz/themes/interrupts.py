@@ -18,7 +18,7 @@ from rvhyp.isa import csr as rows
 from rvhyp.isa.csr import CSR_NUMBERS
 from rvhyp.isa.instruction import Kind
 
-VALUE, OTHER = 28, 27                   # registers
+VALUE, OTHER, OLD = 28, 27, 26          # registers
 RESULTS = (0, 0, 10, 11)
 # Bits of mie and mip that programs write: those of the S and VS levels, M's; not SGEI and above, see `sgeie` in differences.toml.
 MASKS = (0x7FF, 0x222, 0x444, 0x666, 0x088, 0x0AA, 0x204, 0x022, 0x404, 0x240, 0x620,
@@ -56,9 +56,9 @@ def raised(has: Has, weight: float = 20) -> list[Dish]:
             words = [switch("csrrci", gate), *masked("csrrs", csrs), *masked("csrrs", enabled, draw=3), switch("csrrsi", gate)]
             found.append(Dish(f"{gate} {csrs[0]} {enabled[0]}", words, weight / 24))
     found += [Dish(f"{name} {gate}", [switch(name, gate)], weight / 60) for gate in ENABLES for name in ("csrrsi", "csrrci")]
-    msip = [switch("csrrci", "mstatus"), fixed("lui", rd=VALUE, imm=MSIP),
-            word_of("addi", {"rd": (OTHER,), "rs1": (0,), "imm": (0, 1, 1)}),
-            fixed("sw", rs2=OTHER, rs1=VALUE, imm=0), switch("csrrsi", "mstatus")]
+    msip = [switch("csrrci", "mstatus"), fixed("lui", rd=OTHER, imm=MSIP),
+            word_of("addi", {"rd": (VALUE,), "rs1": (0,), "imm": (0, 1, 1)}),
+            fixed("sw", rs2=VALUE, rs1=OTHER, imm=0), switch("csrrsi", "mstatus")]
     return [*found, Dish("msip", msip, weight / 20)]
 
 
@@ -84,7 +84,33 @@ def waiting(weight: float = 1) -> list[Dish]:
                                     fixed("csrrs", rd=OTHER, csr=CSR_NUMBERS[enabled], rs1=0),
                                     fixed("and", rd=VALUE, rs1=VALUE, rs2=OTHER),
                                     fixed("beq", rs1=VALUE, rs2=0, offset=8), fixed("wfi")], weight / 3)
-            for pending, enabled in zip(PENDING[:3], ENABLED[:3], strict=True)]
+            for pending, enabled in zip(PENDING[:3], ENABLED[:3], strict=True)] + refused(weight / 3)
+
+
+def refused(weight: float) -> list[Dish]:
+    """WFI in U and VU, where it traps: known by CSRs that these may not read."""
+    return [Dish("wfi in U", [fixed("addi", rd=VALUE, rs1=0, imm=0), fixed("csrrs", rd=VALUE, csr=CSR_NUMBERS["sstatus"], rs1=0),
+                              fixed("bne", rs1=VALUE, rs2=0, offset=8), fixed("wfi")], weight)]
+
+
+def sleeping(weight: float = 2) -> list[Dish]:
+    """In M, WFI that ends when a timer ahead is due, since no other interrupt is enabled.
+
+    How long it waits is each simulator's own, and so is whether that counts: the counters are what they were.
+    """
+    mie, minstret, mcycle, mip = (CSR_NUMBERS[name] for name in ("mie", "minstret", "mcycle", "mip"))
+    mtimer = rows.M_INTERRUPTS & 0x80
+    return [Dish("wfi mtimecmp", [
+        fixed("addi", rd=VALUE, rs1=0, imm=0), fixed("csrrs", rd=VALUE, csr=CSR_NUMBERS["mscratch"], rs1=0),
+        fixed("beq", rs1=VALUE, rs2=0, offset=4 * 18),      # not M: it may not read mscratch, which is not 0
+        switch("csrrci", "mstatus"), fixed("addi", rd=OTHER, rs1=0, imm=mtimer), fixed("csrrw", rd=OLD, csr=mie, rs1=OTHER),
+        fixed("lui", rd=OTHER, imm=MTIMECMP), fixed("csrrs", rd=VALUE, csr=CSR_NUMBERS["time"], rs1=0),
+        word_of("addi", {"rd": (VALUE,), "rs1": (VALUE,), "imm": (1, 5, 10, 60, 100, 200, 500)}, imm=0),
+        fixed("sd", rs2=VALUE, rs1=OTHER, imm=0), fixed("csrrs", rd=VALUE, csr=minstret, rs1=0), fixed("wfi"),
+        fixed("csrrw", rd=0, csr=minstret, rs1=VALUE), fixed("csrrw", rd=0, csr=mcycle, rs1=VALUE),
+        fixed("csrrs", rd=VALUE, csr=mip, rs1=0), fixed("andi", rd=VALUE, rs1=VALUE, imm=mtimer),
+        fixed("csrrw", rd=0, csr=mie, rs1=OLD), fixed("addi", rd=OLD, rs1=0, imm=-1), fixed("sd", rs2=OLD, rs1=OTHER, imm=0),
+        word_of("csrrsi", {"rd": (0,), "csr": (CSR_NUMBERS["mstatus"],), "uimm": (0, ENABLES["mstatus"])}, uimm=1)], weight)]
 
 
 def compared(weight: float = 12) -> list[Dish]:
@@ -114,7 +140,7 @@ def dishes(has: Has) -> list[Dish]:
 def timer_dishes(has: Has) -> list[Dish]:
     """Timers, and interrupts around them."""
     return [*plain(has, {Kind.ALU: 8, Kind.BRANCH: 2}), *jumps(has, 1), *traps(has, 0.1), *compared(), *raised(has, 6),
-            *windows(has), *waiting()]
+            *windows(has), *waiting(), *sleeping()]
 
 
 def state(seed: int, batch: Batch) -> None:

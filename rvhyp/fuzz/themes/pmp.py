@@ -26,6 +26,7 @@ TOP_OF_RANGE = tuple(permissions | 1 << 3 for permissions in range(8))
 # Where ranges begin and end: in data, and at page tables.  Ones below an address make it larger (NAPOT), up to 16 KiB.
 PLACES = (FRAMES, FRAMES, FRAMES + PAGE, FRAMES + PAGE, HS_TABLES + pages.DATA_AT, VS_TABLES + pages.DATA_AT,
           G_TABLES + pages.G_DATA_AT)
+TABLES, TABLE_ENTRY, READ_ONLY = PLACES[4:], 4, 3 << 3 | 1      # NAPOT, R
 WITHIN = (0, 0, 0, 1, 2, 3, 7, 15, 31, 0x1FF, 0x1FF, 0x3FF, 0x7FF, -2, -3, -4, -8, 16, 32, 33, 0x3E0, 0x3E7)
 SIZES = {1: range(-64, 64, 3), 2: range(-64, 64, 6), 4: range(-64, 64, 12), 8: range(-64, 64, 8)}
 
@@ -94,9 +95,9 @@ def state(seed: int, batch: Batch) -> None:
     delegate(draws, batch)
     level, user, high = draws.one_of((0, 0, 0, 1, 2, 3)).astype(np.int64), draws.below(2) == 0, draws.below(2) == 0
     mode = draws.one_of((pages.SV39, pages.SV48, pages.SV57)).astype(np.int64)
-    satp = pages.first_stage(draws, batch, HS_TABLES, mode, user, 0, high, 24)
+    satp = pages.first_stage(draws, batch, HS_TABLES, mode, user, 0, high, 24, fresh=True)
     own = pages.high_address(mode, high)
-    guest = two_stages(draws, batch, user, 24)
+    guest = two_stages(draws, batch, user, 24, fresh=True)
     for number in POINTERS:
         batch.records[:, R_X + number] &= np.uint64(-16 % (1 << 64))
     is_bare = level == 3                                        # HS and U without translation
@@ -109,6 +110,11 @@ def state(seed: int, batch: Batch) -> None:
         allowed = OFF_OR_SIZED + (TOP_OF_RANGE * 2 if number in TOR_ENTRIES else ())
         some = np.where(draws.below(2) == 0, draws.one_of(allowed), np.uint64(0))
         configured |= some << np.uint64(8 * number)
+    # Now and then, one of the tables is a page to be read alone: A and D bits cannot be written.
+    is_read_only, entry = draws.below(4) == 0, np.uint64(8 * TABLE_ENTRY)
+    table = draws.one_of(TABLES) >> np.uint64(2) | np.uint64(PAGE // 8 - 1)
+    set_csrs(batch, **{f"pmpaddr{TABLE_ENTRY}": np.where(is_read_only, table, csr(batch, f"pmpaddr{TABLE_ENTRY}"))})
+    configured = np.where(is_read_only, configured & ~(np.uint64(0xFF) << entry) | np.uint64(READ_ONLY) << entry, configured)
     lower = np.where(user, 0, MPP_S) | np.where(level == 2, MPV, 0)
     offset = np.choose(level, (np.uint64(0), own, guest, np.uint64(0)))
     where = np.where(level == 0, MPP_M, lower).astype(np.uint64)
