@@ -225,7 +225,7 @@ class Campaign:
         if not different([example])[0]:
             case.lines = ["it differs only where it runs: not alone"]
             return
-        example = case.example = shrink(example, different)
+        example = case.example = shrink(example, different, partial(reproducer.values_left_by, engine))
         where = parting(plan.engine, case.oracle, plan.isa, example.image())
         observations = reproducer.observe(example, engine, oracle)
         case.lines = reproducer.explanation(example, where, observations, plan.engine, case.oracle, plan.isa)

@@ -74,6 +74,11 @@ def left_by(example: Example, runner: Runner) -> dict[int, tuple[str, int]]:
     return found
 
 
+def values_left_by(runner: Runner, example: Example) -> dict[str, int]:
+    """The same by name alone."""
+    return dict(left_by(example, runner).values())
+
+
 def observe(example: Example, one: Runner, other: Runner) -> list[Observation]:
     """What it leaves otherwise on two simulators."""
     ours, theirs = left_by(example, one), left_by(example, other)

@@ -13,10 +13,12 @@ from pathlib import Path
 
 from rvhyp.fuzz.batches import COMMON_WORDS
 from rvhyp.fuzz.example import Example
+from rvhyp.fuzz.layout import RAM_SIZE
 from rvhyp.fuzz.oracles import ORACLES, Failed, Region
+from rvhyp.fuzz.reproducer import values_left_by
 from rvhyp.fuzz.shrink import differ, shrink
 from rvhyp.fuzz.targets import ISA
-from tools.mutants.engine import RUN_SECONDS, Ended, Image, Process
+from tools.mutants.engine import BUILD_SECONDS, RUN_SECONDS, Ended, Image, Process
 from tools.mutants.faults import Fault
 from tools.mutants.trial import FOUND, Trials
 
@@ -64,6 +66,7 @@ class Mutant:
         if self._process is None:
             self._folder = tempfile.TemporaryDirectory(prefix="rvhyp-mutant-")
             self._process = Process(Path(self._folder.name), self.fault, self.kept)
+            self._process.ask(BUILD_SECONDS, "build", ISA, RAM_SIZE)
         try:
             answer = self._process.ask(RUN_SECONDS, "run", Image.of(image), tuple(region), instructions)
         except Ended as error:
@@ -93,7 +96,7 @@ def shrunk(trials: Trials, fault: Fault, seconds: float) -> Shrunk | None:
         if not different([before])[0]:          # with that its core is built
             return None
         begun, begin, mutant.seconds = time.monotonic(), _seconds(), 0.0
-        after = shrink(before, different)
+        after = shrink(before, different, partial(values_left_by, mutant))
         return Shrunk(fault, result.target, before, after, _seconds() + mutant.seconds - begin, time.monotonic() - begun)
     finally:
         mutant.end()
@@ -114,10 +117,11 @@ def medians(cases: Iterable[Shrunk]) -> list[str]:
     cases = list(cases)
     if not cases:
         return ["nothing was found that could be shrunk"]
-    sizes = [len(each.after.lines) for each in cases]
-    lines = [f"{len(cases)} counterexamples, {statistics.median(len(each.before.lines) for each in cases):.0f} instructions in the "
-             f"median: {statistics.median(sizes):g} after shrinking, {max(sizes)} at most"]
-    for what, values in (("seconds of the processor", [each.seconds for each in cases]), ("seconds", [each.wall for each in cases]),
+    before, after = [len(each.before.lines) for each in cases], [len(each.after.lines) for each in cases]
+    lines = [f"{len(cases)} counterexamples, {statistics.median(before):g} instructions in the median: "
+             f"{statistics.median(after):g} after shrinking, {max(after)} at most"]
+    for what, values in (("seconds of the processor", [each.seconds for each in cases]),
+                         ("seconds", [each.wall for each in cases]),
                          ("pokes", [len(each.after.pokes) for each in cases]),
                          ("CSRs that are not 0", [len(each.changed_csrs) for each in cases])):
         lines.append(f"{what}: median {statistics.median(values):.3g}, at most {max(values):.3g}")

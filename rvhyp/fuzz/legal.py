@@ -1,0 +1,82 @@
+"""What shrinking may not make of a program: one of which the manual leaves open what it does, or whether it ends."""
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rvhyp.fuzz.example import Example, Line
+from rvhyp.isa.csr import CSR_NUMBERS
+from rvhyp.isa.instruction import INSTRUCTIONS
+
+REACH = 12                              # a fence is at most so many instructions behind its store
+FENCES = ("sfence.vma", "hfence.vvma", "hfence.gvma")
+WFI, BEFORE_WFI = INSTRUCTIONS["wfi"].encode(), ("addi", "csrrs", "csrrs", "and", "beq")   # as in themes/interrupts.py
+
+
+def _with(name: str, **operands: int) -> tuple[int, int]:
+    """Mask and bits of an instruction with some operands."""
+    record = INSTRUCTIONS[name]
+    mask, bits = record.encoding.mask, record.encoding.match
+    for operand, value in operands.items():
+        mask, bits = mask | record.fields[operand].mask, bits | record.fields[operand].put(value)
+    return mask, bits
+
+
+# What may be seen or not before one of these: page-table entries, code, and what makes an interrupt pending; as dishes have them.
+FENCED = (
+    (_with("sd", rs1=28), FENCES), (_with("sw", rs1=28), ("fence.i", "csrrsi")), (_with("sd", rs1=27), ("csrrsi",)),
+    *((_with("csrrw", csr=CSR_NUMBERS[name]), ("ecall", *FENCES)) for name in (
+        "stimecmp", "vstimecmp", "htimedelta", "satp", "vsatp", "hgatp", "pmpcfg0", *(f"pmpaddr{n}" for n in range(3, 7)))),
+    *((_with(name, csr=CSR_NUMBERS["pmpcfg0"]), FENCES) for name in ("csrrs", "csrrc")))
+
+
+def _is(line: Line, names: tuple[str, ...]) -> bool:
+    return any(line.bits & INSTRUCTIONS[name].encoding.mask == INSTRUCTIONS[name].encoding.match for name in names)
+
+
+def fenced(lines: tuple[Line, ...]) -> Iterator[tuple[int, int]]:
+    """From each line that needs a fence to behind the last of its fences; to behind itself if it has none."""
+    for n, line in enumerate(lines):
+        for (mask, bits), fences in FENCED:
+            if line.bits & mask == bits:
+                end = next((at for at in range(n + 1, min(n + 1 + REACH, len(lines))) if _is(lines[at], fences)), n)
+                while end > n and end + 1 < len(lines) and _is(lines[end + 1], fences):
+                    end += 1
+                yield n, end + 1
+
+
+def of_everything(lines: tuple[Line, ...]) -> tuple[Line, ...]:
+    """A line with its fences, which are of all addresses and spaces, so that nothing is between that says which."""
+    kept = [lines[0]]
+    for line in lines[1:]:
+        name = next((name for name in FENCES if _is(line, (name,))), "")
+        if name:
+            kept.append(Line(INSTRUCTIONS[name].encode(rs1=0, rs2=0), 4))
+        elif line is lines[-1] or _is(line, ("fence.i", "ecall", "csrrsi")):
+            kept.append(line)
+    return tuple(kept)
+
+
+class Legal:
+    """Which variants of a program may be run."""
+
+    def __init__(self, example: Example):
+        parts = [example.lines[begin:end] for begin, end in fenced(example.lines)]
+        self._parts = {_bits(each) for part in parts for each in (part, of_everything(part))}
+
+    def __call__(self, example: Example) -> bool:
+        try:
+            example.code()
+        except ValueError:                      # a branch does not reach any more
+            return False
+        lines = example.lines
+        return (all(_bits(lines[begin:end]) in self._parts for begin, end in fenced(lines)) and
+                all(_is_safe(lines[max(n - len(BEFORE_WFI), 0):n]) for n, line in enumerate(lines) if line.bits == WFI))
+
+
+def _bits(lines: tuple[Line, ...]) -> tuple[int, ...]:
+    return tuple(line.bits for line in lines)
+
+
+def _is_safe(lines: tuple[Line, ...]) -> bool:
+    """Whether a WFI behind these is only run where something ends it."""
+    return len(lines) == len(BEFORE_WFI) and all(_is(line, (name,)) for line, name in zip(lines, BEFORE_WFI, strict=True))
