@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cache
 
 from rvhyp.fuzz.example import Example, Line
 from rvhyp.isa.csr import CSR_NUMBERS
@@ -29,29 +30,35 @@ FENCED = (
     *((_with(name, csr=CSR_NUMBERS["pmpcfg0"]), FENCES) for name in ("csrrs", "csrrc")))
 
 
-def _is(line: Line, names: tuple[str, ...]) -> bool:
-    return any(line.bits & INSTRUCTIONS[name].encoding.mask == INSTRUCTIONS[name].encoding.match for name in names)
+@cache
+def _needs(bits: int) -> tuple[str, ...]:
+    """One of which instructions one needs behind it."""
+    return next((fences for (mask, match), fences in FENCED if bits & mask == match), ())
+
+
+@cache
+def _is(bits: int, names: tuple[str, ...]) -> bool:
+    return any(bits & INSTRUCTIONS[name].encoding.mask == INSTRUCTIONS[name].encoding.match for name in names)
 
 
 def fenced(lines: tuple[Line, ...]) -> Iterator[tuple[int, int]]:
     """From each line that needs a fence to behind the last of its fences; to behind itself if it has none."""
     for n, line in enumerate(lines):
-        for (mask, bits), fences in FENCED:
-            if line.bits & mask == bits:
-                end = next((at for at in range(n + 1, min(n + 1 + REACH, len(lines))) if _is(lines[at], fences)), n)
-                while end > n and end + 1 < len(lines) and _is(lines[end + 1], fences):
-                    end += 1
-                yield n, end + 1
+        if fences := _needs(line.bits):
+            end = next((at for at in range(n + 1, min(n + 1 + REACH, len(lines))) if _is(lines[at].bits, fences)), n)
+            while end > n and end + 1 < len(lines) and _is(lines[end + 1].bits, fences):
+                end += 1
+            yield n, end + 1
 
 
 def of_everything(lines: tuple[Line, ...]) -> tuple[Line, ...]:
     """A line with its fences, which are of all addresses and spaces, so that nothing is between that says which."""
     kept = [lines[0]]
     for line in lines[1:]:
-        name = next((name for name in FENCES if _is(line, (name,))), "")
+        name = next((name for name in FENCES if _is(line.bits, (name,))), "")
         if name:
             kept.append(Line(INSTRUCTIONS[name].encode(rs1=0, rs2=0), 4))
-        elif line is lines[-1] or _is(line, ("fence.i", "ecall", "csrrsi")):
+        elif line is lines[-1] or _is(line.bits, ("fence.i", "ecall", "csrrsi")):
             kept.append(line)
     return tuple(kept)
 
@@ -79,4 +86,4 @@ def _bits(lines: tuple[Line, ...]) -> tuple[int, ...]:
 
 def _is_safe(lines: tuple[Line, ...]) -> bool:
     """Whether a WFI behind these is only run where something ends it."""
-    return len(lines) == len(BEFORE_WFI) and all(_is(line, (name,)) for line, name in zip(lines, BEFORE_WFI, strict=True))
+    return len(lines) == len(BEFORE_WFI) and all(_is(line.bits, (name,)) for line, name in zip(lines, BEFORE_WFI, strict=True))
