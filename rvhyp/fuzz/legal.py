@@ -5,10 +5,13 @@ from collections.abc import Iterator
 from functools import cache
 
 from rvhyp.fuzz.example import Example, Line
+from rvhyp.isa.cause import LOAD_ACCESS_FAULT, LOAD_MISALIGNED, STORE_ACCESS_FAULT, STORE_MISALIGNED
 from rvhyp.isa.csr import CSR_NUMBERS
 from rvhyp.isa.instruction import INSTRUCTIONS
 
 REACH = 12                              # a fence is at most so many instructions behind its store
+CBIE = 4                                # bit of menvcfg and the like
+TWINS = ((LOAD_MISALIGNED, LOAD_ACCESS_FAULT), (STORE_MISALIGNED, STORE_ACCESS_FAULT))
 FENCES = ("sfence.vma", "hfence.vvma", "hfence.gvma")
 WFI, BEFORE_WFI = INSTRUCTIONS["wfi"].encode(), ("addi", "csrrs", "csrrs", "and", "beq")   # as in themes/interrupts.py
 
@@ -22,11 +25,14 @@ def _with(name: str, **operands: int) -> tuple[int, int]:
     return mask, bits
 
 
+TIMES = ("stimecmp", "vstimecmp", "htimedelta")
+HEAD = 3                                # lines before a time is written: interrupts off, and a time that is far away
+
 # What may be seen or not before one of these: page-table entries, code, and what makes an interrupt pending; as dishes have them.
 FENCED = (
     (_with("sd", rs1=28), FENCES), (_with("sw", rs1=28), ("fence.i", "csrrsi")), (_with("sd", rs1=27), ("csrrsi",)),
     *((_with("csrrw", csr=CSR_NUMBERS[name]), ("ecall", *FENCES)) for name in (
-        "stimecmp", "vstimecmp", "htimedelta", "satp", "vsatp", "hgatp", "pmpcfg0", *(f"pmpaddr{n}" for n in range(3, 7)))),
+        *TIMES, "satp", "vsatp", "hgatp", "pmpcfg0", *(f"pmpaddr{n}" for n in range(3, 7)))),
     *((_with(name, csr=CSR_NUMBERS["pmpcfg0"]), FENCES) for name in ("csrrs", "csrrc")))
 
 
@@ -39,6 +45,11 @@ def _needs(bits: int) -> tuple[str, ...]:
 @cache
 def _is(bits: int, names: tuple[str, ...]) -> bool:
     return any(bits & INSTRUCTIONS[name].encoding.mask == INSTRUCTIONS[name].encoding.match for name in names)
+
+
+@cache
+def _is_time(bits: int) -> bool:
+    return any(bits & mask == match for mask, match in (_with("csrrw", csr=CSR_NUMBERS[name]) for name in TIMES))
 
 
 def fenced(lines: tuple[Line, ...]) -> Iterator[tuple[int, int]]:
@@ -67,8 +78,9 @@ class Legal:
     """Which variants of a program may be run."""
 
     def __init__(self, example: Example):
-        parts = [example.lines[begin:end] for begin, end in fenced(example.lines)]
-        self._parts = {_bits(each) for part in parts for each in (part, of_everything(part))}
+        lines = example.lines
+        self._parts = {_head(lines, begin) + _bits(part) for begin, end in fenced(lines)
+                       for part in (lines[begin:end], of_everything(lines[begin:end]))}
 
     def __call__(self, example: Example) -> bool:
         try:
@@ -76,8 +88,20 @@ class Legal:
         except ValueError:                      # a branch does not reach any more
             return False
         lines = example.lines
-        return (all(_bits(lines[begin:end]) in self._parts for begin, end in fenced(lines)) and
+        return (_is_state_legal(example.csrs) and
+                all(_head(lines, begin) + _bits(lines[begin:end]) in self._parts for begin, end in fenced(lines)) and
                 all(_is_safe(lines[max(n - len(BEFORE_WFI), 0):n]) for n, line in enumerate(lines) if line.bits == WFI))
+
+
+def _is_state_legal(csrs: dict[str, int]) -> bool:
+    """As privileged.py has it: CBIE is not 2, and whether a misaligned address or an access fault comes first does not matter."""
+    return (all(csrs.get(name, 0) >> CBIE & 3 != 2 for name in ("menvcfg", "henvcfg", "senvcfg")) and
+            all(csrs.get(name, 0) >> one & 1 == csrs.get(name, 0) >> other & 1
+                for name in ("medeleg", "hedeleg") for one, other in TWINS))
+
+
+def _head(lines: tuple[Line, ...], begin: int) -> tuple[int, ...]:
+    return _bits(lines[max(begin - HEAD, 0):begin]) if _is_time(lines[begin].bits) else ()
 
 
 def _bits(lines: tuple[Line, ...]) -> tuple[int, ...]:

@@ -14,10 +14,10 @@ from functools import partial
 from rvhyp.fuzz.example import Example, Line
 from rvhyp.fuzz.harness import variants
 from rvhyp.fuzz.layout import PAD, PAGE, RAM_BASE, RAM_SIZE, RESULT_SIZE, RESULTS, SLOTS, STATE, slot_code
-from rvhyp.fuzz.legal import Legal, fenced, of_everything
+from rvhyp.fuzz.legal import TWINS, Legal, fenced, of_everything
 from rvhyp.fuzz.menu import POINTERS
 from rvhyp.fuzz.oracles import Failed, Region, Runner
-from rvhyp.isa.csr import CSR_NUMBERS, MSTATUS_FS, MSTATUS_MPP, MSTATUS_MPV
+from rvhyp.isa.csr import CSR_NUMBERS, ENVCFG_DTE, MSTATUS_FS, MSTATUS_MPP, MSTATUS_MPV
 from rvhyp.isa.decode import decode
 from rvhyp.isa.instruction import COMPRESSED, INSTRUCTIONS
 
@@ -266,10 +266,11 @@ def bare(example: Example) -> Example:
 
 
 def machine_mode(example: Example) -> Example:
-    """Without translation, begin in M-mode."""
+    """Without translation, begin in M-mode; see `no_double_traps_beside_m` in privileged.py."""
     csrs = example.csrs
     if csrs.get("mepc") != slot_code(example.slot):
         return example
+    example = _with_csr("menvcfg", csrs["menvcfg"] & ~ENVCFG_DTE.mask, example)
     return _with_csr("mstatus", csrs["mstatus"] & ~MSTATUS_MPV.mask | MSTATUS_MPP.mask, example)
 
 
@@ -306,10 +307,11 @@ def fewer_bits(example: Example) -> Iterator[Edit]:
             yield partial(_with_x, n, 1)
     kept = MSTATUS_MPP.mask | MSTATUS_MPV.mask | MSTATUS_FS.mask
     for name, value in example.csrs.items():
-        if name not in KEEP or name == "mstatus":
+        if name not in KEEP | {"pmpcfg0"} or name == "mstatus":         # W without R is reserved
             for bit in reversed(range(64)):
                 if value >> bit & 1 and not (name == "mstatus" and kept >> bit & 1):
-                    yield lambda each, name=name, bit=bit: _with_csr(name, each.csrs[name] & ~(1 << bit), each)
+                    bits = sum(1 << n for n in next((twins for twins in TWINS if bit in twins and "edeleg" in name), (bit,)))
+                    yield lambda each, name=name, bits=bits: _with_csr(name, each.csrs[name] & ~bits, each)
     for n, value in enumerate(example.x):
         for bit in reversed(range(64)):
             if value >> bit & 1:
