@@ -37,6 +37,7 @@ from rvhyp.fuzz.layout import (
 from rvhyp.fuzz.lockstep import Parting
 from rvhyp.fuzz.oracles import Failed, Missing, Region, Runner
 from rvhyp.fuzz.qemu import Qemu
+from rvhyp.fuzz.shrink import PER_VARIANT
 from rvhyp.isa.csr import MSTATUS_MPP, MSTATUS_MPV
 from rvhyp.isa.text import assemble, disassemble
 
@@ -88,9 +89,10 @@ class Observation:
     theirs: int
 
 
-def _read(example: Example, runner: Runner, address: int, names: Sequence[str]) -> dict[int, tuple[str, int]]:
+def _read(example: Example, runner: Runner, address: int, names: Sequence[str],
+          limit: int = 1 << 30) -> dict[int, tuple[str, int]]:
     """Words that an example, run alone, leaves: name and value by place."""
-    words = struct.unpack(f"<{len(names)}Q", runner.run(example.image(), Region(address, 8 * len(names)), 1 << 30))
+    words = struct.unpack(f"<{len(names)}Q", runner.run(example.image(), Region(address, 8 * len(names)), limit))
     return {address + 8 * n: each for n, each in enumerate(zip(names, words, strict=True))}
 
 
@@ -108,8 +110,8 @@ def left_by(example: Example, runner: Runner) -> dict[int, tuple[str, int]]:
 
 
 def values_left_by(runner: Runner, example: Example) -> dict[str, int]:
-    """Registers and CSRs that an example, run alone, leaves."""
-    return dict(_read(example, runner, DUMP, DUMP_NAMES).values())
+    """Registers and CSRs that an example, run alone, leaves; `Failed` if it takes long."""
+    return dict(_read(example, runner, DUMP, DUMP_NAMES, PER_VARIANT).values())
 
 
 def observe(example: Example, one: Runner, other: Runner) -> list[Observation]:
