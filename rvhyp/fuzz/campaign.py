@@ -6,7 +6,7 @@ that crashes or hangs is a finding like any other: the batch is halved until the
 from __future__ import annotations
 
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -15,6 +15,7 @@ from pathlib import Path
 from rvhyp.fuzz import differences, reproducer
 from rvhyp.fuzz.batches import (
     BATCH,
+    BROKEN,
     COMMON_WORDS,
     NO_POOL,
     OUR_WORDS,
@@ -49,7 +50,10 @@ class Campaign:
         self.plan, self.report, self.progress = plan, Report(plan), progress
         self.oracles = (RULES,) if is_check else tuple(
             name for name in plan.oracles if name != plan.engine and self._is_there(name))
-        self._again: deque[Work] = deque()                      # halves of work that did not end well
+        self._again: deque[Work] = deque()                      # halves of work that did not end well ...
+        self._crashes: Counter[int] = Counter()                 # ... and programs that were found so, by batch
+        self._given_up: Counter[int] = Counter()                # programs that nobody compared, by generation
+        self._last = NOBODY                                     # programs from this number on are too many
         self._replays: deque[Work] = deque()                    # programs of the corpus, before new ones
         self._names: dict[int, str] = {}                        # files of a corpus by the numbers of their programs
         self._corpus = Corpus(plan.corpus, plan.target) if plan.corpus else None
@@ -102,6 +106,7 @@ class Campaign:
             self.report.messages.append(f"{error}; what was found until then is here")
         finally:
             crew.close()
+        self.report.cases = [case for case in self.report.cases if case.number < self._last]
         self._keep(NOBODY)
         if self._replays:
             self.report.messages.append(f"time was over before {sum(work.count for work in self._replays):,} programs of the "
@@ -128,6 +133,8 @@ class Campaign:
         """What is to be done next; None if nothing is, or what it is depends on what still runs."""
         if self._again:
             return self._again.popleft()
+        if self._last < NOBODY:
+            return None
         if self._replays:
             return self._replays.popleft() if there_is_time else None
         count = self._batch if self.plan.examples is None else min(self._batch, self.plan.examples - self._coming)
@@ -141,13 +148,23 @@ class Campaign:
 
     def _broken(self, work: Work, how: str) -> None:
         """A child ended on some work: its halves are tried, a single program is a finding."""
-        if work.count > 1:
-            self._again.extend(work.halves())
+        batch = work.first // BATCH
+        if self._crashes[batch] >= BROKEN:
+            self._leave(work.first, work.count)
             return
+        if work.count > 1:
+            self._again.extendleft(reversed(work.halves()))
+            return
+        self._crashes[batch] += 1
         how = f"the process ended {how}"
         self._found(Found(work.first, RULES, how) if self.plan.target in CHECKS else
                     Bench(self.plan, ()).load(work).found(0, self.plan.engine, how))
-        self.report.guide.done(work.first, 1)
+        self._are_done(work.first, 1)
+
+    def _leave(self, first: int, count: int) -> None:
+        """These programs are not looked at: too many beside them end their process."""
+        self._given_up[generation(max(first, 0))] += count
+        self._are_done(first, count)
 
     def _done(self, result: Result) -> None:
         report = self.report
@@ -159,11 +176,26 @@ class Campaign:
             self._found(found)
         self._sets |= {self._names[number]: set(features.tolist()) for number, features in result.sets}
         report.guide.add(result.reached, result.programs)
-        before = report.guide.complete
-        report.guide.done(result.first, result.count)
-        if report.guide.complete > before:
-            self._keep(end_of(report.guide.complete))
+        self._given_up[generation(max(result.first, 0))] += result.given_up
+        self._are_done(result.first, result.count)
         self.progress(report)
+
+    def _are_done(self, first: int, count: int) -> None:
+        """Programs have run, or never will; with those of a generation it is seen whether more are of use."""
+        guide = self.report.guide
+        before = guide.complete
+        guide.done(first, count)
+        if guide.complete == before:
+            return
+        end = end_of(guide.complete)
+        self._keep(end)
+        found = {case.number for case in self.report.cases if 0 <= case.number < end}
+        lost = sum(self._given_up[which] for which in range(guide.complete + 1))
+        if 2 * (len(found) + lost) > end and self._last == NOBODY:
+            self._last = end
+            self.report.messages.append(
+                f"{len(found):,} of the first {end:,} programs of {self.plan.target} differ or do not end"
+                + f", {lost:,} more were not looked at" * (lost > 0) + ": the campaign ends here, for more would say the same")
 
     def _found(self, found: Found) -> None:
         """A program differs: the corpus has it before anything else happens."""
@@ -227,7 +259,7 @@ class Campaign:
         if not different([example])[0]:
             case.lines = ["it differs only where it runs: not alone"]
             return
-        example = case.example = shrink(example, different)
+        example = case.example = shrink(example, different, partial(reproducer.values_left_by, engine))
         where = parting(plan.engine, case.oracle, plan.isa, example.image())
         observations = reproducer.observe(example, engine, oracle)
         case.lines = reproducer.explanation(example, where, observations, plan.engine, case.oracle, plan.isa)

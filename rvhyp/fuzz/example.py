@@ -108,7 +108,8 @@ class Example:
         def moved(line: int | None) -> int | None:
             return line if line is None or line < first else first if line < first + count else line - count
         kept = [line for n, line in enumerate(self.lines) if not first <= n < first + count]
-        return replace(self, lines=tuple(replace(line, target=moved(line.target), origin=moved(line.origin)) for line in kept))
+        return replace(self, lines=tuple(line if line.target is None else
+                                         replace(line, target=moved(line.target), origin=moved(line.origin)) for line in kept))
 
     def with_line(self, n: int, line: Line) -> Example:
         """The same with another line."""

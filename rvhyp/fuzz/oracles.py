@@ -103,7 +103,7 @@ class Engine:
 
 
 for _name in ENGINES:
-    _pace = {"slots": 2, "every": 16} if _name == "reference" else {}
+    _pace = {"slots": 1, "every": 32} if _name == "reference" else {}
     oracle(_name, f"our engine {_name}", is_ours=True, **_pace)(lambda isa, name=_name: Engine(name, isa))
 
 

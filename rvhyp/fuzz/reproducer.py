@@ -6,6 +6,7 @@ oracle that the case was found against, 1 where it agrees with the engine, 2 wit
 from __future__ import annotations
 
 import struct
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +15,10 @@ from rvhyp.fuzz.example import Example
 from rvhyp.fuzz.layout import (
     DUMP,
     DUMP_NAMES,
-    DUMP_WORDS,
+    EDGE,
+    FRAMES,
+    PAD,
+    PAGE,
     R_CSR,
     R_F,
     R_LENGTH,
@@ -34,7 +38,28 @@ from rvhyp.fuzz.layout import (
 from rvhyp.fuzz.lockstep import Parting
 from rvhyp.fuzz.oracles import Failed, Missing, Region, Runner
 from rvhyp.fuzz.qemu import Qemu
+from rvhyp.fuzz.shrink import PER_VARIANT
+from rvhyp.isa.csr import MSTATUS_MPP, MSTATUS_MPV
 from rvhyp.isa.text import assemble, disassemble
+
+MODES = {(0, False): "U-mode", (1, False): "HS-mode", (3, False): "M-mode", (3, True): "M-mode",
+         (0, True): "VU-mode", (1, True): "VS-mode"}
+DIGESTS = ("digest", "digest of choices")
+IN_WORDS = {"traps": "digest of what traps reported", "digest": "digest of all that was left",
+            "digest of choices": "digest of what the manual leaves to the hart"}
+SHOWN = 8                               # words that differ, in an explanation
+USUAL = {"stvec": PAD, "vstvec": PAD}   # CSRs that need not be told
+LINK = """ENTRY(_start)
+SECTIONS {{
+    . = {harness:#x}; .text : {{ *(.text) }}
+    . = {pad:#x}; .text.pad : {{ *(.text.pad) }}
+    . = {slots:#x}; .slots : {{ *(.slots) }}
+    . = {records:#x}; .records : {{ *(.records) }}
+}}
+"""
+HOW = """Exit status: 0 if this leaves what it does on {oracle}, 1 if what it does on {engine}, 2 otherwise.  To build it:
+clang --target=riscv64 -march=rv64gch_sstc_smstateen -nostdlib -static -fuse-ld=lld -Wl,-T,{name}.ld -o {name}.elf {name}.S
+"""
 
 END = """
 done:
@@ -65,21 +90,37 @@ class Observation:
     theirs: int
 
 
+def _read(example: Example, runner: Runner, address: int, names: Sequence[str],
+          limit: int = 1 << 30) -> dict[int, tuple[str, int]]:
+    """Words that an example, run alone, leaves: name and value by place."""
+    words = struct.unpack(f"<{len(names)}Q", runner.run(example.image(), Region(address, 8 * len(names)), limit))
+    return {address + 8 * n: each for n, each in enumerate(zip(names, words, strict=True))}
+
+
 def left_by(example: Example, runner: Runner) -> dict[int, tuple[str, int]]:
-    """What an example, run alone, leaves: registers and CSRs by name, and the digest; by its place in memory."""
-    found = {}
-    for region, names in ((Region(DUMP, 8 * DUMP_WORDS), DUMP_NAMES),
-                          (Region(RESULTS + RESULT_SIZE * example.slot, 16), ("digest", "digest of choices"))):
-        words = struct.unpack(f"<{len(names)}Q", runner.run(example.image(), region, 1 << 30))
-        found |= {region.address + 8 * n: each for n, each in enumerate(zip(names, words, strict=True))}
-    return found
+    """What an example, run alone, leaves: registers, CSRs, data and page-table entries by name, and the digest."""
+    found = _read(example, runner, DUMP, DUMP_NAMES)
+    data = [f"memory at {FRAMES + 8 * n:#x}" for n in range(2 * PAGE // 8)]
+    found |= {place: each for place, each in _read(example, runner, FRAMES, data).items()
+              if not EDGE <= place % PAGE < PAGE - EDGE}
+    if example.pokes:                           # behind each address stands what became of the entry
+        names = [name for address, _ in example.pokes for name in ("", f"page-table entry at {address:#x}")]
+        words = _read(example, runner, slot_record(example.slot) + 8 * R_POKE, names)
+        found |= {place: each for place, each in words.items() if each[0]}
+    return found | _read(example, runner, RESULTS + RESULT_SIZE * example.slot, DIGESTS)
+
+
+def values_left_by(runner: Runner, example: Example) -> dict[str, int]:
+    """Registers and CSRs that an example, run alone, leaves; `Failed` if it takes long."""
+    return dict(_read(example, runner, DUMP, DUMP_NAMES, PER_VARIANT).values())
 
 
 def observe(example: Example, one: Runner, other: Runner) -> list[Observation]:
     """What it leaves otherwise on two simulators."""
     ours, theirs = left_by(example, one), left_by(example, other)
-    return [Observation(place, name, ours[place][1], theirs[place][1]) for place, (name, _) in ours.items()
-            if ours[place] != theirs[place]]
+    found = [Observation(place, name, ours[place][1], theirs[place][1]) for place, (name, _) in ours.items()
+             if ours[place] != theirs[place]]
+    return [each for each in found if each.what not in DIGESTS] or found
 
 
 def third_opinion(example: Example, isa: str) -> tuple[str, dict[int, tuple[str, int]]]:
@@ -144,28 +185,51 @@ def source(example: Example, observation: Observation, engine: str, oracle: str,
 
 def write(folder: Path, name: str, example: Example, observation: Observation, engine: str, oracle: str,
           comment: list[str]) -> list[Path]:
-    """name.S and name.elf in a folder."""
+    """name.S and name.elf in a folder, and name.ld, by which a linker makes the one of the other."""
     text = source(example, observation, engine, oracle, comment)
+    text = "".join(f"# {line}\n" for line in HOW.format(name=name, engine=engine, oracle=oracle).splitlines()) + "#\n" + text
     places = {"text.pad": machinery.layout.PAD, "slots": slot_code(example.slot), "records": slot_record(example.slot)}
     program = assemble(text, machinery.layout.HARNESS, f"{name}.S", **places)
     folder.mkdir(parents=True, exist_ok=True)
-    paths = [folder / f"{name}.S", folder / f"{name}.elf"]
+    paths = [folder / f"{name}{suffix}" for suffix in (".S", ".elf", ".ld")]
     paths[0].write_text(text)
     paths[1].write_bytes(program.to_elf())
+    paths[2].write_text(LINK.format(harness=machinery.layout.HARNESS, pad=machinery.layout.PAD, slots=places["slots"],
+                                    records=places["records"]))
     return paths
 
 
 def explanation(example: Example, parting: Parting | None, observations: list[Observation], engine: str, oracle: str,
                 isa: str) -> list[str]:
     """What happens, for people: the program, where the runs part, what they leave."""
-    lines = [f"program {example.number}, {len(example.lines)} instructions:"]
-    lines += [f"    {_name(bits)}" for _, bits in _encoded_lines(example)]
+    count = len(example.lines)
+    lines = [f"program {example.number}, made smaller: {count} instruction{'s' * (count != 1)}, from the state below"]
+    lines += [f"    {_name(bits)}" for _, bits in _encoded_lines(example)] or ["    (none: what the harness does is enough)"]
+    lines += ["it starts so, all else being 0:", *(f"    {line}" for line in state_text(example))]
     if parting is not None:
         lines += ["where they part:", *(f"    {line}" for line in parting.lines(engine, oracle))]
     else:
-        lines.append("their commit logs are the same: memory, or what one does only while it does not log")
+        lines.append("both retire the same instructions, which write the same to registers")
     silent, third = third_opinion(example, isa)
-    for each in observations[:8]:
+    lines += ["what they leave:"] * bool(observations)
+    for each in observations[:SHOWN]:
         also = f", {third[each.place][1]:#x} on QEMU" if third else ""
-        lines.append(f"{each.what}: {each.ours:#x} on {engine}, {each.theirs:#x} on {oracle}{also}")
+        lines.append(f"    {IN_WORDS.get(each.what, each.what)}: {each.ours:#x} on {engine}, {each.theirs:#x} on {oracle}{also}")
+    if more := len(observations) - SHOWN:
+        lines += [f"    and {more} more words"] * (more > 0)
     return lines + [silent] * bool(silent)
+
+
+def state_text(example: Example) -> list[str]:
+    """The state that an example starts in, for people: what is not 0."""
+    csrs = example.csrs
+    mstatus = csrs.get("mstatus", 0)
+    mode = MSTATUS_MPP.get(mstatus), bool(MSTATUS_MPV.get(mstatus)) and not example.absent
+    name = MODES[mode]
+    lines = [f"in {name}, at {csrs.get('mepc', 0):#x}" + ", misa.H cleared" * bool(example.absent)]
+    values = [(f"x{n}", value) for n, value in enumerate(example.x)] + [(f"f{n}", value) for n, value in enumerate(example.f)]
+    for some in (values, csrs.items()):
+        told = [f"{name} {value:#x}" for name, value in some if value and name != "mepc" and USUAL.get(name) != value]
+        lines += [", ".join(told[at:at + 6]) for at in range(0, len(told), 6)]
+    lines += [f"page-table entry at {address:#x}: {value:#x}" for address, value in example.pokes]
+    return lines + [f"it ends with trap {example.traps}"] * (example.traps < 8)

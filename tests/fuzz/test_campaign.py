@@ -33,15 +33,15 @@ def test_a_wrong_instruction_is_found_and_shrunk_to_itself(register, tmp_path):
     for case in report.found[:2]:
         texts = [str(line) for line in case.example.lines]
         assert len(texts) <= 2 and any(text.startswith("sub ") for text in texts), texts
-        assert len(case.files) == 2
-    source, elf = report.found[0].files
+        assert len(case.files) == 3
+    source, elf, _ = report.found[0].files
     assert "sub " in open(source).read()
     assert run_status(elf) == 1
 
 
-def run_status(elf):
+def run_status(elf, isa=ISA):
     from rvhyp import Board, load
-    board = Board(8 << 20, ISA)
+    board = Board(8 << 20, isa)
     board.load(load(elf))
     return board.run(1_000_000).status
 
@@ -144,3 +144,48 @@ def test_spike_agrees(target):
 def test_the_reference_agrees(target):
     report = Campaign(plan("reference", target=target, examples=1)).run()
     assert report.compared["reference"] == 1 and not report.found
+
+
+class Lacking(Engine):
+    """Our interpreter without an extension."""
+
+    def __init__(self, isa, extension):
+        super().__init__("interpreter", isa.replace(extension, ""))
+
+
+@needs_spike
+@pytest.mark.parametrize("extension, target, reason", [
+    ("_zicond", "guest", "mcause"), ("_svnapot", "supervisor", "page-table entry"), ("_svadu", "guest", "menvcfg")])
+def test_reproducers_tell_who_is_who(register, tmp_path, extension, target, reason):
+    """Of traps, of paging and of CSRs: 0 as Spike, 1 as the engine that is wrong; the explanation says in what state it begins
+    and what is left."""
+    register("lacking", lambda isa: Lacking(isa, extension))
+    report = Campaign(plan("spike", engine="lacking", target=target, examples=64, corpus=str(tmp_path))).run()
+    case = next(case for case in report.found if case.files)
+    assert any(reason in line for line in case.lines), case.lines
+    assert len(case.example.lines) <= 3 and any(" in " in f" {line.strip()}" and "-mode, at 0x8" in line for line in case.lines)
+    elf = case.files[1]
+    done = subprocess.run([find("spike"), f"--isa={ISA}", "-m0x80000000:0x800000", elf], timeout=60)
+    assert (done.returncode, run_status(elf, ISA.replace(extension, ""))) == (0, 1)
+
+
+def test_a_campaign_on_an_engine_that_is_wrong_everywhere_ends(register):
+    """It tells some programs, and how many more there are."""
+    class Broken(Engine):
+        def run(self, image, region, instructions):
+            raise Failed("did not end")
+    register("broken", lambda isa: Broken("interpreter", isa))
+    reports = [Campaign(plan("broken", examples=5000, jobs=jobs)).run() for jobs in (1, 2)]
+    for report in reports:
+        assert len(report.found) == 8 and "504 more were not looked at" in report.messages[0]
+
+
+def test_a_campaign_ends_when_most_programs_differ(register):
+    class Wrong(Engine):
+        def run(self, image, region, instructions):
+            return bytes(region.size)
+    register("wrong", lambda isa: Wrong("interpreter", isa))
+    one, other = (Campaign(plan("wrong", examples=5000, jobs=jobs)).run() for jobs in (1, 2))
+    assert sorted(case.number for case in one.found) == sorted(case.number for case in other.found) == list(range(512))
+    assert one.messages == ["512 of the first 512 programs of user differ or do not end: the campaign ends here, for more would "
+                            "say the same"]

@@ -13,12 +13,10 @@ from rvhyp.fuzz.harness import image
 from rvhyp.fuzz.layout import PMPCFG0, R_WITHOUT, SLOTS, UNSAID, slot_code
 from rvhyp.fuzz.lockstep import commits_of
 from rvhyp.fuzz.oracles import ORACLES, Engine, Oracle, Spike
-from rvhyp.fuzz.shrink import fewer_lines
 from rvhyp.fuzz.state import CSR_PLACE, FS_DIRTY, MPP_M
 from rvhyp.fuzz.targets import ISA, TARGETS
 from rvhyp.fuzz.themes import interrupts
 from rvhyp.isa.csr import HSTATUS_SPVP
-from rvhyp.isa.text import assemble
 from tests.firmware.peers import needs_spike
 
 COUNT = 48
@@ -134,23 +132,3 @@ def test_interrupts_of_every_level_are_taken():
         if name in causes and (value := int(commit.effects.split()[-1], 16)) >> 63:
             causes[name].add(value % 64)
     assert len(causes["mcause"]) >= 3 and len(causes["scause"]) >= 4 and len(causes["vscause"]) >= 2, causes
-
-
-def example_of(text):
-    return Example(0, 0, lines_of(assemble(f".option norvc\n{text}", 0x8020_0000).code), (0,) * 32, (0,) * 32)
-
-
-@pytest.mark.parametrize("dangerous, needed, text", [
-    (0, 1, "sw s11, 8(t3)\n fence.i\n addi a0, a0, 1\n addi a0, a0, 2"),
-    (0, 1, "sd s11, 8(t3)\n hfence.gvma zero, zero\n addi a0, a0, 1\n addi a0, a0, 2"),
-    (0, 4, "sd s11, 8(t3)\n csrr s11, vsatp\n srli s11, s11, 44\n lui t3, 1\n hfence.vvma zero, s11\n addi a0, a0, 1\n ecall"),
-    (0, 1, "cbo.zero (t3)\n fence.i\n addi a0, a0, 1\n addi a0, a0, 2"),
-    (3, 2, "addi t3, zero, 0\n csrr t3, sstatus\n bne t3, zero, .+8\n wfi\n addi a0, a0, 1"),
-    (5, 4, "addi t3, zero, 0\n csrr t3, mip\n csrr s11, mie\n and t3, t3, s11\n beq t3, zero, .+8\n wfi\n addi a0, a0, 1")])
-def test_what_makes_a_program_legal_is_not_left_out_alone(dangerous, needed, text):
-    """A store to code without FENCE.I, to an entry without its fence, and a WFI that may never end, are nobody's difference."""
-    example = example_of(text)
-    smaller = [[line.bits for line in each.lines] for each in fewer_lines(example)]
-    assert any(example.lines[dangerous].bits not in bits for bits in smaller)
-    for bits in smaller:
-        assert example.lines[dangerous].bits not in bits or example.lines[needed].bits in bits

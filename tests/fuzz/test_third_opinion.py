@@ -45,14 +45,14 @@ def test_the_explanation_has_its_values():
     example = program(encoded("add", rd=11, rs1=12, rs2=13))
     place, value = next((place, value) for place, (name, value) in third_opinion(example, ISA)[1].items() if name == "x11")
     lines = explanation(example, None, [Observation(place, "x11", 1, 2)], "interpreter", "spike", ISA)
-    assert lines[-1] == f"x11: 0x1 on interpreter, 0x2 on spike, {value:#x} on QEMU"
+    assert lines[-1].strip() == f"x11: 0x1 on interpreter, 0x2 on spike, {value:#x} on QEMU"
     assert value == (example.x[12] + example.x[13]) % (1 << 64)
 
 
 def test_without_qemu_the_explanation_says_so(monkeypatch):
     monkeypatch.setattr(qemu, "find", lambda program: None)
     lines = explanation(program(encoded("add", rd=11, rs1=12, rs2=13)), None, [Observation(0, "x11", 1, 2)], "a", "b", ISA)
-    assert lines[-2] == "x11: 0x1 on a, 0x2 on b"
+    assert lines[-2].strip() == "x11: 0x1 on a, 0x2 on b"
     assert lines[-1].startswith("QEMU is not asked: qemu-system-riscv64 not found")
 
 

@@ -1,10 +1,12 @@
 """How many single faults in our semantics a fuzzing campaign finds.
 
     python -m tools.mutants [--count 200] [--seed 2026] [--seconds 600] [--jobs 2] [--only WORD] [--json FILE] [--again FILE]
+    python -m tools.mutants --shrink 20
 
 Faults are drawn by the seed from everything that instruction bodies, CSR rows and rules say (tools/mutants/faults.py).  For each,
 a copy of the package is built with it, and runs the batches of a campaign over all targets, one of each in turn, held to what
 Spike makes of them, until a program differs or the time is over.  tools/mutants/apart.toml lists what no comparison can find.
+With --shrink the program that finds a fault is made smaller as a campaign would, for so many faults: see shrunk.py.
 """
 from __future__ import annotations
 
@@ -23,6 +25,7 @@ from pathlib import Path
 from rvhyp.engine.children import available_cores
 from rvhyp.fuzz.oracles import Missing
 from tools.mutants.faults import Apart, Fault, Faults
+from tools.mutants.shrunk import Shrunk, in_any_order, medians, shrunk
 from tools.mutants.trial import CRASH, FOUND, HANG, NOT_BUILT, NOT_RUN, SAME_CODE, SURVIVED, Result, Trials
 
 LISTED = "listed"                       # survived, and is on the list of what cannot be found
@@ -78,6 +81,29 @@ def run_all(faults: list[Fault], seconds: float, jobs: int) -> Iterable[Result]:
             pool.shutdown(cancel_futures=True)
 
 
+def shrink_one(fault: Fault, seconds: float) -> Shrunk | None:
+    """In a worker."""
+    return shrunk(TRIALS[0], fault, seconds)
+
+
+def shrink_some(faults: list[Fault], count: int, seconds: float, jobs: int) -> list[Shrunk]:
+    """Counterexamples of the first faults that have one, whatever the number of workers; told as they come."""
+    TRIALS[:] = [Trials(PROGRAM_SEED)]
+    cases: list[Shrunk] = []
+    with ProcessPoolExecutor(jobs, multiprocessing.get_context("fork")) as pool:
+        futures = [pool.submit(shrink_one, fault, seconds) for fault in faults]
+        try:
+            for future in futures:
+                if case := future.result():
+                    cases.append(case)
+                    print(case.line(), *case.program(), sep="\n", flush=True)
+                    if len(cases) == count:
+                        break
+        finally:
+            pool.shutdown(cancel_futures=True)
+    return cases
+
+
 def share(part: int, whole: int) -> str:
     return f"{100 * part / whole:.1f} %" if whole else "-"
 
@@ -112,14 +138,23 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--only", default="", help="those with this in their place or lines")
     parser.add_argument("--json", type=Path, help="write the results to a file, after each")
     parser.add_argument("--again", type=Path, help="take from such a file what did not survive")
+    parser.add_argument("--shrink", type=int, metavar="N", help="shrink counterexamples of N faults, and tell their sizes")
     options = parser.parse_args(arguments)
-    if options.count < 1 or options.jobs < 1:
-        parser.error("--count and --jobs are at least 1")
+    if options.count < 1 or options.jobs < 1 or options.shrink is not None and options.shrink < 1:
+        parser.error("--count, --jobs and --shrink are at least 1")
     try:
         earlier = known(options.again) if options.again else []
     except (OSError, ValueError, TypeError, KeyError) as error:
         parser.error(f"{options.again} has no results of an earlier run: {error}")
     faults = [each for each in Faults().draw(options.count, options.seed) if options.only in f"{each} {each.diff()}"]
+    if options.shrink:
+        try:
+            cases = shrink_some(in_any_order(faults, options.seed), options.shrink, options.seconds, options.jobs)
+        except Missing as error:
+            print(f"Spike {error}", file=sys.stderr)
+            return 2
+        print("", *medians(cases), sep="\n")
+        return 0
     results = [each for each in earlier if each.fault in faults]
     left = [fault for fault in faults if fault not in [each.fault for each in results]]
     try:

@@ -11,6 +11,7 @@ import numpy as np
 
 from rvhyp.engine import cache
 from rvhyp.fuzz.batches import BATCH, COMMON_WORDS, PER_PROGRAM, TABLE
+from rvhyp.fuzz.example import Example
 from rvhyp.fuzz.harness import image
 from rvhyp.fuzz.layout import SLOTS
 from rvhyp.fuzz.oracles import ORACLES
@@ -25,15 +26,17 @@ SOURCES = ("fuzz", "isa")               # what programs are made of
 class Batch:
     """Programs, which of them count (those on which our engine and Spike agree), what Spike makes of them, and what that took."""
 
+    first: int                          # number of the first program
     image: Image
     rows: slice
     counts: np.ndarray
     expected: np.ndarray
     seconds: float                      # of the processor, for making the programs and for Spike
 
-    def differs(self, data: bytes) -> bool:
-        """Whether an engine that left this is found out."""
-        return bool((words_of(data, self.rows) != self.expected)[self.counts].any())
+    def different(self, data: bytes) -> int | None:
+        """The first program by which an engine that left this is found out; None if there is none."""
+        rows = np.nonzero((words_of(data, self.rows) != self.expected).any(axis=1) & self.counts)[0]
+        return self.first + int(rows[0]) if len(rows) else None
 
 
 def words_of(data: bytes, rows: slice) -> np.ndarray:
@@ -69,8 +72,11 @@ class Batches:
                 np.savez(path.with_suffix(".half.npz"), expected=expected, counts=(ours == expected).all(axis=1), seconds=seconds)
                 path.with_suffix(".half.npz").rename(path)
         with np.load(path) as kept:
-            return Batch(Image(program.entry, program.symbols, [(at, bytes(data)) for at, data in program.segments]), rows,
-                         kept["counts"], kept["expected"], float(kept["seconds"]))
+            return Batch(first, Image.of(program), rows, kept["counts"], kept["expected"], float(kept["seconds"]))
+
+    def example(self, target: str, number: int) -> Example:
+        """A program of theirs."""
+        return Example.of(self.makers[target].batch(number // self.size * self.size, self.size), number)
 
 
 def _seconds() -> float:

@@ -31,6 +31,10 @@ class Image(NamedTuple):
     symbols: dict[str, int]
     segments: list[tuple[int, bytes]]
 
+    @classmethod
+    def of(cls, assembly) -> Image:
+        return cls(assembly.entry, assembly.symbols, [(at, bytes(data)) for at, data in assembly.segments])
+
 
 class Built(NamedTuple):
     """What became of a core."""

@@ -29,6 +29,7 @@ class Result:
     seconds: float = 0                  # of the processor, that a campaign would have taken: programs, Spike, the engine
     built: float = 0                    # ... that its core took
     why: str = ""
+    program: int | None = None          # by which it was found
 
     def line(self) -> str:
         """For people."""
@@ -105,10 +106,11 @@ class Trials:
             result.seconds += answer.seconds
             if answer.failure:
                 result.outcome, result.why = HANG, answer.failure
-            elif batch.differs(answer.data):
-                result.outcome = FOUND
             else:
-                return False
+                result.program = batch.different(answer.data)
+                if result.program is None:
+                    return False
+                result.outcome = FOUND
         result.target = target
         return True
 
