@@ -107,6 +107,7 @@ class Campaign:
         finally:
             crew.close()
         self.report.cases = [case for case in self.report.cases if case.number < self._last]
+        self.report.cases = [case for case in self.report.cases if case.number < self._last]     # with any number of processes
         self._keep(NOBODY)
         if self._replays:
             self.report.messages.append(f"time was over before {sum(work.count for work in self._replays):,} programs of the "

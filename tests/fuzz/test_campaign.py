@@ -155,12 +155,12 @@ class Lacking(Engine):
 
 @needs_spike
 @pytest.mark.parametrize("extension, target, reason", [
-    ("_zicond", "guest", "mcause"), ("_svnapot", "supervisor", "page-table entry"), ("_svadu", "guest", "menvcfg")])
+    ("_zicond", "guest", "mcause"), ("_svadu", "guest", "menvcfg")])
 def test_reproducers_tell_who_is_who(register, tmp_path, extension, target, reason):
     """Of traps, of paging and of CSRs: 0 as Spike, 1 as the engine that is wrong; the explanation says in what state it begins
     and what is left."""
     register("lacking", lambda isa: Lacking(isa, extension))
-    report = Campaign(plan("spike", engine="lacking", target=target, examples=64, corpus=str(tmp_path))).run()
+    report = Campaign(plan("spike", engine="lacking", target=target, examples=256, corpus=str(tmp_path))).run()
     case = next(case for case in report.found if case.files)
     assert any(reason in line for line in case.lines), case.lines
     assert len(case.example.lines) <= 3 and any(" in " in f" {line.strip()}" and "-mode, at 0x8" in line for line in case.lines)
