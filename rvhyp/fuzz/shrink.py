@@ -16,7 +16,7 @@ from rvhyp.fuzz.harness import variants
 from rvhyp.fuzz.layout import PAD, PAGE, RAM_BASE, RAM_SIZE, RESULT_SIZE, RESULTS, SLOTS, STATE, slot_code
 from rvhyp.fuzz.legal import TWINS, Legal, fenced, of_everything
 from rvhyp.fuzz.menu import POINTERS
-from rvhyp.fuzz.oracles import Failed, Region, Runner
+from rvhyp.fuzz.oracles import Failed, Region, Runner, is_over
 from rvhyp.isa.csr import CSR_NUMBERS, ENVCFG_DTE, MSTATUS_FS, MSTATUS_MPP, MSTATUS_MPV
 from rvhyp.isa.decode import decode
 from rvhyp.isa.instruction import COMPRESSED, INSTRUCTIONS
@@ -69,7 +69,8 @@ def _run(runner: Runner, examples: list[Example]) -> list[bytes] | None:
         data = runner.run(image, Region(RESULTS, SLOTS * RESULT_SIZE), PER_VARIANT * (1 + len(examples)))
     except Failed:
         return None
-    return [data[at:at + RESULT_SIZE] for at in range(0, RESULT_SIZE * len(examples), RESULT_SIZE)]
+    results = [data[at:at + RESULT_SIZE] for at in range(0, RESULT_SIZE * len(examples), RESULT_SIZE)]
+    return results if is_over(results[-1]) else None
 
 
 def shrink(example: Example, different: Different, values: Values | None = None, seconds: float = 60) -> Example:
