@@ -22,6 +22,7 @@ from rvhyp.isa.decode import decode
 from rvhyp.isa.instruction import COMPRESSED, INSTRUCTIONS
 
 AT_ONCE = 128                           # variants in one batch
+LONG = 5                                # seconds: a batch that stops at its limit of instructions takes a part of one
 PER_VARIANT = 100_000                   # of a variant, at most, with what the harness does for it
 FEW = 24                                # lines of a program that may begin later
 KEEP = {"mepc", "mstatus", "stvec", "vstvec", "satp", "vsatp", "hgatp"}     # CSRs without which a program would not run
@@ -50,12 +51,13 @@ def differ(one: Runner, other: Runner, words: int, examples: list[Example]) -> l
 
 
 def _that_end(runner: Runner, examples: list[Example]) -> list[bytes | None]:
-    """Results, None for those that do not end."""
+    """Results, None for those that do not end; for all if it takes long to find out, as where one instruction does not end."""
+    begin = time.monotonic()
     results = _run(runner, examples)
     if results is not None:
         return list(results)
-    if len(examples) == 1:
-        return [None]
+    if len(examples) == 1 or time.monotonic() - begin > LONG:
+        return [None] * len(examples)
     half = len(examples) // 2
     return _that_end(runner, examples[:half]) + _that_end(runner, examples[half:])
 
