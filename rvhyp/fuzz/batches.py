@@ -17,7 +17,7 @@ from rvhyp.fuzz.guide import NOBODY, Program, Reached, breed
 from rvhyp.fuzz.harness import image
 from rvhyp.fuzz.layout import R_X, RECORD_SIZE, RESULT_SIZE, RESULTS, SLOT_SIZE, SLOTS
 from rvhyp.fuzz.menu import REPEATS
-from rvhyp.fuzz.oracles import ORACLES, Failed, Region
+from rvhyp.fuzz.oracles import ORACLES, Failed, Region, is_over
 from rvhyp.fuzz.plan import Plan
 
 BATCH, SLOW_BATCH = 512, 8              # programs that are made at a time; where only slow oracles look at them
@@ -160,7 +160,8 @@ class Bench:
             data = runner.run(programs.image(), TABLE, self._limit(programs))
         except Failed as error:
             return str(error)
-        return np.frombuffer(data, np.uint64).reshape(SLOTS, -1)[programs.slots]
+        results = np.frombuffer(data, np.uint64).reshape(SLOTS, -1)[programs.slots]
+        return results if is_over(results[-1].tobytes()) else "did not end"
 
     def _limit(self, programs: Loaded) -> int:
         return PER_PROGRAM * (len(programs) + 1) * self.plan.repeats

@@ -106,8 +106,8 @@ class Campaign:
             self.report.messages.append(f"{error}; what was found until then is here")
         finally:
             crew.close()
-        self.report.cases = [case for case in self.report.cases if case.number < self._last]
-        self.report.cases = [case for case in self.report.cases if case.number < self._last]     # with any number of processes
+        cases = [case for case in self.report.cases if case.number < self._last]
+        self.report.cases = sorted(cases, key=lambda case: case.number)     # the same with any number of processes
         self._keep(NOBODY)
         if self._replays:
             self.report.messages.append(f"time was over before {sum(work.count for work in self._replays):,} programs of the "
@@ -188,10 +188,15 @@ class Campaign:
         guide.done(first, count)
         if guide.complete == before:
             return
-        end = end_of(guide.complete)
-        self._keep(end)
+        self._keep(end_of(guide.complete))
+        for which in range(before + 1, guide.complete + 1):     # in another order each would be the last
+            self._see(which)
+
+    def _see(self, which: int) -> None:
+        """Whether more than half of the programs are found until the end of a generation."""
+        end = end_of(which)
         found = {case.number for case in self.report.cases if 0 <= case.number < end}
-        lost = sum(self._given_up[which] for which in range(guide.complete + 1))
+        lost = sum(self._given_up[each] for each in range(which + 1))
         if 2 * (len(found) + lost) > end and self._last == NOBODY:
             self._last = end
             self.report.messages.append(

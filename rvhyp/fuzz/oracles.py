@@ -37,9 +37,14 @@ class Region(NamedTuple):
 
 
 class Runner(Protocol):
-    """Runs images to their end.  `Failed` if one does not come to it."""
+    """Runs images to their end.  `Failed` if one does not come to it, or what it left until then: see `is_over`."""
 
     def run(self, image: Assembly, region: Region, instructions: int) -> bytes: ...
+
+
+def is_over(result: bytes) -> bool:
+    """Whether a program has a result: Spike says no word when it stops at the limit, with nothing where the rest would be."""
+    return any(result)
 
 
 @dataclass
@@ -54,6 +59,7 @@ class Oracle:
 
 ORACLES: dict[str, Oracle] = {}
 SECONDS = 60.0                          # a batch that takes longer hangs
+SPIKE_COUNTS = 8                        # times as many instructions as there are, at most: 5,000 for each trap
 
 
 def oracle(name: str, title: str, is_ours: bool = False, slots: int = 1024, every: int = 1):
@@ -131,7 +137,8 @@ class Spike:
         with tempfile.TemporaryDirectory(prefix="rvhyp-fuzz-") as folder:
             elf, signature = Path(folder, "batch.elf"), Path(folder, "signature")
             elf.write_bytes(with_signature(image, *region).to_elf())
-            command = self.command(f"+signature={signature}", "+signature-granularity=8", str(elf))
+            command = self.command(f"--instructions={instructions * SPIKE_COUNTS}", f"+signature={signature}",
+                                   "+signature-granularity=8", str(elf))
             try:
                 done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=SECONDS)
             except subprocess.TimeoutExpired:

@@ -16,12 +16,13 @@ from rvhyp.fuzz.harness import variants
 from rvhyp.fuzz.layout import PAD, PAGE, RAM_BASE, RAM_SIZE, RESULT_SIZE, RESULTS, SLOTS, STATE, slot_code
 from rvhyp.fuzz.legal import TWINS, Legal, fenced, of_everything
 from rvhyp.fuzz.menu import POINTERS
-from rvhyp.fuzz.oracles import Failed, Region, Runner
+from rvhyp.fuzz.oracles import Failed, Region, Runner, is_over
 from rvhyp.isa.csr import CSR_NUMBERS, ENVCFG_DTE, MSTATUS_FS, MSTATUS_MPP, MSTATUS_MPV
 from rvhyp.isa.decode import decode
 from rvhyp.isa.instruction import COMPRESSED, INSTRUCTIONS
 
 AT_ONCE = 128                           # variants in one batch
+LONG = 5                                # seconds: a batch that stops at its limit of instructions takes a part of one
 PER_VARIANT = 100_000                   # of a variant, at most, with what the harness does for it
 FEW = 24                                # lines of a program that may begin later
 KEEP = {"mepc", "mstatus", "stvec", "vstvec", "satp", "vsatp", "hgatp"}     # CSRs without which a program would not run
@@ -50,12 +51,13 @@ def differ(one: Runner, other: Runner, words: int, examples: list[Example]) -> l
 
 
 def _that_end(runner: Runner, examples: list[Example]) -> list[bytes | None]:
-    """Results, None for those that do not end."""
+    """Results, None for those that do not end; for all if it takes long to find out, as where one instruction does not end."""
+    begin = time.monotonic()
     results = _run(runner, examples)
     if results is not None:
         return list(results)
-    if len(examples) == 1:
-        return [None]
+    if len(examples) == 1 or time.monotonic() - begin > LONG:
+        return [None] * len(examples)
     half = len(examples) // 2
     return _that_end(runner, examples[:half]) + _that_end(runner, examples[half:])
 
@@ -69,7 +71,8 @@ def _run(runner: Runner, examples: list[Example]) -> list[bytes] | None:
         data = runner.run(image, Region(RESULTS, SLOTS * RESULT_SIZE), PER_VARIANT * (1 + len(examples)))
     except Failed:
         return None
-    return [data[at:at + RESULT_SIZE] for at in range(0, RESULT_SIZE * len(examples), RESULT_SIZE)]
+    results = [data[at:at + RESULT_SIZE] for at in range(0, RESULT_SIZE * len(examples), RESULT_SIZE)]
+    return results if is_over(results[-1]) else None
 
 
 def shrink(example: Example, different: Different, values: Values | None = None, seconds: float = 60) -> Example:

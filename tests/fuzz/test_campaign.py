@@ -183,7 +183,7 @@ def test_a_campaign_on_an_engine_that_is_wrong_everywhere_ends(register):
 def test_a_campaign_ends_when_most_programs_differ(register):
     class Wrong(Engine):
         def run(self, image, region, instructions):
-            return bytes(region.size)
+            return bytes([1]) * region.size
     register("wrong", lambda isa: Wrong("interpreter", isa))
     one, other = (Campaign(plan("wrong", examples=5000, jobs=jobs)).run() for jobs in (1, 2))
     assert sorted(case.number for case in one.found) == sorted(case.number for case in other.found) == list(range(512))

@@ -68,10 +68,15 @@ def run_one(fault: Fault, seconds: float) -> Result:
 TRIALS: list[Trials] = []
 
 
+def _make_trials() -> None:
+    """Before workers are forked: all want what runs of our package."""
+    TRIALS[:] = [Trials(PROGRAM_SEED)]
+    _ = TRIALS[0].code_that_runs
+
+
 def run_all(faults: list[Fault], seconds: float, jobs: int) -> Iterable[Result]:
     """Results as they come."""
-    TRIALS[:] = [Trials(PROGRAM_SEED)]
-    _ = TRIALS[0].code_that_runs                # before the workers are forked, which all want it
+    _make_trials()
     with ProcessPoolExecutor(jobs, multiprocessing.get_context("fork")) as pool:
         futures = [pool.submit(run_one, fault, seconds) for fault in faults]
         try:
@@ -88,7 +93,7 @@ def shrink_one(fault: Fault, seconds: float) -> Shrunk | None:
 
 def shrink_some(faults: list[Fault], count: int, seconds: float, jobs: int) -> list[Shrunk]:
     """Counterexamples of the first faults that have one, whatever the number of workers; told as they come."""
-    TRIALS[:] = [Trials(PROGRAM_SEED)]
+    _make_trials()
     cases: list[Shrunk] = []
     with ProcessPoolExecutor(jobs, multiprocessing.get_context("fork")) as pool:
         futures = [pool.submit(shrink_one, fault, seconds) for fault in faults]

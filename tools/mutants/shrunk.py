@@ -18,9 +18,11 @@ from rvhyp.fuzz.oracles import ORACLES, Failed, Region
 from rvhyp.fuzz.reproducer import values_left_by
 from rvhyp.fuzz.shrink import differ, shrink
 from rvhyp.fuzz.targets import ISA
-from tools.mutants.engine import BUILD_SECONDS, RUN_SECONDS, Ended, Image, Process
+from tools.mutants.engine import BUILD_SECONDS, Ended, Image, Process
 from tools.mutants.faults import Fault
 from tools.mutants.trial import FOUND, Trials
+
+HANGS = 10                              # seconds: a batch of variants that takes longer will not end
 
 
 @dataclass
@@ -68,7 +70,7 @@ class Mutant:
             self._process = Process(Path(self._folder.name), self.fault, self.kept)
             self._process.ask(BUILD_SECONDS, "build", ISA, RAM_SIZE)
         try:
-            answer = self._process.ask(RUN_SECONDS, "run", Image.of(image), tuple(region), instructions)
+            answer = self._process.ask(HANGS, "run", Image.of(image), tuple(region), instructions)
         except Ended as error:
             self.end()
             raise Failed(str(error)) from None
