@@ -78,13 +78,14 @@ def events(has: Callable[[str], bool], weight: float = 1.5) -> list[Dish]:
     for word in value:
         word.free = 0
     choose = {"csr": configurations, "rs1": (TARGET,)}
-    write = [Dish(f"{form} mhpmevent", [*value, word_of(form, choose, first_draw=2)], weight / 9) for form in ("csrrw", "csrrs", "csrrc")]
+    forms = "csrrw", "csrrs", "csrrc"
+    overflowed = [fixed("addi", rd=TARGET, rs1=0, imm=-1), fixed("csrrw", rd=0, csr=CSR_NUMBERS["mcounteren"], rs1=TARGET),
+                  word_of("csrrs", {"csr": numbers("scountovf"), "rs1": (0,)}, first_draw=6)]
+    write = [Dish(f"{form} mhpmevent{name}", [*value, word_of(form, choose, first_draw=2), *more], weight / 9)
+             for form in forms for name, more in (("", ()), (" scountovf", overflowed))]
     values = [number for name in ("mhpmcounter", "hpmcounter") for number in numbers(*(f"{name}{n}" for n in counted))]
     return [*write, dish("csrrw", weight / 9, csr=numbers(*(f"mhpmcounter{n}" for n in counted)), rs1=(0,)),
-            dish("csrrs", weight / 9, csr=values, rs1=(0,)), dish("csrrs", weight / 9, csr=configurations, rs1=(0,)),
-            Dish("scountovf", [fixed("addi", rd=TARGET, rs1=0, imm=-1), fixed("csrrw", rd=0, csr=CSR_NUMBERS["mcounteren"],
-                                                                              rs1=TARGET),
-                               word_of("csrrs", {"csr": numbers("scountovf"), "rs1": (0,)})], weight * 2 / 9)]
+            dish("csrrs", weight / 9, csr=values, rs1=(0,)), dish("csrrs", weight / 9, csr=configurations, rs1=(0,))]
 
 
 def permissions(register: str, weight: float = 2) -> list[Dish]:

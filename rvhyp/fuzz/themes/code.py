@@ -98,8 +98,8 @@ def pieces(has: Has, weight: float = 1.5) -> list[Dish]:
     return found
 
 
-def zeroed(has: Has, weight: float = 0.25) -> list[Dish]:
-    """A block of code that has run is zero when it runs again.
+def zeroed(has: Has, weight: float = 0.3) -> list[Dish]:
+    """A block of code, all or the last part of which has run, is zero when it runs again; or the two halfwords there.
 
     Nops around it, so that wherever the block begins it has no part of another instruction: what is left of one could be a jump.
     """
@@ -107,12 +107,18 @@ def zeroed(has: Has, weight: float = 0.25) -> list[Dish]:
         return []
     nops = [Word(C_NOP << 16 | C_NOP, 4)] * (2 * BLOCK // 4)
     at = 2 * BLOCK + 4                                          # of AUIPC, from the first nop
-    middle = fixed("addi", rd=HERE, rs1=HERE, imm=BLOCK - at)   # its block is one of nops alone
+    middle = [fixed("addi", rd=HERE, rs1=HERE, imm=BLOCK - at)]
+    begin = fixed("andi", rd=HERE, rs1=HERE, imm=-BLOCK)        # a block of nops alone
     found = []
-    for name, share in (("cbo.zero", 0.8), ("cbo.flush", 0.2)):
-        words = [fixed("addi", rd=VALUE, rs1=0, imm=0), *nops, fixed("bne", rs1=VALUE, rs2=0, offset=4 * 8),
-                 fixed("auipc", rd=HERE, imm=0), middle, fixed("andi", rd=HERE, rs1=HERE, imm=-BLOCK),
-                 fixed("addi", rd=VALUE, rs1=0, imm=1), fixed(name, rs1=HERE), FENCE_I, fixed("jal", rd=0, offset=-(at + 4 * 6))]
+    for name, entry, change, share in (("cbo.zero", 0, [begin, fixed("cbo.zero", rs1=HERE)], 0.3),
+                                       ("cbo.zero, part", BLOCK + 4, [begin, fixed("cbo.zero", rs1=HERE)], 0.3),
+                                       ("cbo.flush", 0, [begin, fixed("cbo.flush", rs1=HERE)], 0.1),
+                                       ("sw, part", BLOCK + 2, [fixed("sw", rs2=0, rs1=HERE, imm=0)], 0.3)):
+        enter_at = [fixed("jal", rd=0, offset=4 + entry)] if entry else []
+        again = [fixed("auipc", rd=HERE, imm=0), *middle, fixed("addi", rd=VALUE, rs1=0, imm=1), *change, FENCE_I]
+        words = [fixed("addi", rd=VALUE, rs1=0, imm=0), *enter_at, *nops,
+                 fixed("bne", rs1=VALUE, rs2=0, offset=4 * (len(again) + 2)), *again,
+                 fixed("jal", rd=0, offset=-(at + 4 * len(again)))]
         found.append(Dish(f"{name} code", words, weight * share))
     return found
 
