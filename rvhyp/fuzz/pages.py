@@ -9,7 +9,21 @@ from __future__ import annotations
 import numpy as np
 
 from rvhyp.fuzz.generate import Batch
-from rvhyp.fuzz.layout import ALIAS, CODE, FRAMES, G_TABLES, MAX_POKES, PAD, PAGE, R_POKE, R_POKES, R_X, RAM_BASE, SLOT_SIZE
+from rvhyp.fuzz.layout import (
+    ALIAS,
+    CODE,
+    FRAMES,
+    G_TABLES,
+    HS_TABLES,
+    MAX_POKES,
+    PAD,
+    PAGE,
+    R_POKE,
+    R_POKES,
+    R_X,
+    RAM_BASE,
+    SLOT_SIZE,
+)
 from rvhyp.fuzz.menu import POINTERS
 from rvhyp.fuzz.state import Draws
 from rvhyp.isa.csr import HGATP_VMID, SATP_ASID
@@ -43,6 +57,13 @@ def poke(batch: Batch, address, value, where=None) -> None:
     records[:, at] = np.where(wanted, np.asarray(address, np.uint64), np.uint64(NOWHERE))
     records[:, at + 1] = np.where(wanted, np.asarray(value, np.uint64), np.uint64(0))
     records[:, R_POKES] = number + 1
+
+
+def no_global_pages(batch: Batch) -> None:
+    """First-stage entries without G: with an ASID, a fence may leave what is global."""
+    end = R_POKE + 2 * int(batch.records[0, R_POKES])
+    addresses, values = batch.records[:, R_POKE:end:2], batch.records[:, R_POKE + 1:end:2]
+    values &= np.where((addresses >= HS_TABLES) & (addresses < G_TABLES), np.uint64(~G % (1 << 64)), np.uint64((1 << 64) - 1))
 
 
 def keep_apart(batch: Batch, which: np.ndarray) -> None:

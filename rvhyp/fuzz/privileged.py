@@ -7,7 +7,7 @@ from rvhyp.fuzz import pages
 from rvhyp.fuzz.generate import Batch
 from rvhyp.fuzz.layout import HS_TABLES, PAD, R_X, STATEEN, VS_TABLES
 from rvhyp.fuzz.menu import ALIGNED, POINTERS
-from rvhyp.fuzz.pages import keep_apart
+from rvhyp.fuzz.pages import keep_apart, no_global_pages
 from rvhyp.fuzz.state import FS_DIRTY, Draws, csr, set_csrs
 from rvhyp.isa import csr as rows
 from rvhyp.isa.cause import ECALL_S, LOAD_ACCESS_FAULT, LOAD_MISALIGNED, STORE_ACCESS_FAULT, STORE_MISALIGNED
@@ -94,6 +94,7 @@ def supervisor_apart(seed: int, batch: Batch) -> None:
     """The same, with pointers that do not reach over the border of the pages, whose entries will change."""
     keep_apart(batch, np.ones(batch.count, bool))
     supervisor(seed, batch)
+    no_global_pages(batch)
     let_fences_pass(batch)
 
 
@@ -101,6 +102,7 @@ def guest_apart(seed: int, batch: Batch) -> None:
     """The same for a guest."""
     keep_apart(batch, np.ones(batch.count, bool))
     guest(seed, batch)
+    no_global_pages(batch)
     let_fences_pass(batch)
 
 

@@ -14,6 +14,7 @@ from rvhyp.isa.csr import CSR_NUMBERS, CSRS
 OTHER, OWN = 28, 26                     # registers beside TARGET
 MODE_BITS, MODE_AT = rows.ATP_MODE.width, rows.ATP_MODE.shift
 RESERVED_MODES = (*range(1, 8), *range(11, 16))
+UNKNOWN_EVENTS = (0, 0, 0, 3, 4, 8, 15, 17, 31, 40, 63, 64, 65, 1000, 2047)
 CBIE_HIGH, INHIBIT_INSTRET = 1 << rows.ENVCFG_CBIE.shift + 1, 1 << 2
 
 
@@ -65,23 +66,26 @@ def masked(has: Callable[[str], bool], weight: float = 2) -> list[Dish]:
 
 
 def events(has: Callable[[str], bool], weight: float = 1.5) -> list[Dish]:
-    """Configurations of counters that count no event, with OF and the modes that are left out; and what shows of them.
+    """Configurations of counters: events that no hart here knows, OF, and the modes that are left out; and what shows of them.
 
     Spike knows no event, and a counter of it is read-only zero, so that is what is written to ours.
     """
     counted = range(3, 32)
     configurations = numbers(*(f"mhpmevent{n}" for n in counted))
-    top = [word_of("addi", {"rd": (TARGET,), "rs1": (0,), "imm": range(-64, 64, 2)}, imm=0),
-           fixed("slli", rd=TARGET, rs1=TARGET, shamt=rows.HPMEVENT_VUINH.shift - 1)]
-    top[0].free = 0
-    write = [Dish(f"{form} mhpmevent", [*top, word_of(form, {"csr": configurations, "rs1": (TARGET,)}, first_draw=1)], weight / 9)
-             for form in ("csrrw", "csrrs", "csrrc")]
+    value = [word_of("addi", {"rd": (TARGET,), "rs1": (0,), "imm": range(64)}, imm=0),
+             fixed("slli", rd=TARGET, rs1=TARGET, shamt=rows.HPMEVENT_VUINH.shift),
+             word_of("addi", {"rd": (TARGET,), "rs1": (TARGET,), "imm": UNKNOWN_EVENTS}, imm=1)]
+    for word in value:
+        word.free = 0
+    choose = {"csr": configurations, "rs1": (TARGET,)}
+    forms = "csrrw", "csrrs", "csrrc"
+    overflowed = [fixed("addi", rd=TARGET, rs1=0, imm=-1), fixed("csrrw", rd=0, csr=CSR_NUMBERS["mcounteren"], rs1=TARGET),
+                  word_of("csrrs", {"csr": numbers("scountovf"), "rs1": (0,)}, first_draw=6)]
+    write = [Dish(f"{form} mhpmevent{name}", [*value, word_of(form, choose, first_draw=2), *more], weight / 9)
+             for form in forms for name, more in (("", ()), (" scountovf", overflowed))]
     values = [number for name in ("mhpmcounter", "hpmcounter") for number in numbers(*(f"{name}{n}" for n in counted))]
     return [*write, dish("csrrw", weight / 9, csr=numbers(*(f"mhpmcounter{n}" for n in counted)), rs1=(0,)),
-            dish("csrrs", weight / 9, csr=values, rs1=(0,)), dish("csrrs", weight / 9, csr=configurations, rs1=(0,)),
-            Dish("scountovf", [fixed("addi", rd=TARGET, rs1=0, imm=-1), fixed("csrrw", rd=0, csr=CSR_NUMBERS["mcounteren"],
-                                                                              rs1=TARGET),
-                               word_of("csrrs", {"csr": numbers("scountovf"), "rs1": (0,)})], weight * 2 / 9)]
+            dish("csrrs", weight / 9, csr=values, rs1=(0,)), dish("csrrs", weight / 9, csr=configurations, rs1=(0,))]
 
 
 def permissions(register: str, weight: float = 2) -> list[Dish]:

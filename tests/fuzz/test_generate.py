@@ -50,7 +50,7 @@ def test_programs_are_made_of_instructions(maker):
     lines = [line for n in range(64) for line in Example.of(batch, n).lines]
     unknown = [line for line in lines if decode(line.bits) is None and line.bits != 0]
     assert not unknown
-    assert 80 < len(lines) / 64 < SLOT_SIZE / 4
+    assert 80 < len(lines) / 64 < SLOT_SIZE / 3
     assert (batch.records[:, R_LENGTH] > 0).all() and batch.rows.shape == (64, DISHES + 1)
 
 

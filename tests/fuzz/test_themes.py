@@ -4,13 +4,13 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from rvhyp.fuzz import lockstep
+from rvhyp.fuzz import lockstep, pages
 from rvhyp.fuzz.batches import TABLE, Bench, Work
 from rvhyp.fuzz.campaign import Campaign, Plan
 from rvhyp.fuzz.coverage import feature
 from rvhyp.fuzz.example import Example, lines_of
 from rvhyp.fuzz.harness import image
-from rvhyp.fuzz.layout import PMPCFG0, R_WITHOUT, SLOTS, UNSAID, slot_code
+from rvhyp.fuzz.layout import G_TABLES, HS_TABLES, PMPCFG0, R_WITHOUT, SLOTS, UNSAID, slot_code
 from rvhyp.fuzz.lockstep import commits_of
 from rvhyp.fuzz.oracles import ORACLES, Engine, Oracle, Spike
 from rvhyp.fuzz.state import CSR_PLACE, FS_DIRTY, MPP_M
@@ -98,6 +98,13 @@ def test_what_is_rare_retires(target, instructions):
     reached = [str(feature(number)) for number in result.reached.features.tolist()]
     for name in instructions:
         assert any(each.startswith(f"{name} in ") and each.endswith("retired") for each in reached), name
+
+
+@pytest.mark.parametrize("target", ["remap", "guest-remap", "gstage"])
+def test_programs_that_fence_by_asid_have_no_global_pages(target):
+    batch = TARGETS[target].maker(5).batch(0, 256)
+    entries = {value for n in range(256) for at, value in Example.of(batch, n).pokes if HS_TABLES <= at < G_TABLES}
+    assert entries and not any(value & pages.G for value in entries)
 
 
 def test_a_wait_ends_when_its_timer_is_due():

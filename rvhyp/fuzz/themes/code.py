@@ -99,20 +99,27 @@ def pieces(has: Has, weight: float = 1.5) -> list[Dish]:
 
 
 def zeroed(has: Has, weight: float = 0.25) -> list[Dish]:
-    """A block of code that has run is zero when it runs again.
+    """A block of code, all or the last part of which has run, is zero when it runs again; or two halfwords are.
 
     Nops around it, so that wherever the block begins it has no part of another instruction: what is left of one could be a jump.
     """
     if not has("cbo.zero"):
         return []
-    nops = [Word(C_NOP << 16 | C_NOP, 4)] * (2 * BLOCK // 4)
-    at = 2 * BLOCK + 4                                          # of AUIPC, from the first nop
-    middle = fixed("addi", rd=HERE, rs1=HERE, imm=BLOCK - at)   # its block is one of nops alone
+    begin = fixed("andi", rd=HERE, rs1=HERE, imm=-BLOCK)
+    zero, flush = ([begin, fixed(name, rs1=HERE)] for name in ("cbo.zero", "cbo.flush"))
+    store = [fixed("sw", rs2=0, rs1=HERE, imm=0)]
     found = []
-    for name, share in (("cbo.zero", 0.8), ("cbo.flush", 0.2)):
-        words = [fixed("addi", rd=VALUE, rs1=0, imm=0), *nops, fixed("bne", rs1=VALUE, rs2=0, offset=4 * 8),
-                 fixed("auipc", rd=HERE, imm=0), middle, fixed("andi", rd=HERE, rs1=HERE, imm=-BLOCK),
-                 fixed("addi", rd=VALUE, rs1=0, imm=1), fixed(name, rs1=HERE), FENCE_I, fixed("jal", rd=0, offset=-(at + 4 * 6))]
+    # How many blocks of nops, where in them both turns begin, and what is changed: where the last block of nops begins.
+    for name, blocks, entry, change, share in (("cbo.zero", 2, 0, zero, 0.3), ("cbo.flush", 2, 0, flush, 0.1),
+                                               ("cbo.zero, part", 3, 2 * BLOCK + 4, zero, 0.3),
+                                               ("sw, part", 2, BLOCK + 2, store, 0.3)):
+        size = blocks * BLOCK
+        enter_at = [fixed("jal", rd=0, offset=4 + entry)] if entry else []
+        again = [fixed("auipc", rd=HERE, imm=0), fixed("addi", rd=HERE, rs1=HERE, imm=-4 - BLOCK),
+                 fixed("addi", rd=VALUE, rs1=0, imm=1), *change, FENCE_I]
+        words = [fixed("addi", rd=VALUE, rs1=0, imm=0), *enter_at, *[Word(C_NOP << 16 | C_NOP, 4)] * (size // 4),
+                 fixed("bne", rs1=VALUE, rs2=0, offset=4 * (len(again) + 2)), *again,
+                 fixed("jal", rd=0, offset=-(4 * len(enter_at) + size + 4 + 4 * len(again)))]
         found.append(Dish(f"{name} code", words, weight * share))
     return found
 

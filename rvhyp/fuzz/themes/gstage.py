@@ -10,7 +10,7 @@ from rvhyp.fuzz.dishes import Has, guest_accesses, jumps, plain, traps, with_dis
 from rvhyp.fuzz.generate import Batch
 from rvhyp.fuzz.layout import FRAMES, G_TABLES, PAD, PAGE, R_X, VS_TABLES
 from rvhyp.fuzz.menu import ALIGNED, TARGET, Dish, Word, fixed, word_of
-from rvhyp.fuzz.pages import keep_apart
+from rvhyp.fuzz.pages import keep_apart, no_global_pages
 from rvhyp.fuzz.privileged import MPP_S, delegate, enter, let_fences_pass, permissions, two_stages
 from rvhyp.fuzz.state import Draws, csr, set_csrs
 from rvhyp.isa import csr as rows
@@ -57,8 +57,6 @@ def changed_entries(weight: float = 8) -> list[Dish]:
             else:
                 asid = [fixed("addi", rd=VALUE, rs1=0, imm=0), fixed("csrrs", rd=VALUE, csr=CSR_NUMBERS["vsatp"], rs1=0),
                         fixed("srli", rd=VALUE, rs1=VALUE, shamt=rows.SATP_ASID.shift)]
-                # The bit of global entries is never changed to be 1 by a program, and a state's entry that has it is fenced
-                # by its address, too: with an ASID, it might stay.
                 ways = {"all": [vvma], "address": [*guest_address(place), fixed("hfence.vvma", rs1=HERE, rs2=0)],
                         "asid": [*asid, fixed("hfence.vvma", rs1=0, rs2=VALUE)],
                         "address and asid": [*asid, *guest_address(place), fixed("hfence.vvma", rs1=HERE, rs2=VALUE)]}
@@ -117,6 +115,7 @@ def state(seed: int, batch: Batch) -> None:
     delegate(draws, batch)
     let_fences_pass(batch)
     offset = two_stages(draws, batch, draws.below(3) == 0, 12, bare=False)   # with an ASID or VMID, Bare is reserved
+    no_global_pages(batch)
     batch.records[:, R_X + ALIGNED] += offset
     set_csrs(batch, stvec=np.uint64(PAD) | draws.one_of((0, 1)),
              hstatus=csr(batch, "hstatus") & np.uint64(~rows.HSTATUS_VTSR.mask % (1 << 64)))

@@ -9,6 +9,7 @@ from rvhyp.fuzz.generate import Batch
 from rvhyp.fuzz.layout import HS_TABLES, PAD, R_WITHOUT
 from rvhyp.fuzz.menu import Dish
 from rvhyp.fuzz.privileged import MPP_S, delegate, enter, permissions
+from rvhyp.fuzz.rarities import events
 from rvhyp.fuzz.state import MPP_M, Draws, csr, set_csrs
 from rvhyp.isa import csr as rows
 from rvhyp.isa.instruction import Kind
@@ -18,7 +19,7 @@ def dishes(has: Has) -> list[Dish]:
     """CSRs, instructions of H, and memory."""
     weights = {Kind.ALU: 12, Kind.BRANCH: 4, Kind.LOAD: 6, Kind.STORE: 6, Kind.AMO: 3}
     return [*plain(has, weights), *jumps(has, 2), *reservations(has, 0.5), *csrs(has, 25), *traps(has, 4), *fences(has, 4),
-            *guest_accesses(has, 4)]
+            *guest_accesses(has, 4), *events(has, 1)]
 
 
 def state(seed: int, batch: Batch) -> None:
