@@ -20,7 +20,9 @@ from rvhyp.fuzz.menu import REPEATS
 from rvhyp.fuzz.oracles import ORACLES, Failed, Region, is_over
 from rvhyp.fuzz.plan import Plan
 
-BATCH, SLOW_BATCH = 512, 8              # programs that are made at a time; where only slow oracles look at them
+BATCH, LONG_BATCH = 512, 64             # programs that are made at a time; where each runs for long
+SLOW_BATCH = 8                          # ... where only slow oracles look at them
+TURNS = BATCH * 100                     # of all programs of a batch together, but for the smallest
 TABLE = Region(RESULTS, SLOTS * RESULT_SIZE)
 PER_PROGRAM = 100_000                   # instructions of a program and what the harness does for it, in each turn, at most
 BROKEN = 8                              # programs of a batch that do not end, which are found one by one; no more are looked for
@@ -135,12 +137,16 @@ class Bench:
         """All of it."""
         programs, result = self.load(work), Result(work.first, work.count)
         for name in self.oracles:
-            if not self.samples or work.programs or work.first // BATCH % ORACLES[name].every == ORACLES[name].every // 4:
+            if not self.samples or work.programs or self._is_sampled(work.first, ORACLES[name].every):
                 some = min(len(programs), ORACLES[name].slots) if self.samples else len(programs)
                 self._compare(name, programs.part(0, some), result)
         if self.plan.is_covered:
             self._cover(programs, result, bool(work.programs))
         return result
+
+    def _is_sampled(self, first: int, every: int) -> bool:
+        """Whether an oracle that sees one batch of so many sees this one: not the first of all, for a short campaign's sake."""
+        return every == 1 or first % BATCH == 0 and first // BATCH % every == every // 4
 
     def load(self, work: Work) -> Loaded:
         """The programs of some work."""
@@ -219,6 +225,16 @@ class Bench:
         if is_detailed:
             ends = np.searchsorted(all_numbers, programs.numbers, side="right")
             result.sets = list(zip(programs.numbers.tolist(), np.split(all_features, ends[:-1]), strict=True))
+
+
+def batch_size(oracles: tuple[str, ...], repeats: int) -> int:
+    """Programs at a time; a power of two, so that slots do not run over."""
+    if are_slow(oracles):
+        return SLOW_BATCH
+    size = BATCH
+    while size > LONG_BATCH and size * repeats > TURNS:
+        size //= 2
+    return size
 
 
 def are_slow(oracles: tuple[str, ...]) -> bool:

@@ -19,12 +19,11 @@ from rvhyp.fuzz.batches import (
     COMMON_WORDS,
     NO_POOL,
     OUR_WORDS,
-    SLOW_BATCH,
     Bench,
     Found,
     Result,
     Work,
-    are_slow,
+    batch_size,
 )
 from rvhyp.fuzz.checks import CHECKS, RULES
 from rvhyp.fuzz.corpus import SUFFIX, Corpus, Entry, replays
@@ -59,7 +58,7 @@ class Campaign:
         self._corpus = Corpus(plan.corpus, plan.target) if plan.corpus else None
         self._sets: dict[str, set[int]] = {}                    # what the program of each file reaches
         self._kept = 0                                          # the corpus has what lower numbers were the first to reach
-        self._coming, self._batch = 0, SLOW_BATCH if are_slow(self.oracles) else BATCH
+        self._coming, self._batch = 0, batch_size(self.oracles, plan.repeats)
 
     def _is_there(self, name: str) -> bool:
         try:
