@@ -177,9 +177,11 @@ def _jumps(menu, r, number, here, begins, at_program, at_dish, chosen, last, loo
     jump = form >= 0
     p, d = at_program[jump], at_dish[jump]
     ahead = (chosen[p, d] >> np.uint64(20)).astype(np.int64) % FARTHEST
-    target = begins[p, np.minimum(d + 1 + ahead, last[p])]
     origin = np.where(form[jump] == JUMP_FORMS.index("jalr"), begins[p, d], here[jump])
-    bits[jump] = menu.distances[form[jump], np.maximum(target - origin, 0) // 2]
+    for _ in range(FARTHEST):
+        distance = np.maximum(begins[p, np.minimum(d + 1 + ahead, last[p])] - origin, 0)
+        ahead -= distance > menu.farthest[form[jump]]           # over long dishes: not so many of them
+    bits[jump] = menu.distances[form[jump], distance // 2]
     if number:
         end = len(menu.dishes) - 2
         for row, back in ((end, begins[at_program, loops[at_program, at_dish]]), (end + 1, np.zeros(len(r), np.int64))):

@@ -131,15 +131,16 @@ def fixed(name: str, **operands: int) -> Word:
     return Word(record.encode(**operands), 2 if isinstance(record, Compressed) else 4)
 
 
-def jump_table() -> np.ndarray:
-    """Encoded distances by form and by half of the distance."""
+def jump_table() -> tuple[np.ndarray, np.ndarray]:
+    """Encoded distances by form and by half of the distance; and the greatest distance of each form."""
     b, j, i = INSTRUCTIONS["beq"].fields["offset"], INSTRUCTIONS["jal"].fields["offset"], INSTRUCTIONS["jalr"].fields["imm"]
     cb, cj = COMPRESSED["c.beqz"].fields["offset"], COMPRESSED["c.j"].fields["offset"]
-    table = np.zeros((len(JUMP_FORMS), REACH // 2), np.uint32)
+    table, farthest = np.zeros((len(JUMP_FORMS), REACH // 2), np.uint32), np.zeros(len(JUMP_FORMS), np.int64)
     for form, f in enumerate((b, j, i, cb, cj)):
-        for half in range(REACH // 2):
-            table[form, half] = f.put(min(2 * half, f.bounds[1]))
-    return table
+        farthest[form] = min(f.bounds[1] & ~1, REACH - 2)
+        for half in range(farthest[form] // 2 + 1):
+            table[form, half] = f.put(2 * half)
+    return table, farthest
 
 
 class Menu:
@@ -167,7 +168,7 @@ class Menu:
                     values.append(np.array(encoded, np.uint32))
         self.values = np.concatenate(values)
         self.lengths = self.sizes.sum(axis=1)
-        self.distances = jump_table()
+        self.distances, self.farthest = jump_table()
         weights = np.array([each.weight for each in dishes])
         bounds = np.round(np.cumsum(weights) / weights.sum() * 4096).astype(np.int64)
         self.choice = np.searchsorted(bounds, np.arange(4096), side="right")

@@ -149,7 +149,7 @@ def mixed(has: Has) -> list[Dish]:
         dishes += [dish(name, weight / len(names), rs1=(2, 8)) for name in names]
     numbers = [CSR_NUMBERS[name] for name in ("sscratch", "vsscratch", "vsepc", "vstval", "htval", "scause", "fflags")]
     dishes += [dish(name, 0.5, csr=numbers) for name in ("csrrw", "csrrs", "csrrc")]
-    return [*dishes, *guest_accesses(has, 1), dish("ecall", 0.1)]
+    return [*dishes, *guest_accesses(has, 1), dish("ecall", 0.3)]
 
 
 Target("user", "integer, floating-point, compressed and atomic instructions, in M-mode", user)

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from rvhyp.fuzz.example import Example
-from rvhyp.fuzz.generate import DISHES
+from rvhyp.fuzz.generate import DISHES, Genes, generate, with_control
 from rvhyp.fuzz.layout import R_LENGTH, SLOT_SIZE, SLOTS
-from rvhyp.fuzz.menu import POINTERS, REPEATS
+from rvhyp.fuzz.menu import POINTERS, REPEATS, Dish, fixed, word_of
 from rvhyp.fuzz.targets import TARGETS
 from rvhyp.isa.decode import decode
 from rvhyp.isa.instruction import Kind
@@ -52,6 +52,21 @@ def test_programs_are_made_of_instructions(maker):
     assert not unknown
     assert 80 < len(lines) / 64 < SLOT_SIZE / 3
     assert (batch.records[:, R_LENGTH] > 0).all() and batch.rows.shape == (64, DISHES + 1)
+
+
+def test_a_jump_over_long_dishes_goes_to_the_beginning_of_one():
+    """A compressed branch reaches 254 bytes: what it does not reach it must not enter in its middle."""
+    long = Dish("long", [fixed("addi", rd=0, rs1=0, imm=0)] * 20)
+    menu = with_control([long, *(Dish(name, [word_of(name)]) for name in ("beq", "jal", "c.beqz", "c.j"))])
+    batch, jumps = generate(menu, Genes.fresh(7, 0, 64), 0), 0
+    for row, code in zip(batch.rows, batch.code, strict=True):
+        begins = np.cumsum([0, *menu.lengths[row[row >= 0]]])
+        for at, name in zip(begins, (menu.names[n] for n in row[row >= 0]), strict=False):
+            if name in ("beq", "jal", "c.beqz", "c.j"):
+                offset = decode(int.from_bytes(code[at:at + 4].tobytes(), "little")).operands["offset"]
+                assert offset > 0 and at + offset in begins
+                jumps += 1
+    assert jumps > 200
 
 
 def test_reserved_registers_are_not_written_but_by_loops(maker):
