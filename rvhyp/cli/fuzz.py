@@ -44,7 +44,7 @@ def progress_line(report) -> None:
     """On a terminal, how far it is."""
     if sys.stderr.isatty():
         click.echo(f"\r  {report.plan.target}: {report.programs:,} programs, {report.guide.count:,} features reached, "
-                   f"{len(report.cases)} differ ", nl=False, err=True)
+                   f"{len(report.cases)} differ{report.stage and f'; {report.stage}'} \033[K", nl=False, err=True)
 
 
 def describe(report) -> list[str]:

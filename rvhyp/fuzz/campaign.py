@@ -10,30 +10,15 @@ from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 
-from rvhyp.fuzz import differences, reproducer
-from rvhyp.fuzz.batches import (
-    BATCH,
-    BROKEN,
-    COMMON_WORDS,
-    NO_POOL,
-    OUR_WORDS,
-    Bench,
-    Found,
-    Result,
-    Work,
-    batch_size,
-)
+from rvhyp.fuzz.batches import BATCH, BROKEN, NO_POOL, Bench, Found, Result, Work, batch_size
 from rvhyp.fuzz.checks import CHECKS, RULES
-from rvhyp.fuzz.corpus import SUFFIX, Corpus, Entry, replays
-from rvhyp.fuzz.crew import Children, Crew, Gone, Unable
-from rvhyp.fuzz.example import Example
+from rvhyp.fuzz.corpus import Corpus, Entry, replays
+from rvhyp.fuzz.crew import HANGS, Children, Crew, Gone, Unable, ask
+from rvhyp.fuzz.examine import examine
 from rvhyp.fuzz.guide import NOBODY, end_of, generation
-from rvhyp.fuzz.lockstep import parting
 from rvhyp.fuzz.oracles import ORACLES, Missing
 from rvhyp.fuzz.plan import Case, Plan, Report
-from rvhyp.fuzz.shrink import differ, shrink
 from rvhyp.machine.errors import BadInput
 
 SHOWN = 5                               # cases that are shrunk; of the others only the number is told
@@ -73,11 +58,11 @@ class Campaign:
         start = time.monotonic()
         if self.oracles:
             self._hunt(start)
-        cases, self.report.cases = self.report.cases, []
-        for case in cases:
-            self.report.cases.append(case)
-            if case.what == "differs" and case.program and len(self.report.found) <= SHOWN:
+        shown = 0
+        for case in self.report.cases:
+            if shown < SHOWN and case.what == "differs" and case.program:
                 self._examine(case)
+                shown += not case.known
         self.report.seconds = time.monotonic() - start
         return self.report
 
@@ -248,32 +233,19 @@ class Campaign:
     # The cold loop.
 
     def _examine(self, case: Case) -> None:
-        """Is it known, what is the least that shows it, why; and the files."""
-        plan, program = self.plan, case.program
-        assert program is not None
-        engine, oracle = ORACLES[plan.engine].make(plan.isa), ORACLES[case.oracle].make(plan.isa)
-        example = case.example = Example.read(case.number, program.slot, program.code, program.record)
-        words = OUR_WORDS if ORACLES[case.oracle].is_ours else COMMON_WORDS
-        different = partial(differ, engine, oracle, words)
-        where = parting(plan.engine, case.oracle, plan.isa, example.image())
-        if known := differences.find(case.oracle, where):
-            case.known = known.name
-            self.report.hits[known.name] += 1
+        """Find out about a case in a process of its own: a variant of a program that shows a bug may show a worse one."""
+        self.report.stage = f"program {case.number} is made smaller"
+        answer = ask(partial(examine, self.plan), case, HANGS, lambda: self.progress(self.report))
+        self.report.stage = ""
+        if isinstance(answer, str):
+            case.lines = [f"as it was found: the process that made it smaller ended {answer}"]
+        else:
+            vars(case).update(vars(answer))
+        if case.known:
+            self.report.hits[case.known] += 1
             self._forget(case)
-            return
-        if not different([example])[0]:
-            case.lines = ["it differs only where it runs: not alone"]
-            return
-        example = case.example = shrink(example, different, partial(reproducer.values_left_by, engine))
-        where = parting(plan.engine, case.oracle, plan.isa, example.image())
-        observations = reproducer.observe(example, engine, oracle)
-        case.lines = reproducer.explanation(example, where, observations, plan.engine, case.oracle, plan.isa)
-        if plan.corpus and observations:
-            origin = case.entry.removesuffix(SUFFIX) or f"{plan.seed}-{case.number}"
-            case.files = list(map(str, reproducer.write(Path(plan.corpus), f"{plan.target}-{origin}-{case.oracle}", example,
-                                                        observations[0], plan.engine, case.oracle, case.lines)))
-        if plan.is_bred(program):
-            origin = f"is {self._corpus.folder / plan.entry(program).name}" if self._corpus else "stands in --json"
+        elif self.plan.is_bred(case.program):
+            origin = f"is {self._corpus.folder / self.plan.entry(case.program).name}" if self._corpus else "stands in --json"
             case.lines.append(f"it was bred from others; what makes it again, alone, {origin}")
 
     def _forget(self, case: Case) -> None:

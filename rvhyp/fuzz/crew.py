@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import time
 import traceback
+from collections.abc import Callable
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from typing import NamedTuple, Protocol
@@ -14,6 +15,7 @@ from rvhyp.fuzz.oracles import SECONDS
 from rvhyp.fuzz.plan import Plan
 
 HANGS = 4 * SECONDS                     # work that takes longer will not end
+TICK = 0.5                              # seconds between looks
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,30 @@ def serve(connection: Connection, plan: Plan, oracles: tuple[str, ...]) -> None:
         except Exception as error:              # our own bug, and a finding: which program is it?
             result = f"by {type(error).__name__}: {error}"
         connection.send(result)
+
+
+def _call(connection: Connection, function: Callable, argument) -> None:
+    """In a process that has one thing to do."""
+    try:
+        answer = function(argument)
+    except Exception as error:
+        answer = f"by {type(error).__name__}: {error}"
+    connection.send(answer)
+
+
+def ask(function: Callable, argument, seconds: float, progress: Callable[[], object] = lambda: None):
+    """What a function makes of something, in a process of its own; or how that ended, as a text."""
+    child, end = Child(_call, function, argument), time.monotonic() + seconds
+    try:
+        while not child.connection.poll(TICK):
+            progress()
+            if time.monotonic() > end:
+                return "and hangs"
+        return child.connection.recv()
+    except (EOFError, OSError):
+        return child.how_it_ended()
+    finally:
+        child.kill()
 
 
 class Children:

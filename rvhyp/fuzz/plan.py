@@ -81,6 +81,7 @@ class Report:
     kept: int = 0                                                   # programs written to it
     messages: list[str] = field(default_factory=list)               # on files that cannot be used
     seconds: float = 0
+    stage: str = ""                     # what is going on, if no programs run
 
     @property
     def found(self) -> list[Case]:

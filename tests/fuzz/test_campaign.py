@@ -6,8 +6,10 @@ import sys
 import pytest
 
 from rvhyp.bench.peers import find
-from rvhyp.fuzz import oracles
-from rvhyp.fuzz.campaign import Campaign, Plan
+from rvhyp.fuzz import differences, oracles
+from rvhyp.fuzz.campaign import SHOWN, Campaign, Plan
+from rvhyp.fuzz.examine import examine
+from rvhyp.fuzz.layout import STAGE
 from rvhyp.fuzz.oracles import Engine, Failed, Missing, Oracle
 from rvhyp.fuzz.targets import ISA, TARGETS
 from tests.firmware.peers import needs_spike
@@ -102,6 +104,33 @@ def test_a_crash_of_a_process_is_a_finding(register):
     report = Campaign(plan("crashing")).run()
     assert [(case.number, case.what) for case in report.found] == [(77, "the process ended by SIGKILL")]
     assert report.compared["crashing"] == 199
+
+
+class Fragile(Mutant):
+    """Ends its process on variants of a program."""
+
+    def run(self, image, region, instructions):
+        if image.section(".slots").address == STAGE:
+            os.kill(os.getpid(), 9)
+        return super().run(image, region, instructions)
+
+
+def test_a_crash_while_a_program_is_made_smaller_leaves_it_as_it_was_found(register):
+    register("fragile", Fragile)
+    report = Campaign(plan("fragile")).run()
+    assert len(report.found) > SHOWN and report.compared["fragile"] == 200
+    assert {case.lines[0] for case in report.found[:SHOWN]} == {
+        "as it was found: the process that made it smaller ended by SIGKILL"}
+
+
+def test_a_program_that_shrinks_to_a_known_difference_is_told_as_it_was_found(register, monkeypatch):
+    """Else a bug would hide behind what is known."""
+    register("mutant", Mutant)
+    case = (campaign := Campaign(plan("mutant"))).run().found[0]
+    answers = iter((None, differences.known()[0]))              # of the program, of the smaller one
+    monkeypatch.setattr(differences, "find", lambda oracle, where: next(answers))
+    again = examine(campaign.plan, case)
+    assert len(case.example.lines) <= 2 and len(again.example.lines) > 50 and not again.known
 
 
 def test_an_exception_in_python_is_a_finding(register):
