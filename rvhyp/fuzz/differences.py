@@ -11,13 +11,14 @@ from pathlib import Path
 from rvhyp.fuzz.lockstep import Parting
 from rvhyp.isa.text import disassemble
 
-PATTERNS = ("instruction", "ours", "theirs")
+PATTERNS = ("before", "instruction", "ours", "theirs")
 
 
 @dataclass(frozen=True)
 class Difference:
     name: str
     rule: str
+    before: str = ""
     instruction: str = ""
     ours: str = ""
     theirs: str = ""
@@ -27,7 +28,8 @@ class Difference:
         """Whether two runs part for this reason, as far as one can see there."""
         if not any(getattr(self, name) for name in PATTERNS) or parting.instruction is None:
             return False
-        texts = {"instruction": disassemble(parting.instruction.bits),
+        texts = {"before": "; ".join(disassemble(commit.bits) for commit in parting.before),
+                 "instruction": disassemble(parting.instruction.bits),
                  "ours": parting.ours.effects if parting.ours else "", "theirs": parting.theirs.effects if parting.theirs else ""}
         return all(re.search(getattr(self, name), texts[name]) for name in PATTERNS if getattr(self, name))
 

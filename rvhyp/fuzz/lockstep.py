@@ -15,7 +15,7 @@ from rvhyp.isa.instruction import INSTRUCTIONS
 from rvhyp.isa.text import disassemble
 from rvhyp.isa.text.assembly import Assembly
 
-CONTEXT = 6                             # lines shown before the first difference
+CONTEXT, KEPT = 6, 64                   # lines shown before the first difference; and looked at
 LIMIT = 200_000                         # instructions logged at most
 PER_TRAP = 5000                         # instructions that Spike counts for a trap
 _LINE = re.compile(r"core +0: (\d) (0x[0-9a-f]{16}) \((0x[0-9a-f]+)\) ?(.*)")
@@ -48,13 +48,14 @@ class Parting:
     """The last commits of the program that both made, and the first of each that the other did not."""
 
     before: list[Commit] = field(default_factory=list)
+    traps: list[Commit] = field(default_factory=list)       # what the harness read of a trap behind these
     ours: Commit | None = None
     theirs: Commit | None = None
 
     def lines(self, ours: str, theirs: str) -> list[str]:
         """For people."""
         width = max(len(ours), len(theirs))
-        return [*(f"{'both':{width}}  {commit}" for commit in self.before),
+        return [*(f"{'both':{width}}  {commit}" for commit in (*self.before[-CONTEXT:], *self.traps)),
                 f"{ours:{width}}  {self.ours or 'ends here'}", f"{theirs:{width}}  {self.theirs or 'ends here'}"]
 
     @property
@@ -62,7 +63,7 @@ class Parting:
         """The last instruction of the program itself up to where they part: most often the one to blame."""
         if self.ours is not None and not self.ours.is_harness:
             return self.ours
-        return next((commit for commit in reversed(self.before) if not commit.is_harness), self.ours)
+        return self.before[-1] if self.before else self.ours
 
 
 def parse(line: str) -> Commit | None:
@@ -122,7 +123,7 @@ def parting(ours: str, theirs: str, isa: str, image: Assembly) -> Parting | None
     before: list[Commit] = []
     for one, other in zip_longest(commits_of(ours, isa, image), commits_of(theirs, isa, image)):
         if one is None or other is None or agreed(one) != agreed(other):
-            own = [commit for commit in before if not commit.is_harness][-CONTEXT:]
-            return Parting([*own, *(commit for commit in before[-3:] if commit.is_harness)], one, other)
+            own = [commit for commit in before if not commit.is_harness][-KEPT:]
+            return Parting(own, [commit for commit in before[-3:] if commit.is_harness], one, other)
         before.append(one)
     return None

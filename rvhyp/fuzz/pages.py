@@ -30,10 +30,11 @@ from rvhyp.isa.csr import HGATP_VMID, SATP_ASID
 from rvhyp.isa.rule import BitField
 
 V, R, W, X, U, G, A, D = (1 << n for n in range(8))
+N, NAPOT_64K = 1 << 63, 0b1000 << 10    # and the PPN's last bits for the one size there is
 SV39, SV48, SV57 = 8, 9, 10
 WIDTHS = {SV39: 39, SV48: 48, SV57: 57}
 GPA_OFFSET = 1 << 38
-HIGH_BITS = (0,) * 8 + (1 << 61, 2 << 61, 3 << 61, 1 << 63, 1 << 54, 1 << 60)    # PBMT, N, reserved ones
+HIGH_BITS = (0,) * 8 + (1 << 61, 2 << 61, 3 << 61, N, 1 << 54, 1 << 60)    # PBMT, N, reserved ones
 APART = 96                              # bytes, more than an offset and an access reach
 NOWHERE = G_TABLES + 0x1_F000           # a word that no table has: where entries go that a program has not
 L3_AT, L2_AT, L1_AT, DATA_AT, CODE_AT = 0x1000, 0x2000, 0x3000, 0x4000, 0x5000      # first stage, Sv57's root at 0
@@ -64,6 +65,22 @@ def no_global_pages(batch: Batch) -> None:
     end = R_POKE + 2 * int(batch.records[0, R_POKES])
     addresses, values = batch.records[:, R_POKE:end:2], batch.records[:, R_POKE + 1:end:2]
     values &= np.where((addresses >= HS_TABLES) & (addresses < G_TABLES), np.uint64(~G % (1 << 64)), np.uint64((1 << 64) - 1))
+
+
+def naturally_aligned(draws: Draws, batch: Batch, *leaf_tables: int) -> None:
+    """Some programs have both pages of data in one NAPOT range of 64 KiB.  The other entries of it nobody uses.  Svnapot."""
+    end = R_POKE + 2 * int(batch.records[0, R_POKES])
+    addresses, values = batch.records[0, R_POKE:end:2], batch.records[:, R_POKE + 1:end:2]
+    for table in leaf_tables:
+        some = draws.below(6) == 0
+        first, second = (int(np.flatnonzero(addresses == leaf_address(table, page))[0]) for page in (FRAMES, FRAMES + PAGE))
+        values[some, first] |= np.uint64(N | NAPOT_64K)
+        values[some, second] = values[some, first]
+
+
+def leaf_address(table: int, page: int) -> int:
+    """Address of the entry of a page in the last table of a tree."""
+    return table + 8 * (page >> 12 & 511)
 
 
 def keep_apart(batch: Batch, which: np.ndarray) -> None:
@@ -128,17 +145,17 @@ def first_stage(draws: Draws, batch: Batch, base: int, mode: np.ndarray, user: n
         usual = unused(draws, own | full) if fresh else own | full
         flags = odd(draws, usual, one_in)
         plain &= flags == own | full
-        poke(batch, base + DATA_AT + 8 * (page >> 12 & 511), entry(frame + offset, flags))
+        poke(batch, leaf_address(base + DATA_AT, page), entry(frame + offset, flags))
     keep_apart(batch, ~plain)
     own_table = base + DATA_AT                                   # HS and VS may change the entries of the pages of data
-    poke(batch, own_table + 8 * (own_table >> 12 & 511), entry(np.uint64(own_table) + offset, V | R | W | A | D))
-    poke(batch, base + DATA_AT + 8 * (PAD >> 12 & 511), entry(np.uint64(PAD) + offset, V | R | X | A | D))
+    poke(batch, leaf_address(own_table, own_table), entry(np.uint64(own_table) + offset, V | R | W | A | D))
+    poke(batch, leaf_address(base + DATA_AT, PAD), entry(np.uint64(PAD) + offset, V | R | X | A | D))
     code = slot_pages(batch)
     usual = V | R | W | X | A | D if alias else V | R | X | A | D
     flags = np.where(draws.below(8) == 0, draws.one_of((V | X | A, V | R | X, V | R | A | D, V | R | X | U | A)),
                      np.uint64(usual) | own)
     if alias:
-        poke(batch, base + DATA_AT + 8 * (ALIAS >> 12 & 511), entry(code + offset, np.uint64(V | R | W | A | D) | own))
+        poke(batch, leaf_address(base + DATA_AT, ALIAS), entry(code + offset, np.uint64(V | R | W | A | D) | own))
     poke(batch, np.uint64(base + CODE_AT) + (code >> np.uint64(12) & np.uint64(511)) * np.uint64(8), entry(code + offset, flags))
     root = np.where(mode == SV57, place(0), np.where(mode == SV48, place(L3_AT), place(L2_AT)))
     return mode.astype(np.uint64) << np.uint64(60) | identifier(draws, SATP_ASID) | root >> np.uint64(12)
@@ -160,7 +177,7 @@ def g_stage(draws: Draws, batch: Batch, tables: int, mode: np.ndarray, one_in: i
     poke(batch, G_TABLES + G1_AT + 8, entry(G_TABLES + G_CODE_AT, V))
 
     def leaf(pa, flags):
-        poke(batch, G_TABLES + G_DATA_AT + 8 * (pa >> 12 & 511), entry(pa, flags))
+        poke(batch, leaf_address(G_TABLES + G_DATA_AT, pa), entry(pa, flags))
     plain = np.ones(batch.count, bool)
     for page in (FRAMES, FRAMES + PAGE):
         flags = odd(draws, unused(draws, full) if fresh else full, one_in)

@@ -5,10 +5,10 @@ import numpy as np
 
 from rvhyp.fuzz import pages
 from rvhyp.fuzz.generate import Batch
-from rvhyp.fuzz.layout import HS_TABLES, PAD, R_X, STATEEN, VS_TABLES
+from rvhyp.fuzz.layout import G_TABLES, HS_TABLES, PAD, R_X, STATEEN, VS_TABLES
 from rvhyp.fuzz.menu import ALIGNED, POINTERS
-from rvhyp.fuzz.pages import keep_apart, no_global_pages
-from rvhyp.fuzz.state import FS_DIRTY, Draws, csr, set_csrs
+from rvhyp.fuzz.pages import DATA_AT, G_DATA_AT, keep_apart, naturally_aligned, no_global_pages
+from rvhyp.fuzz.state import AT_RANGES, FS_DIRTY, Draws, csr, set_csrs
 from rvhyp.isa import csr as rows
 from rvhyp.isa.cause import ECALL_S, LOAD_ACCESS_FAULT, LOAD_MISALIGNED, STORE_ACCESS_FAULT, STORE_MISALIGNED
 
@@ -79,6 +79,12 @@ def enter(batch: Batch, mode_bits, offset) -> None:
 
 def supervisor(seed: int, batch: Batch) -> None:
     """HS and U, under one stage of translation."""
+    one_stage(seed, batch)
+    naturally_aligned(Draws(seed, batch, AT_RANGES), batch, HS_TABLES + DATA_AT)
+
+
+def one_stage(seed: int, batch: Batch) -> None:
+    """The same without NAPOT ranges, all entries of which change at the same time or not at all."""
     draws = Draws(seed, batch)
     permissions(draws, batch)
     delegate(draws, batch)
@@ -93,7 +99,7 @@ def supervisor(seed: int, batch: Batch) -> None:
 def supervisor_apart(seed: int, batch: Batch) -> None:
     """The same, with pointers that do not reach over the border of the pages, whose entries will change."""
     keep_apart(batch, np.ones(batch.count, bool))
-    supervisor(seed, batch)
+    one_stage(seed, batch)
     no_global_pages(batch)
     let_fences_pass(batch)
 
@@ -101,7 +107,7 @@ def supervisor_apart(seed: int, batch: Batch) -> None:
 def guest_apart(seed: int, batch: Batch) -> None:
     """The same for a guest."""
     keep_apart(batch, np.ones(batch.count, bool))
-    guest(seed, batch)
+    both_stages(seed, batch)
     no_global_pages(batch)
     let_fences_pass(batch)
 
@@ -131,6 +137,12 @@ def two_stages(draws: Draws, batch: Batch, user: np.ndarray, one_in: int = 3, al
 
 def guest(seed: int, batch: Batch) -> None:
     """VS and VU, under two stages."""
+    both_stages(seed, batch)
+    naturally_aligned(Draws(seed, batch, AT_RANGES), batch, VS_TABLES + DATA_AT, G_TABLES + G_DATA_AT)
+
+
+def both_stages(seed: int, batch: Batch) -> None:
+    """The same without NAPOT ranges."""
     draws = Draws(seed, batch)
     permissions(draws, batch)
     delegate(draws, batch)

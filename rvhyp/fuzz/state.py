@@ -24,7 +24,7 @@ from rvhyp.fuzz.menu import ALIGNED, COUNTER, POINTERS, REPEATS
 from rvhyp.fuzz.operands import FLOATS, INTEGERS
 from rvhyp.fuzz.randomness import MASK64, mixed, words
 
-AT_REGISTERS, AT_FLOATS, AT_REST, AT_CSRS = AT_STATE, AT_STATE + 100, AT_STATE + 200, AT_STATE + 300
+AT_REGISTERS, AT_FLOATS, AT_REST, AT_CSRS, AT_RANGES = AT_STATE, AT_STATE + 100, AT_STATE + 200, AT_STATE + 300, AT_STATE + 700
 TRAPS = 64                              # a program that traps more often ends
 MPP_M, FS_DIRTY = 3 << 11, 3 << 13
 CSR_PLACE = {name: R_CSR + number for number, name in enumerate(STATE)}

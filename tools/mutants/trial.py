@@ -97,6 +97,8 @@ class Trials:
         batch = self.batches.get(target, number)
         result.tried[target] = result.tried.get(target, 0) + 1
         result.seconds += batch.seconds
+        if not batch.counts.any():
+            return False
         try:
             answer = process.ask(RUN_SECONDS, "run", batch.image, tuple(TABLE), self.batches.limit)
         except Ended as error:
