@@ -58,7 +58,9 @@ class Board:
         if count := machine.choices["geilen"]:
             lines = [machine.guest_wire(number) for number in range(1, count + 1)]
             bus.attach(*memory_map.GUEST_EXTERNAL, GuestExternal(lines), "guest external interrupts")
-        machine.before_access = self._take_input
+        machine.take_input = self._take_input
+        if self._input.is_open:
+            machine.expect_input()
         machine.wait = self._wait_for_input
         self.htif: Htif | None = None
         self.program: Program | None = None
@@ -98,7 +100,7 @@ class Board:
             self.htif.receive(data)
 
     def _take_input(self) -> None:
-        """A guest that looks at its devices may be asking for input."""
+        """Give the UART what the host has typed, if the program has read all that came before."""
         if not self.uart.waiting and self._input.is_open:
             if data := self._input.read():
                 self.uart.receive(data)

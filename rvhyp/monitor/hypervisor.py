@@ -83,6 +83,9 @@ class Hypervisor:
         self._call = sbi.Call(self)
         self.running = self.vcpus[0]            # loaded on the hart, or the last that was
         self._scheduler = RoundRobin()
+        self.machine.take_input = self._take_input
+        if any(vm.has_input for vm in self.vms):
+            self.machine.expect_input()
         for vm in self.vms:
             vm.boot()
 
@@ -128,7 +131,7 @@ class Hypervisor:
         if any(other is not vcpu and other.state is not State.STOPPED for other in self.vcpus):
             self.limit_slice()
         try:
-            words[QUANTUM_END] = min(watch.look(machine.instret), machine.instret + machine.quantum, end)
+            words[QUANTUM_END] = machine.look(watch, end)
             reason = return_to_guest()
             while True:
                 while reason == REASON_HS_TRAP:
@@ -140,7 +143,7 @@ class Hypervisor:
                     self._stop(vcpu, "trap loop: it takes the same traps for ever without executing an instruction", words[PC])
                     return None
                 assert reason in (REASON_BUDGET, REASON_TRAP), reason
-                words[QUANTUM_END] = min(watch.look(machine.instret), machine.instret + machine.quantum, end)
+                words[QUANTUM_END] = machine.look(watch, end)
                 if machine.instret >= end or watch.is_over:
                     self.leave_guest()
                     return Ended.INSTRUCTIONS if machine.instret >= end else Ended.SECONDS
@@ -161,13 +164,19 @@ class Hypervisor:
             hart.sepc = hart.pc
             hart.prv, hart.v = S_MODE, 0
 
+    def _take_input(self) -> bool:
+        """Give guests what the host has typed for them; whether there was any."""
+        return any([vm.take_input() for vm in self.vms if vm.has_input and not vm.is_over])
+
     def _idle(self) -> None:
-        """Nobody can run: virtual time jumps to the next timer, or the host may have input; else the guests wait for ever."""
+        """Nobody can run: there is input, or virtual time jumps to the next timer, or input may come; or it is for ever."""
+        alive = [vm for vm in self.vms if not vm.is_over]
+        if self._take_input():
+            return
         wake = next_wake(self.vcpus)
         if wake is not None:
             self.machine.set_now(max(wake, self.machine.now()))
             return
-        alive = [vm for vm in self.vms if not vm.is_over]
         for vm in alive:
             if vm.config.input.is_open and not vm.uart.waiting:
                 vm.take_input(0.05)
