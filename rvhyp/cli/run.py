@@ -25,6 +25,7 @@ from rvhyp.machine.console import Input, Output, Prefixed, Terminal
 from rvhyp.machine.errors import BadInput
 from rvhyp.machine.loader import Program, load
 from rvhyp.machine.machine import Ended
+from rvhyp.machine.source import read_file
 
 
 def open_guest(name: str, kind: str = "guest") -> Program:
@@ -95,23 +96,44 @@ def report_end(hypervisor, outcome) -> None:
             say(line)
 
 
+def boot_options(command):
+    """--append, --initrd, --dtb, --dump-dtb."""
+    for option in reversed((
+        click.option("--append", default="", metavar="TEXT", help="Boot arguments (bootargs in the device tree)."),
+        click.option("--initrd", metavar="FILE", help="Initial RAM disk."),
+        click.option("--dtb", metavar="FILE",
+                     help="Device tree to boot with, instead of one of ours; what it lacks of memory and /chosen is filled in."),
+        click.option("--dump-dtb", metavar="FILE", help="Write the first guest's device tree, and do not run."),
+    )):
+        command = option(command)
+    return command
+
+
+def write_tree(path: str, tree: bytes) -> int:
+    """For --dump-dtb."""
+    try:
+        Path(path).write_bytes(tree)
+    except OSError as error:
+        raise BadInput(f"cannot write it: {error.strerror}", path) from error
+    return 0
+
+
 @click.command()
 @click.argument("guests", nargs=-1, required=True, metavar="GUEST...")
 @memory_option
 @click.option("--cpus", type=click.IntRange(1, 64), default=1, show_default=True, metavar="N", help="Harts of each guest.")
-@click.option("--append", default="", metavar="TEXT", help="Boot arguments (bootargs in the device tree).")
-@click.option("--dump-dtb", type=click.Path(dir_okay=False), metavar="FILE",
-              help="Write the first guest's device tree, and do not run.")
+@boot_options
 @choices_options
 @click.option("--stats", is_flag=True, help="At the end, show exits by cause and instructions.")
 @log_option
 @engine_options
 @json_option
 @guarded
-def run(guests, memory, cpus, append, dump_dtb, config_path, settings, stats, log_path, engine, max_instructions, timeout,
-        json_path):
+def run(guests, memory, cpus, append, initrd, dtb, dump_dtb, config_path, settings, stats, log_path, engine, max_instructions,
+        timeout, json_path):
     """Boot each GUEST in VS-mode under the monitor: an ELF, a Linux Image, or a guest of ours by name.
 
+    Options of memory, harts and booting hold for each GUEST.  An ELF or Image may be compressed.
     One guest has the terminal as its console; of several, each line shows whose it is.  The exit status is the guest's own (the
     first that is not 0); 2 for bad input, 3 if the monitor stopped a guest, 124 at a limit.
     """
@@ -121,12 +143,12 @@ def run(guests, memory, cpus, append, dump_dtb, config_path, settings, stats, lo
     names = unique_names(guests)
     outputs = consoles(names, 2 if json_path == "-" else 1)
     source = Input(0) if len(guests) == 1 else Input(None)
-    configs = [VmConfig(name, program, memory, cpus, output, source, append)
+    disk, tree = (read_file(path) if path else b"" for path in (initrd, dtb))
+    configs = [VmConfig(name, program, memory, cpus, output, source, append, disk, tree, dtb)
                for name, program, output in zip(names, programs, outputs, strict=True)]
     hypervisor = Hypervisor(configs, start_engine(engine), read_choices(config_path, settings))
     if dump_dtb:
-        Path(dump_dtb).write_bytes(hypervisor.vms[0].device_tree())
-        return 0
+        return write_tree(dump_dtb, hypervisor.vms[0].device_tree())
     terminal = Terminal()
     with (during(lambda: ["running", *positions(hypervisor)], terminal.restore), terminal,
           commit_log(log_path, hypervisor.machine, lambda: hypervisor.vcpus.index(hypervisor.running))):
