@@ -12,7 +12,6 @@ from rvhyp.cli.common import (
     guarded,
     json_option,
     log_option,
-    memory_option,
     plain_table,
     read_choices,
     say,
@@ -21,31 +20,11 @@ from rvhyp.cli.common import (
     write_json,
 )
 from rvhyp.cli.interruption import during
+from rvhyp.cli.opening import boot_options, open_guests
 from rvhyp.machine.console import Input, Output, Prefixed, Terminal
 from rvhyp.machine.errors import BadInput
-from rvhyp.machine.loader import Program, load
 from rvhyp.machine.machine import Ended
 from rvhyp.machine.source import read_file
-
-
-def open_guest(name: str, kind: str = "guest") -> Program:
-    """A program by path, or one of ours by name."""
-    import firmware
-    if "/" not in name and not Path(name).exists() and name in firmware.names():
-        return load(firmware.load(name), name)
-    if not Path(name).exists():
-        import difflib
-        ours = [each for each in firmware.names() if firmware.find(each).kind == kind]
-        near = difflib.get_close_matches(name, ours, 1)
-        raise BadInput("no such file, and no program of ours", name,
-                       f"did you mean {near[0]}?" if near else f"ours are {', '.join(ours)}")
-    return load(name)
-
-
-def unique_names(guests: tuple[str, ...]) -> list[str]:
-    """What to call each guest: its file's name, numbered if another has it too."""
-    stems = [Path(guest).stem for guest in guests]
-    return [stem if stems.count(stem) == 1 else f"{stem}.{number}" for number, stem in enumerate(stems, 1)]
 
 
 def consoles(names: list[str], descriptor: int):
@@ -96,19 +75,6 @@ def report_end(hypervisor, outcome) -> None:
             say(line)
 
 
-def boot_options(command):
-    """--append, --initrd, --dtb, --dump-dtb."""
-    for option in reversed((
-        click.option("--append", default="", metavar="TEXT", help="Boot arguments (bootargs in the device tree)."),
-        click.option("--initrd", metavar="FILE", help="Initial RAM disk."),
-        click.option("--dtb", metavar="FILE",
-                     help="Device tree to boot with, instead of one of ours; what it lacks of memory and /chosen is filled in."),
-        click.option("--dump-dtb", metavar="FILE", help="Write the first guest's device tree, and do not run."),
-    )):
-        command = option(command)
-    return command
-
-
 def write_tree(path: str, tree: bytes) -> int:
     """For --dump-dtb."""
     try:
@@ -120,7 +86,6 @@ def write_tree(path: str, tree: bytes) -> int:
 
 @click.command()
 @click.argument("guests", nargs=-1, required=True, metavar="GUEST...")
-@memory_option
 @click.option("--cpus", type=click.IntRange(1, 64), default=1, show_default=True, metavar="N", help="Harts of each guest.")
 @boot_options
 @choices_options
@@ -139,13 +104,14 @@ def run(guests, memory, cpus, append, initrd, dtb, dump_dtb, config_path, settin
     """
     from rvhyp.monitor.hypervisor import Hypervisor
     from rvhyp.monitor.vm import VmConfig
-    programs = [open_guest(guest) for guest in guests]
-    names = unique_names(guests)
+    opened = open_guests(guests, memory, append, initrd)
+    names = [guest.name for guest in opened]
     outputs = consoles(names, 2 if json_path == "-" else 1)
     source = Input(0) if len(guests) == 1 else Input(None)
-    disk, tree = (read_file(path) if path else b"" for path in (initrd, dtb))
-    configs = [VmConfig(name, program, memory, cpus, output, source, append, disk, tree, dtb)
-               for name, program, output in zip(names, programs, outputs, strict=True)]
+    tree = read_file(dtb) if dtb else b""
+    configs = [VmConfig(guest.name, guest.program, guest.memory, cpus, output, source, guest.bootargs, initrd=guest.initrd,
+                        dtb=tree, dtb_name=dtb or "")
+               for guest, output in zip(opened, outputs, strict=True)]
     hypervisor = Hypervisor(configs, start_engine(engine), read_choices(config_path, settings))
     if dump_dtb:
         return write_tree(dump_dtb, hypervisor.vms[0].device_tree())
