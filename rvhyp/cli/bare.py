@@ -21,7 +21,7 @@ from rvhyp.cli.common import (
     write_json,
 )
 from rvhyp.cli.interruption import during
-from rvhyp.cli.run import open_guest
+from rvhyp.cli.opening import open_guest
 from rvhyp.isa import config
 from rvhyp.isa.cause import mode_name
 from rvhyp.machine.board import Board

@@ -5,7 +5,8 @@ import click
 
 from rvhyp.cli.common import engine_options, guarded, start_engine, status_of
 from rvhyp.cli.interruption import during
-from rvhyp.cli.run import consoles, exit_table, open_guest, positions, report_end
+from rvhyp.cli.opening import open_guest
+from rvhyp.cli.run import consoles, exit_table, positions, report_end
 
 GUESTS = ("hello", "tasks", "selftest")
 
