@@ -20,6 +20,7 @@ from rvhyp.cli.common import (
     status_of,
     write_json,
 )
+from rvhyp.cli.devices import device_options, make_devices
 from rvhyp.cli.interruption import during
 from rvhyp.machine.console import Input, Output, Prefixed, Terminal
 from rvhyp.machine.errors import BadInput
@@ -69,7 +70,7 @@ def summary(hypervisor, outcome) -> dict:
     return {
         "ended": outcome.ended.value, "status": status_of(outcome), "instructions": hypervisor.machine.instret,
         "guests": [{"name": vm.name, "status": vm.status, "stopped_by_monitor": bool(vm.report), "why": vm.why,
-                    "report": vm.report, "exits": dict(vm.exits)} for vm in hypervisor.vms],
+                    "report": vm.report, "devices": vm.troubles, "exits": dict(vm.exits)} for vm in hypervisor.vms],
     }
 
 
@@ -102,13 +103,14 @@ def report_end(hypervisor, outcome) -> None:
 @click.option("--append", default="", metavar="TEXT", help="Boot arguments (bootargs in the device tree).")
 @click.option("--dump-dtb", type=click.Path(dir_okay=False), metavar="FILE",
               help="Write the first guest's device tree, and do not run.")
+@device_options
 @choices_options
 @click.option("--stats", is_flag=True, help="At the end, show exits by cause and instructions.")
 @log_option
 @engine_options
 @json_option
 @guarded
-def run(guests, memory, cpus, append, dump_dtb, config_path, settings, stats, log_path, engine, max_instructions, timeout,
+def run(guests, memory, cpus, append, dump_dtb, disks, config_path, settings, stats, log_path, engine, max_instructions, timeout,
         json_path):
     """Boot each GUEST in VS-mode under the monitor: an ELF, a Linux Image, or a guest of ours by name.
 
@@ -121,7 +123,8 @@ def run(guests, memory, cpus, append, dump_dtb, config_path, settings, stats, lo
     names = unique_names(guests)
     outputs = consoles(names, 2 if json_path == "-" else 1)
     source = Input(0) if len(guests) == 1 else Input(None)
-    configs = [VmConfig(name, program, memory, cpus, output, source, append)
+    devices = make_devices(names, disks)
+    configs = [VmConfig(name, program, memory, cpus, output, source, append, devices[name], say)
                for name, program, output in zip(names, programs, outputs, strict=True)]
     hypervisor = Hypervisor(configs, start_engine(engine), read_choices(config_path, settings))
     if dump_dtb:
@@ -131,6 +134,8 @@ def run(guests, memory, cpus, append, dump_dtb, config_path, settings, stats, lo
     with (during(lambda: ["running", *positions(hypervisor)], terminal.restore), terminal,
           commit_log(log_path, hypervisor.machine, lambda: hypervisor.vcpus.index(hypervisor.running))):
         outcome = hypervisor.run(max_instructions, timeout)
+    for each in (each for name in names for each in devices[name]):
+        each.close()
     report_end(hypervisor, outcome)
     if stats:
         click.echo(f"{exit_table(hypervisor.vms)}\ninstructions {hypervisor.machine.instret}", err=True)

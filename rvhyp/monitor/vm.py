@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from rvhyp.isa import config
@@ -12,6 +12,8 @@ from rvhyp.machine.console import Input
 from rvhyp.machine.devices.finisher import Finisher
 from rvhyp.machine.devices.plic import Context, Plic
 from rvhyp.machine.devices.uart import Uart
+from rvhyp.machine.devices.virtio.device import VirtioDevice
+from rvhyp.machine.devices.virtio.mmio import VirtioMmio
 from rvhyp.machine.errors import BadInput
 from rvhyp.machine.fdt import Cpu, device_tree
 from rvhyp.machine.loader import Program
@@ -29,7 +31,10 @@ MINIMUM_MEMORY = 1 << 20
 
 @dataclass
 class VmConfig:
-    """What a guest is given: `program` to boot, RAM in bytes, the number of harts, where its console goes and comes from."""
+    """What a guest is given: `program` to boot, RAM in bytes, the number of harts, where its console goes and comes from.
+
+    `virtio` are its devices, in the order of their places; `tell` takes lines about their troubles.
+    """
 
     name: str
     program: Program
@@ -38,6 +43,8 @@ class VmConfig:
     output: Callable[[bytes], object] = field(default=lambda data: None)
     input: Input = field(default_factory=lambda: Input(None))
     bootargs: str = ""
+    virtio: Sequence[VirtioDevice] = ()
+    tell: Callable[[str], object] = field(default=lambda text: None)
 
 
 class GuestMemory:
@@ -98,6 +105,23 @@ class Vm:
         self.bus.attach(*memory_map.FINISHER, Finisher(self.stop, lambda: self.stop(0)), "test finisher")
         self.bus.attach(*memory_map.PLIC, self.plic, "PLIC")
         self.bus.attach(*memory_map.UART, self.uart, "UART", memory_map.UART_INTERRUPT)
+        self.virtio = [self._attach(device, place) for place, device in enumerate(config.virtio)]
+
+    def _attach(self, device: VirtioDevice, place: int) -> VirtioMmio:
+        """Plug a virtio device into one of the places there are."""
+        if place >= len(memory_map.VIRTIO):
+            raise BadInput(f"{len(self.config.virtio)} virtio devices", self.name, f"give at most {len(memory_map.VIRTIO)}")
+        where, interrupt = memory_map.VIRTIO[place], memory_map.VIRTIO_INTERRUPTS[place]
+        transport = VirtioMmio(device, self.memory, self.plic.line(interrupt),
+                               lambda text: self.config.tell(f"guest {self.name}: {text}"))
+        self.bus.attach(*where, transport, f"virtio-{device.name}", interrupt)
+        return transport
+
+    @property
+    def troubles(self) -> list[str]:
+        """A line for each device that has, or had, trouble with the guest or the host."""
+        return [f"{transport.trouble} (at {where.base:#x})"
+                for transport, where in zip(self.virtio, memory_map.VIRTIO, strict=False) if transport.trouble]
 
     @staticmethod
     def _external(vcpu: Vcpu, cause: int) -> Callable[[bool], None]:
