@@ -1,4 +1,4 @@
-"""The driver's side of a virtio device, in Python: memory as bytes, registers by name, queues that may be filled with anything."""
+"""The driver's side of a virtio device, in Python: memory as bytes, registers by name, queues filled with anything."""
 from __future__ import annotations
 
 import struct

@@ -318,7 +318,8 @@ def test_what_was_served_before_the_fault_is_used_and_told(driver, queue):
     (mmio.QUEUE_DEVICE, BASE + SIZE - 68), (mmio.QUEUE_DEVICE + 4, 0xFFFF_FFFF)])
 def test_a_queue_that_cannot_be(driver, register, value):
     assert driver.negotiate(F_VERSION_1)
-    for at, start in ((mmio.QUEUE_NUM, 8), (mmio.QUEUE_DESC, BASE), (mmio.QUEUE_DRIVER, BASE + 256), (mmio.QUEUE_DEVICE, BASE + 512)):
+    for at, start in ((mmio.QUEUE_NUM, 8), (mmio.QUEUE_DESC, BASE), (mmio.QUEUE_DRIVER, BASE + 256),
+                      (mmio.QUEUE_DEVICE, BASE + 512)):
         driver[at] = start
     driver[register] = value
     assert not driver.needs_reset
@@ -328,7 +329,8 @@ def test_a_queue_that_cannot_be(driver, register, value):
     assert driver.start().request(reads(driver.place(b"x"), 1)) == 0
 
 
-@pytest.mark.parametrize("register", [mmio.QUEUE_NUM, mmio.QUEUE_DESC, mmio.QUEUE_DESC + 4, mmio.QUEUE_DRIVER, mmio.QUEUE_DEVICE + 4])
+@pytest.mark.parametrize("register", [mmio.QUEUE_NUM, mmio.QUEUE_DESC, mmio.QUEUE_DESC + 4, mmio.QUEUE_DRIVER,
+                                      mmio.QUEUE_DEVICE + 4])
 def test_a_queue_changed_while_it_is_ready(driver, queue, register):
     driver[mmio.QUEUE_SEL] = 1
     driver[register] = 4
