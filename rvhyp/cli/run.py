@@ -124,7 +124,7 @@ def run(guests, memory, cpus, append, dump_dtb, disks, config_path, settings, st
     outputs = consoles(names, 2 if json_path == "-" else 1)
     source = Input(0) if len(guests) == 1 else Input(None)
     devices = make_devices(names, disks)
-    configs = [VmConfig(name, program, memory, cpus, output, source, append, devices[name], say)
+    configs = [VmConfig(name, program, memory, cpus, output, source, append, virtio=devices[name], tell=say)
                for name, program, output in zip(names, programs, outputs, strict=True)]
     hypervisor = Hypervisor(configs, start_engine(engine), read_choices(config_path, settings))
     if dump_dtb:
