@@ -3,7 +3,7 @@ import struct
 
 import pytest
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from rvhyp.machine.devices.virtio import mmio
 from rvhyp.machine.devices.virtio.blk import (
@@ -19,9 +19,10 @@ from rvhyp.machine.devices.virtio.blk import (
     Blk,
 )
 from rvhyp.machine.devices.virtio.mmio import F_VERSION_1
-from rvhyp.machine.devices.virtio.queue import F_EVENT_IDX, F_INDIRECT_DESC
+from rvhyp.machine.devices.virtio.queue import F_INDIRECT_DESC
 from tests.engine.support import examples
 from tests.machine.virtio.driver import BASE, BUFFERS, SIZE, Driver, reads, writes
+from tests.machine.virtio.hostile import SCRATCH, HostileMachine, words
 
 SECTORS = 16
 DATA, STATUS = 0x1000, 0x9000           # among the buffers
@@ -153,37 +154,27 @@ def test_a_request_may_not_take_for_ever(disk):
 
 # A driver that does right and wrong things.
 
-words = st.one_of(st.sampled_from((0, 1, 15, 16, 0xFFFF_FFFF, BASE, BASE + SIZE, BASE + BUFFERS)), st.integers(0, 0xFFFF_FFFF))
+class Machine(HostileMachine):
+    """Requests in any cut, direct or not.  The model: the bytes on the disk, and what each request must give."""
 
+    features = F_FLUSH
+    wrongs = (*HostileMachine.wrongs, "no status")
 
-class Machine(RuleBasedStateMachine):
-    """Requests in any cut, direct or not, and now and then something that no driver may do.
-
-    The model: the bytes on the disk, whether the device waits for a reset, and what each request must give.
-    """
-
-    def __init__(self):
-        super().__init__()
+    def make(self):
         self.image = Memory()
-        self.disk = Driver(Blk(self.image))
-        self.model, self.is_dead, self.offered = bytearray(self.image.bytes), False, []
+        self.model, self.offered = bytearray(self.image.bytes), []
         self.checks = []                        # (gpa, bytes) that requests must have left there
+        return Blk(self.image)
 
-    @initialize(features=st.sampled_from((0, F_INDIRECT_DESC, F_EVENT_IDX, F_INDIRECT_DESC | F_EVENT_IDX)),
-                size=st.sampled_from((8, 16)))
-    def boot(self, features, size):
-        self.features = features | F_VERSION_1 | F_FLUSH
-        self.queue = self.disk.start(self.features, size)
-        self.is_dead, self.offered, self.next_place = False, [], 0
+    def forget(self):
+        self.offered, self.next_place = [], 0
 
-    @rule(features=st.sampled_from((0, F_INDIRECT_DESC, F_EVENT_IDX)), size=st.sampled_from((8, 32)))
-    def reset(self, features, size):
-        self.boot(features, size)
+    def good(self):
+        self.driver.ram.write(SCRATCH, struct.pack("<IIQ", T_OUT, 0, 0) + b"w" * 512)
+        return [reads(SCRATCH, 16), reads(SCRATCH + 16, 512), writes(SCRATCH + 0x1000, 1)]
 
-    def cut(self, data, gpa, flags, size):
-        """Buffers of `size` bytes at gpa, in at most three parts."""
-        points = sorted({0, size, *data.draw(st.lists(st.integers(0, size), max_size=2))})
-        return [(gpa + start, stop - start, flags) for start, stop in zip(points, points[1:], strict=False)]
+    def bad(self, kind, data):
+        return self.good()[:2] if kind == "no status" else super().bad(kind, data)
 
     @precondition(lambda self: not self.is_dead and len(self.offered) < 2)
     @rule(data=st.data(), kind=st.sampled_from((T_IN, T_IN, T_OUT, T_OUT, T_FLUSH, T_GET_ID, 3)), sector=st.integers(0, SECTORS),
@@ -194,22 +185,17 @@ class Machine(RuleBasedStateMachine):
         self.next_place = (self.next_place + 1) % 3
         payload = data.draw(st.binary(min_size=size, max_size=size)) if kind == T_OUT else b""
         room = 0 if kind == T_OUT else size
-        self.disk.ram.write(at, struct.pack("<IIQ", kind, 0, sector) + payload)
-        self.disk.ram.write(at + 0x1000, b"\xEE" * (room + 1))
+        self.driver.ram.write(at, struct.pack("<IIQ", kind, 0, sector) + payload)
+        self.driver.ram.write(at + 0x1000, b"\xEE" * (room + 1))
         buffers = (self.cut(data, at, 0, 16 + len(payload)) + self.cut(data, at + 0x1000, 2, room + 1))
-        table = at + 0x3000 if is_indirect and self.features & F_INDIRECT_DESC else None
+        table = at + 0x3000 if is_indirect and self.ring & F_INDIRECT_DESC else None
         if table is None and len(buffers) * (len(self.offered) + 1) > self.queue.size:
             return
         head = self.queue.chain(buffers, table)
         self.queue.offer(head)
         self.offered.append((head, at, kind, sector * 512, payload, room))
 
-    @rule()
-    def notify(self):
-        if self.is_dead:
-            self.queue.notify()
-            assert self.queue.completed() == []
-            return
+    def settle(self):
         expected = [(head, self.outcome(*rest)) for head, *rest in self.offered]
         self.queue.notify()
         assert self.queue.completed() == expected
@@ -217,7 +203,7 @@ class Machine(RuleBasedStateMachine):
 
     def outcome(self, at, kind, offset, payload, room):
         """What the model says of a request: the length used; what must be in memory is checked after the notification."""
-        size, status, written, contents = len(payload) or room, S_OK, 0, b""
+        size, status, contents = len(payload) or room, S_OK, b""
         fits = size % 512 == 0 and offset + size <= len(self.model)
         if kind == T_IN and fits:
             contents = bytes(self.model[offset:offset + size])
@@ -236,60 +222,9 @@ class Machine(RuleBasedStateMachine):
     @invariant()
     def memory_is_as_the_model_says(self):
         for gpa, contents in self.checks:
-            assert self.disk.ram.read(gpa, len(contents)) == contents
+            assert self.driver.ram.read(gpa, len(contents)) == contents
         self.checks.clear()
         assert self.image.bytes == self.model
-
-    @invariant()
-    def the_device_waits_for_a_reset_only_after_a_wrong_thing(self):
-        assert self.disk.needs_reset is self.is_dead
-
-    @rule()
-    def acknowledge(self):
-        self.disk[mmio.INTERRUPT_ACK] = self.disk[mmio.INTERRUPT_STATUS]
-        assert not self.disk.irq
-
-    # Wrong things.  What was offered before is served first, as the rings say.
-
-    @precondition(lambda self: not self.is_dead)
-    @rule(kind=st.sampled_from(("head", "outside", "endless", "ahead", "live", "order", "empty", "no status")), data=st.data())
-    def wrong(self, kind, data):
-        queue, here = self.queue, BASE + BUFFERS + 0xC000
-        if kind == "live":
-            self.disk[mmio.QUEUE_SEL] = 0
-            self.disk[data.draw(st.sampled_from((mmio.QUEUE_NUM, mmio.QUEUE_DESC, mmio.QUEUE_DRIVER + 4, mmio.QUEUE_DEVICE)))] = (
-                data.draw(words))
-            self.is_dead, self.offered = True, []
-            return
-        if self.offered:
-            self.notify()                       # else the model has to say which descriptors are overwritten
-        self.disk.ram.write(here, struct.pack("<IIQ", T_OUT, 0, 0) + b"w" * 512)
-        good = [reads(here, 16), reads(here + 16, 512), writes(here + 0x1000, 1)]
-        if kind == "head":
-            queue.offer(data.draw(st.integers(queue.size, 0xFFFF)))
-        elif kind == "ahead":
-            ahead = data.draw(st.integers(queue.size + 1, 0xFFFF))
-            self.disk.ram.write(queue.avail + 2, struct.pack("<H", queue.available + ahead & 0xFFFF))
-        elif kind == "endless":
-            links = data.draw(st.lists(st.integers(0, 7), min_size=8, max_size=8))
-            for index, following in enumerate(links):
-                queue.describe(index, here, 1, 1, following)
-            queue.offer(links[0])
-        else:
-            size = data.draw(st.integers(1, 0xFFFF_FFFF))
-            gpa = data.draw(st.one_of(st.integers(0, BASE - 1), st.integers(BASE + SIZE - size + 1, (1 << 64) - 1)))
-            at = data.draw(st.integers(1, 2))
-            bad = {"outside": [*good[:at], (gpa, size, good[at][2]), *good[at:]], "empty": [*good[:at], (here, 0, 0), *good[at:]],
-                   "order": [good[0], writes(here + 0x1000, 1), *good[1:]], "no status": good[:2]}[kind]
-            queue.offer(queue.chain(bad))
-        queue.notify()
-        assert queue.completed() == []
-        self.is_dead, self.offered = True, []
-
-    @rule(offset=st.sampled_from((mmio.DEVICE_FEATURES_SEL, mmio.DRIVER_FEATURES_SEL, mmio.DRIVER_FEATURES, mmio.INTERRUPT_ACK, 0,
-                                  0x60, 0xFC, 0x100, 0x104, 0x120, 0xFF8)), value=words)
-    def harmless_writes(self, offset, value):
-        self.disk[offset] = value
 
 
 class Noise(RuleBasedStateMachine):
