@@ -9,16 +9,20 @@ from rvhyp.machine.devices.virtio.blk import Blk
 from rvhyp.machine.devices.virtio.console import Console
 from rvhyp.machine.devices.virtio.device import VirtioDevice
 from rvhyp.machine.devices.virtio.image import Overlay, RawImage
+from rvhyp.machine.devices.virtio.p9 import Share
 from rvhyp.machine.devices.virtio.rng import HOST, Rng, seeded
 from rvhyp.machine.errors import BadInput
 
 
 def device_options(command):
-    """--disk, --rng, --virtio-console."""
+    """--disk, --share, --rng, --virtio-console."""
     for option in reversed((
         click.option("--disk", "disks", multiple=True, metavar="FILE[,ro][,overlay=FILE]",
                      help="A disk (virtio-blk) with a raw image; may be repeated.  ro: read-only.  overlay: what is written goes "
                           "to that file, made if there is none.  With several guests add guest=NAME."),
+        click.option("--share", "shares", multiple=True, metavar="DIR[,ro][,tag=NAME]",
+                     help="A folder of the host (virtio-9p) that the guest mounts by its tag, `share` if none is given; may be "
+                          "repeated.  ro: read-only.  With several guests add guest=NAME."),
         click.option("--rng", metavar="SEED|host",
                      help="An entropy source (virtio-rng) for each guest: the same bytes for the same SEED, or the host's."),
         click.option("--virtio-console", "has_console", is_flag=True,
@@ -85,14 +89,22 @@ def make_rng(text: str) -> VirtioDevice:
     return Rng(seeded(int(text)))
 
 
-def make_devices(outputs: dict[str, Callable[[bytes], object]], disks: Iterable[str], rng: str | None = None,
-                 has_console: bool = False) -> dict[str, list[VirtioDevice]]:
+def make_devices(outputs: dict[str, Callable[[bytes], object]], disks: Iterable[str] = (), shares: Iterable[str] = (),
+                 rng: str | None = None, has_console: bool = False) -> dict[str, list[VirtioDevice]]:
     """The devices of each guest, in the order of their places; `outputs` has the guests' consoles by name."""
     names = list(outputs)
     devices: dict[str, list[VirtioDevice]] = {name: [] for name in names}
     for text in disks:
         option = Option("--disk", text, ["ro"], ["overlay", "guest"])
         devices[option.guest_of(names)].append(make_disk(option))
+    tags = set()
+    for text in shares:
+        option = Option("--share", text, ["ro"], ["tag", "guest"])
+        guest, tag = option.guest_of(names), option.get("tag") or "share"
+        if (guest, tag) in tags:
+            raise BadInput(f"two folders with the tag {tag}", "--share", "give each its own: DIR,tag=NAME")
+        tags.add((guest, tag))
+        devices[guest].append(Share(option.first, tag, is_read_only=option.has("ro")))
     for name, of_guest in devices.items():
         of_guest += [make_rng(rng)] if rng is not None else []
         of_guest += [Console(outputs[name])] if has_console else []

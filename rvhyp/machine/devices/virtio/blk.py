@@ -32,11 +32,7 @@ class Blk(VirtioDevice):
     def __init__(self, image: Image):
         self.image = image
         self.features = F_SEG_MAX | F_BLK_SIZE | F_FLUSH | (F_RO if image.is_read_only else 0)
-        self._config = CONFIG.pack(image.size // SECTOR, 0, QUEUE_SIZE - 2, 0, 0, 0, SECTOR)
-
-    @property
-    def config(self) -> bytes:
-        return self._config
+        self.config = CONFIG.pack(image.size // SECTOR, 0, QUEUE_SIZE - 2, 0, 0, 0, SECTOR)
 
     def notify(self, index: int) -> None:
         queue = self.transport.queues[index]
