@@ -19,6 +19,7 @@ from rvhyp.cli.common import (
     status_of,
     write_json,
 )
+from rvhyp.cli.devices import device_options, make_devices
 from rvhyp.cli.interruption import during
 from rvhyp.cli.opening import boot_options, open_guests
 from rvhyp.machine.console import Input, Output, Prefixed, Terminal
@@ -49,7 +50,7 @@ def summary(hypervisor, outcome) -> dict:
     return {
         "ended": outcome.ended.value, "status": status_of(outcome), "instructions": hypervisor.machine.instret,
         "guests": [{"name": vm.name, "status": vm.status, "stopped_by_monitor": bool(vm.report), "why": vm.why,
-                    "report": vm.report, "exits": dict(vm.exits)} for vm in hypervisor.vms],
+                    "report": vm.report, "devices": vm.troubles, "exits": dict(vm.exits)} for vm in hypervisor.vms],
     }
 
 
@@ -88,6 +89,7 @@ def write_tree(path: str, tree: bytes) -> int:
 @click.argument("guests", nargs=-1, required=True, metavar="GUEST...")
 @click.option("--cpus", type=click.IntRange(1, 64), default=1, show_default=True, metavar="N", help="Harts of each guest.")
 @boot_options
+@device_options
 @choices_options
 @click.option("--stats", is_flag=True, help="At the end, show exits by cause and instructions.")
 @log_option
@@ -95,7 +97,7 @@ def write_tree(path: str, tree: bytes) -> int:
 @json_option
 @guarded
 def run(guests, memory, cpus, append, initrd, dtb, dump_dtb, config_path, settings, stats, log_path, engine, max_instructions,
-        timeout, json_path):
+        timeout, json_path, **given):
     """Boot each GUEST in VS-mode under the monitor: an ELF, a Linux Image, or a guest of ours by name.
 
     Options of memory, harts and booting hold for each GUEST.  An ELF or Image may be compressed.
@@ -108,9 +110,10 @@ def run(guests, memory, cpus, append, initrd, dtb, dump_dtb, config_path, settin
     names = [guest.name for guest in opened]
     outputs = consoles(names, 2 if json_path == "-" else 1)
     source = Input(0) if len(guests) == 1 else Input(None)
+    devices = make_devices(dict(zip(names, outputs, strict=True)), **given)
     tree = read_file(dtb) if dtb else b""
     configs = [VmConfig(guest.name, guest.program, guest.memory, cpus, output, source, guest.bootargs, initrd=guest.initrd,
-                        dtb=tree, dtb_name=dtb or "")
+                        dtb=tree, dtb_name=dtb or "", virtio=devices[guest.name], tell=say)
                for guest, output in zip(opened, outputs, strict=True)]
     hypervisor = Hypervisor(configs, start_engine(engine), read_choices(config_path, settings))
     if dump_dtb:
@@ -119,6 +122,8 @@ def run(guests, memory, cpus, append, initrd, dtb, dump_dtb, config_path, settin
     with (during(lambda: ["running", *positions(hypervisor)], terminal.restore), terminal,
           commit_log(log_path, hypervisor.machine, lambda: hypervisor.vcpus.index(hypervisor.running))):
         outcome = hypervisor.run(max_instructions, timeout)
+    for each in (each for name in names for each in devices[name]):
+        each.close()
     report_end(hypervisor, outcome)
     if stats:
         click.echo(f"{exit_table(hypervisor.vms)}\ninstructions {hypervisor.machine.instret}", err=True)

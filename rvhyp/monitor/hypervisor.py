@@ -178,7 +178,7 @@ class Hypervisor:
             self.machine.set_now(max(wake, self.machine.now()))
             return
         for vm in alive:
-            if vm.config.input.is_open and not vm.uart.waiting:
+            if vm.config.input.is_open and not vm.keyboard.waiting:
                 vm.take_input(0.05)
                 return
         for vm in alive:

@@ -96,4 +96,4 @@ def report(vcpu: Vcpu, what: str, gva: int | None = None, gpa: int | None = None
         gpa = found if gpa is None else gpa
     if gpa is not None:
         lines += translate_guest(vcpu, gpa)
-    return "\n".join(lines)
+    return "\n".join(lines + vcpu.vm.troubles)
