@@ -275,6 +275,10 @@ class Hypervisor:
         """The running vcpu shares the hart: the monitor's timer interrupts it when its slice is over."""
         self.hart.words[STIMECMP] = self.machine.now() + SLICE
 
+    def end_slice(self) -> None:
+        """The running vcpu's slice is over, once its exit has been dealt with."""
+        self.hart.words[STIMECMP] = self.machine.now()
+
     def reset(self, vm: Vm, is_shutdown: bool, has_failed: bool) -> None:
         """SBI system reset: the guest ends (a reboot ends it too: there is nothing to boot again from)."""
         vm.stop(1 if has_failed else 0, "shutdown" if is_shutdown else "reboot")

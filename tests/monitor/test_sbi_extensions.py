@@ -51,7 +51,8 @@ def test_counters_belong_to_a_hart():
     """Two guests on one hart: instret of each counts its own instructions."""
     from rvhyp import Hypervisor, VmConfig
     from tests.monitor.guest import engine, program
-    source = "    li t0, {0}\n1:  addi t0, t0, -1\n    bnez t0, 1b\n    csrr t1, instret\n    la t0, results\n    sd t1, 0(t0)\n" + DATA
+    source = ("    li t0, {0}\n1:  addi t0, t0, -1\n    bnez t0, 1b\n    csrr t1, instret\n    la t0, results\n    sd t1, 0(t0)\n"
+              + DATA)
     programs = [program(source.format(count)) for count in (700_000, 10)]
     hypervisor = Hypervisor([VmConfig(str(n), each, 16 << 20) for n, each in enumerate(programs)], engine())
     hypervisor.run(10_000_000)
@@ -111,7 +112,8 @@ def test_event_info_says_which_events_there_are():
 @pytest.mark.parametrize("event_word, error", [(1 << 20, -3), (1, 0)])
 def test_event_info_with_a_reserved_bit_changes_nothing(event_word, error):
     run = boot(calls((PMU, 8, 0x8020_1000, 0, 2, 0)) + SHUTDOWN
-               + f"    .balign 4096\nshared: .word 1, 7\n    .dword 0\n    .word {event_word}, 7\n    .dword 0\nresults: .zero 64\n")
+               + f"    .balign 4096\nshared: .word 1, 7\n    .dword 0\n    .word {event_word}, 7\n    .dword 0\n"
+               + "results: .zero 64\n")
     assert answers(run, 1)[0][0] == error
     assert run.vm.memory.word(0x8020_1000) >> 32 == (7 if error else 1)
 
