@@ -1,22 +1,28 @@
 """The options of `rvhyp run` that give guests virtio devices."""
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import click
 
 from rvhyp.machine.devices.virtio.blk import Blk
+from rvhyp.machine.devices.virtio.console import Console
 from rvhyp.machine.devices.virtio.device import VirtioDevice
 from rvhyp.machine.devices.virtio.image import Overlay, RawImage
+from rvhyp.machine.devices.virtio.rng import HOST, Rng, seeded
 from rvhyp.machine.errors import BadInput
 
 
 def device_options(command):
-    """--disk."""
+    """--disk, --rng, --virtio-console."""
     for option in reversed((
         click.option("--disk", "disks", multiple=True, metavar="FILE[,ro][,overlay=FILE]",
                      help="A disk (virtio-blk) with a raw image; may be repeated.  ro: read-only.  overlay: what is written goes "
                           "to that file, made if there is none.  With several guests add guest=NAME."),
+        click.option("--rng", metavar="SEED|host",
+                     help="An entropy source (virtio-rng) for each guest: the same bytes for the same SEED, or the host's."),
+        click.option("--virtio-console", "has_console", is_flag=True,
+                     help="A virtio console for each guest, beside its UART; input goes to it once its driver is up."),
     )):
         command = option(command)
     return command
@@ -70,10 +76,24 @@ def make_disk(option: Option) -> VirtioDevice:
     return Blk(Overlay(option.first, overlay))
 
 
-def make_devices(names: list[str], disks: Iterable[str]) -> dict[str, list[VirtioDevice]]:
-    """The devices of each guest, in the order of their places."""
+def make_rng(text: str) -> VirtioDevice:
+    """An entropy source from its option."""
+    if text == "host":
+        return Rng(HOST)
+    if not text.isdecimal() or len(text) > 20:
+        raise BadInput(f"{text!r} is no seed", "--rng", "give a number, or host")
+    return Rng(seeded(int(text)))
+
+
+def make_devices(outputs: dict[str, Callable[[bytes], object]], disks: Iterable[str], rng: str | None = None,
+                 has_console: bool = False) -> dict[str, list[VirtioDevice]]:
+    """The devices of each guest, in the order of their places; `outputs` has the guests' consoles by name."""
+    names = list(outputs)
     devices: dict[str, list[VirtioDevice]] = {name: [] for name in names}
     for text in disks:
         option = Option("--disk", text, ["ro"], ["overlay", "guest"])
         devices[option.guest_of(names)].append(make_disk(option))
+    for name, of_guest in devices.items():
+        of_guest += [make_rng(rng)] if rng is not None else []
+        of_guest += [Console(outputs[name])] if has_console else []
     return devices

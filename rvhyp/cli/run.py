@@ -110,8 +110,8 @@ def report_end(hypervisor, outcome) -> None:
 @engine_options
 @json_option
 @guarded
-def run(guests, memory, cpus, append, dump_dtb, disks, config_path, settings, stats, log_path, engine, max_instructions, timeout,
-        json_path):
+def run(guests, memory, cpus, append, dump_dtb, config_path, settings, stats, log_path, engine, max_instructions, timeout,
+        json_path, **given):
     """Boot each GUEST in VS-mode under the monitor: an ELF, a Linux Image, or a guest of ours by name.
 
     One guest has the terminal as its console; of several, each line shows whose it is.  The exit status is the guest's own (the
@@ -123,8 +123,8 @@ def run(guests, memory, cpus, append, dump_dtb, disks, config_path, settings, st
     names = unique_names(guests)
     outputs = consoles(names, 2 if json_path == "-" else 1)
     source = Input(0) if len(guests) == 1 else Input(None)
-    devices = make_devices(names, disks)
-    configs = [VmConfig(name, program, memory, cpus, output, source, append, devices[name], say)
+    devices = make_devices(dict(zip(names, outputs, strict=True)), **given)
+    configs = [VmConfig(name, program, memory, cpus, output, source, append, virtio=devices[name], tell=say)
                for name, program, output in zip(names, programs, outputs, strict=True)]
     hypervisor = Hypervisor(configs, start_engine(engine), read_choices(config_path, settings))
     if dump_dtb:

@@ -175,7 +175,7 @@ class Hypervisor:
             return
         alive = [vm for vm in self.vms if not vm.is_over]
         for vm in alive:
-            if vm.config.input.is_open and not vm.uart.waiting:
+            if vm.config.input.is_open and not vm.keyboard.waiting:
                 vm.take_input(0.05)
                 return
         for vm in alive:

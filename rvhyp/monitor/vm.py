@@ -12,6 +12,7 @@ from rvhyp.machine.console import Input
 from rvhyp.machine.devices.finisher import Finisher
 from rvhyp.machine.devices.plic import Context, Plic
 from rvhyp.machine.devices.uart import Uart
+from rvhyp.machine.devices.virtio.console import Console
 from rvhyp.machine.devices.virtio.device import VirtioDevice
 from rvhyp.machine.devices.virtio.mmio import VirtioMmio
 from rvhyp.machine.errors import BadInput
@@ -185,13 +186,19 @@ class Vm:
         return device_tree([(self.memory.base, self.memory.size)], cpus, TIMEBASE, self.bus.nodes(),
                            bootargs=self.config.bootargs, stdout_path=f"/soc/serial@{memory_map.UART.base:x}")
 
+    @property
+    def keyboard(self) -> Uart | Console:
+        """Where input goes: a virtio console whose driver is up, else the UART."""
+        return next((device for device in self.config.virtio if isinstance(device, Console) and device.is_listening), self.uart)
+
     def take_input(self, seconds: float = 0) -> bool:
-        """Give the UART what the host has typed, if the guest has read all that came before."""
-        if self.uart.waiting:
+        """Give the guest what the host has typed, if it has read all that came before."""
+        keyboard = self.keyboard
+        if keyboard.waiting:
             return False
         source = self.config.input
         data = source.read(seconds)
         self.has_input = source.is_open
         if data:
-            self.uart.receive(data)
+            keyboard.receive(data)
         return bool(data)
