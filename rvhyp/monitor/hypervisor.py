@@ -27,6 +27,7 @@ from rvhyp.machine.ram import Ram
 from rvhyp.monitor import emulate, needs, sbi
 from rvhyp.monitor.exits import Exit, Exits, GuestException, GuestPageFault, HsInterrupt, VirtualInstruction, VsEcall
 from rvhyp.monitor.gstage import GStage, PageTables
+from rvhyp.monitor.pmu import GUEST_COUNTERS, Firmware
 from rvhyp.monitor.report import report
 from rvhyp.monitor.scheduler import SLICE, RoundRobin, next_wake
 from rvhyp.monitor.vcpu import State, Vcpu
@@ -74,7 +75,7 @@ class Hypervisor:
         self.rules, self.hart = self.machine.engine.rules, self.machine.hart
         self._prepare_hart()
         allocator = PageTables(tables)
-        self.vms = [Vm(each, vmid, ram, self.machine.memory, GStage(allocator, self.machine.memory, vmid), self.machine.now(),
+        self.vms = [Vm(each, vmid, ram, self.machine.memory, GStage(allocator, self.machine.memory, vmid), self.machine.now,
                        mmu_type(self.machine.choices))
                     for vmid, (each, ram) in enumerate(zip(configs, regions[1:], strict=True), 1)]
         self.vcpus = [vcpu for vm in self.vms for vcpu in vm.vcpus]
@@ -94,8 +95,9 @@ class Hypervisor:
         hart = self.hart
         hart.medeleg, hart.hedeleg = MEDELEG_WRITABLE, HEDELEG_WRITABLE
         hart.hideleg = VS_INTERRUPTS
-        open_to_guests = ("menvcfg", "mcounteren", "hcounteren", *(f"{x}stateen{n}" for x in "mh" for n in range(4)), "pmpaddr0")
-        for name, value in (("mideleg", S_INTERRUPTS), *((name, MASK64) for name in open_to_guests), ("pmpcfg0", 0x1F)):
+        open_to_guests = ("menvcfg", "mcounteren", *(f"{x}stateen{n}" for x in "mh" for n in range(4)), "pmpaddr0")
+        for name, value in (("mideleg", S_INTERRUPTS), *((name, MASK64) for name in open_to_guests), ("pmpcfg0", 0x1F),
+                            ("hcounteren", GUEST_COUNTERS)):
             self.rules.csr_write(hart.address, CSR_NUMBERS[name], int(value))
         hart.monitor, hart.prv, hart.v = 1, S_MODE, 0
 
@@ -125,7 +127,10 @@ class Hypervisor:
         """Run one vcpu until its slice is over, it waits, or it stops.  Why the whole run must end, if it must."""
         hart, machine, words, handle = self.hart, self.machine, self.hart.words, self._handle
         return_to_guest = machine.return_to_guest
+        if vcpu.steal:
+            vcpu.steal.comes(machine.now() - vcpu.ready_at(machine.now()))
         vcpu.load(hart)
+        vcpu.pmu.load(hart, self.rules)
         self.running = vcpu
         words[STIMECMP] = NO_TIMER
         if any(other is not vcpu and other.state is not State.STOPPED for other in self.vcpus):
@@ -153,7 +158,8 @@ class Hypervisor:
                 self.leave_guest()
             raise
         finally:
-            vcpu.save()
+            vcpu.pmu.save(hart)
+            vcpu.save(machine.now())
 
     def leave_guest(self) -> None:
         """The host interrupts a guest, if one runs, between two instructions: as a trap would, but without a cause."""
@@ -213,6 +219,7 @@ class Hypervisor:
     def _ecall(self, vcpu: Vcpu, leaving: VsEcall) -> None:
         words = self.hart.words
         words[SEPC] = words[SEPC] + 4 & MASK64
+        vcpu.last_call = words[A7], words[A6]
         error, value = sbi.call(self._call, vcpu, words[A7], words[A6])
         words[A0] = error & MASK64
         if value is not None:
@@ -233,7 +240,9 @@ class Hypervisor:
             return
         except BusError:
             pass
-        fault = LOAD_ACCESS_FAULT if leaving.access == "load" else STORE_ACCESS_FAULT
+        is_load = leaving.access == "load"
+        vcpu.pmu.count(Firmware.ACCESS_LOAD if is_load else Firmware.ACCESS_STORE)
+        fault = LOAD_ACCESS_FAULT if is_load else STORE_ACCESS_FAULT
         self.rules.inject(self.hart.address, fault, leaving.gva)
 
     def _stop_lost(self, vcpu: Vcpu, leaving: GuestPageFault) -> None:
@@ -255,6 +264,7 @@ class Hypervisor:
             if not vcpu.is_interrupted(self.machine.now()):
                 vcpu.state = State.WAITING
             return
+        vcpu.pmu.count(Firmware.ILLEGAL_INSN)
         self.rules.inject(self.hart.address, ILLEGAL_INSTRUCTION, leaving.insn)
 
     def _interrupt(self, leaving: HsInterrupt) -> bool:
@@ -273,6 +283,10 @@ class Hypervisor:
     def limit_slice(self) -> None:
         """The running vcpu shares the hart: the monitor's timer interrupts it when its slice is over."""
         self.hart.words[STIMECMP] = self.machine.now() + SLICE
+
+    def end_slice(self) -> None:
+        """The running vcpu's slice is over, once its exit has been dealt with."""
+        self.hart.words[STIMECMP] = self.machine.now()
 
     def reset(self, vm: Vm, is_shutdown: bool, has_failed: bool) -> None:
         """SBI system reset: the guest ends (a reboot ends it too: there is nothing to boot again from)."""

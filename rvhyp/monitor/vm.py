@@ -25,7 +25,9 @@ from rvhyp.monitor.gstage import GStage
 from rvhyp.monitor.vcpu import VSEIP, State, Vcpu
 
 # What a guest has of it: not H, and nothing that is for M-mode or for a hypervisor.
-GUEST_ISA = config.DEFAULT.replace("h_", "_", 1).replace("_shlcofideleg_smcntrpmf_smstateen_sscofpmf_ssdbltrp", "_ssstateen")
+# Svade and Svadu: A and D are set by page faults until the guest asks for more (SBI, FWFT).
+GUEST_ISA = config.DEFAULT.replace("h_", "_", 1).replace("_svadu", "_svade_svadu").replace(
+    "_shlcofideleg_smcntrpmf_smstateen_sscofpmf_ssdbltrp", "_ssstateen")
 SUPERVISOR_EXTERNAL = 9
 MINIMUM_MEMORY = 1 << 20
 
@@ -34,8 +36,8 @@ MINIMUM_MEMORY = 1 << 20
 class VmConfig:
     """What a guest is given: `program` to boot, RAM in bytes, the number of harts, where its console goes and comes from.
 
-    `initrd` is an initial RAM disk; with `dtb` its device tree is this one, where ours describes the devices it has.  `virtio` are
-    more devices, in the order of their places; `tell` takes lines about their troubles.
+    `initrd` is an initial RAM disk; with `dtb` its device tree is this one, where ours describes the devices it has.  `virtio`
+    are more devices, in the order of their places; `tell` takes lines about their troubles.
     """
 
     name: str
@@ -89,11 +91,12 @@ class GuestMemory:
 class Vm:
     """A guest under the monitor.  `exits` counts its traps into HS by name; `status` is set when it has ended."""
 
-    def __init__(self, config: VmConfig, vmid: int, ram: Ram, memory: Memory, gstage: GStage, now: int,
-                 mmu_type: str = "sv57"):
+    def __init__(self, config: VmConfig, vmid: int, ram: Ram, memory: Memory, gstage: GStage,
+                 now: Callable[[], int], mmu_type: str = "sv57"):
         self.config, self.name, self.vmid = config, config.name, vmid
         self.gstage, self._mmu_type = gstage, mmu_type
-        self.htimedelta = -now % (1 << 64)
+        self.now = now                          # the host's time in ticks; the guest's begins at 0
+        self.htimedelta = -now() % (1 << 64)
         gstage.map(memory_map.RAM_BASE, ram.base, ram.size)
         self.memory = GuestMemory(memory, memory_map.RAM_BASE, ram.base, ram.size)
         self.vcpus = [Vcpu(self, number) for number in range(config.cpus)]
