@@ -26,7 +26,10 @@ from rvhyp.isa import config
 from rvhyp.isa.cause import mode_name
 from rvhyp.machine.board import Board
 from rvhyp.machine.console import Input, Output, Terminal
+from rvhyp.machine.errors import BadInput
+from rvhyp.machine.loader import load
 from rvhyp.machine.machine import Ended
+from rvhyp.machine.source import read_file
 
 
 def position(board: Board) -> str:
@@ -47,6 +50,10 @@ class PlusOptions(click.Command):
 @click.argument("program", metavar="ELF")
 @memory_option
 @click.option("--isa", default=config.DEFAULT, show_default=True, metavar="STRING", help="The hart's ISA string.")
+@click.option("--kernel", metavar="FILE", help="What firmware starts in S-mode: an ELF or a Linux Image.  The program is then "
+              "firmware that takes it, as OpenSBI's fw_dynamic.elf does.")
+@click.option("--initrd", metavar="FILE", help="Initial RAM disk of the kernel.")
+@click.option("--append", default="", metavar="TEXT", help="Boot arguments of the kernel.")
 @choices_options
 @click.option("--stats", is_flag=True, help="At the end, show retired instructions and traps.")
 @click.option("--signature", "signature_path", metavar="FILE",
@@ -56,8 +63,8 @@ class PlusOptions(click.Command):
 @engine_options
 @json_option
 @guarded
-def bare(program, memory, isa, stats, signature_path, granularity, log_path, config_path, settings, engine, max_instructions,
-         timeout, json_path):
+def bare(program, memory, isa, kernel, initrd, append, stats, signature_path, granularity, log_path, config_path, settings,
+         engine, max_instructions, timeout, json_path):
     """Run an M-mode ELF on the bare board: HTIF, CLINT, PLIC, ns16550a UART, SiFive test finisher.
 
     The exit status is the program's own; 2 for bad input, 3 if it can never go on, 124 at a limit.
@@ -66,7 +73,11 @@ def bare(program, memory, isa, stats, signature_path, granularity, log_path, con
     board = Board(memory, isa, start_engine(engine), Output(2 if json_path == "-" else 1), Input(0),
                   read_choices(config_path, settings))
     board.load(image)
-    if image.tohost is None:
+    if kernel:
+        board.give_kernel(load(kernel), read_file(initrd) if initrd else b"", append)
+    elif initrd or append:
+        raise BadInput("there is no kernel that it could be for", "--initrd" if initrd else "--append", "give --kernel, too")
+    elif image.tohost is None:
         board.give_device_tree()                # firmware wants it; a test with HTIF does not look
     terminal = Terminal()
     with during(lambda: [f"running, {position(board)}"], terminal.restore), terminal, commit_log(log_path, board.machine):

@@ -19,8 +19,8 @@ from rvhyp.machine.errors import BadInput
 from rvhyp.machine.fdt import Cpu, device_tree
 from rvhyp.machine.loader import Program
 from rvhyp.machine.machine import TIMEBASE
+from rvhyp.machine.placement import place
 from rvhyp.machine.ram import Memory, OutsideMemory, Ram
-from rvhyp.monitor import boot
 from rvhyp.monitor.gstage import GStage
 from rvhyp.monitor.vcpu import VSEIP, State, Vcpu
 
@@ -153,7 +153,7 @@ class Vm:
     def boot(self) -> None:
         """Place the program, the initial RAM disk and the device tree, and start hart 0.  `BadInput` if they do not fit."""
         program, initrd, memory = self.config.program, self.config.initrd, self.memory
-        placement = boot.place(program, memory, len(initrd), len(self.device_tree()))
+        placement = place([program], memory.base, memory.size, len(initrd), len(self.device_tree()))
         for segment in program.segments:
             memory.write(segment.pa, segment.data)
             memory.zero(segment.pa + len(segment.data), segment.memsz - len(segment.data))
