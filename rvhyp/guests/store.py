@@ -41,7 +41,7 @@ def find(name: str) -> tuple[Path, Manifest] | None:
         missing = [each for each in (manifest.kernel, manifest.initrd, *manifest.disks) if each and not (path / each).is_file()]
     except (FileNotFoundError, NotADirectoryError):
         return None
-    except (OSError, ValueError, TypeError) as error:
+    except (OSError, ValueError, TypeError, AttributeError) as error:
         raise BadInput(f"is damaged ({error})", str(path / MANIFEST), f"rvhyp guests prepare {name}") from error
     if missing:
         raise BadInput("is missing", str(path / missing[0]), f"rvhyp guests prepare {name}")

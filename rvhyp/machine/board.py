@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from rvhyp.isa import config
 from rvhyp.isa.cause import MEI, MSI, SEI
 from rvhyp.machine import memory_map
+from rvhyp.machine.clock import TIMEBASE
 from rvhyp.machine.console import Input
 from rvhyp.machine.devices.clint import Clint
 from rvhyp.machine.devices.finisher import Finisher
@@ -14,7 +15,7 @@ from rvhyp.machine.devices.htif import Htif
 from rvhyp.machine.devices.plic import Context, Plic
 from rvhyp.machine.devices.uart import Uart
 from rvhyp.machine.loader import Program, place
-from rvhyp.machine.machine import TIMEBASE, Machine, Outcome
+from rvhyp.machine.machine import Machine, Outcome
 from rvhyp.machine.ram import Ram
 
 DEFAULT_MEMORY = 128 << 20

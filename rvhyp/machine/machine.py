@@ -25,11 +25,11 @@ from rvhyp.isa import config
 from rvhyp.isa.cause import SGEI
 from rvhyp.isa.configuration import Configuration
 from rvhyp.machine.bus import Bus, BusError
+from rvhyp.machine.clock import HostClock, VirtualClock
 from rvhyp.machine.errors import BadInput
 from rvhyp.machine.fdt import isa_extensions
 from rvhyp.machine.ram import MAP_NORESERVE, PAGE, Memory, Ram
 
-TIMEBASE = 10_000_000           # Hz: mtime ticks of virtual time, 100 retired instructions each
 QUANTUM_MIN, QUANTUM_MAX = 10, 200_000          # instructions between two looks at the host ...
 QUANTUM_SECONDS = 0.005                         # ... which should take this long
 FAR = 1 << 40                   # ticks: what the rule next_event gives when no timer is set
@@ -42,6 +42,7 @@ class Ended(Enum):
     EXIT = "exit"                       # the program ended itself, with a status
     INSTRUCTIONS = "instruction limit"
     SECONDS = "time limit"
+    QUIT = "quit"                       # who sits at the terminal wanted it so
     WAITING = "waits for an interrupt that nothing can raise"
     TRAP_LOOP = "trap loop"
 
@@ -103,6 +104,7 @@ class Machine:
         self.engine.attach(self.hart)
         self.run_hart, self.return_to_guest = self.engine.bind(self.hart)
         self.memory.on_written(self._written)
+        self.clock = VirtualClock(self)
         self.outcome: Outcome | None = None
         self.before_access: Callable[[], object] = lambda: None     # called before each device access
         self.on_watch: Callable[[], object] = lambda: None          # the watched range of RAM was stored to
@@ -167,6 +169,10 @@ class Machine:
         """Write mtime."""
         hart = self.hart
         hart.skipped_cycles = (ticks * int(hart.cycles_per_tick) - self.instret) % (1 << 64)
+
+    def follow_host_clock(self) -> None:
+        """From now on time is the host's; runs are not repeatable any more."""
+        self.clock = HostClock(self)
 
     def wire(self, bit: int) -> Callable[[bool], None]:
         """A callable that drives an interrupt bit of mip."""

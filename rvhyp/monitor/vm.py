@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 from rvhyp.isa import config
 from rvhyp.machine import memory_map
 from rvhyp.machine.bus import Bus
+from rvhyp.machine.clock import TIMEBASE
 from rvhyp.machine.console import Input
 from rvhyp.machine.devices.finisher import Finisher
 from rvhyp.machine.devices.plic import Context, Plic
 from rvhyp.machine.devices.uart import Uart
 from rvhyp.machine.fdt import Cpu, device_tree
 from rvhyp.machine.loader import Program
-from rvhyp.machine.machine import TIMEBASE
 from rvhyp.machine.ram import Memory, OutsideMemory, Ram
 from rvhyp.monitor import boot
 from rvhyp.monitor.gstage import GStage
