@@ -56,7 +56,8 @@ def prepared() -> list[str]:
 def make(name: str, build: Callable[[Path], Manifest], waiting: Callable[[], object] = lambda: None) -> Path:
     """Build a guest in a folder of its own and put it in the place of the one that may be there.  Its folder.
 
-    One process at a time; `waiting` is called if another one is at it.  BadInput if the disk is full or the folder cannot be written.
+    One process at a time; `waiting` is called if another one is at it.  BadInput if the disk is full or the folder
+    cannot be written.
     """
     try:
         folder().mkdir(parents=True, exist_ok=True, mode=0o700)
