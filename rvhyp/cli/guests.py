@@ -100,9 +100,10 @@ def prepare(names, mirror, keyring, allow_expired):
         with Told(name) as told, during(lambda told=told: [f"preparing {told.name}: {told.what}"], told.stop):
             def build(folder, name=name, recipe=recipe, told=told):
                 apt = Apt(store.folder() / "apt", recipe.suite, mirror or MIRROR, keyring, allow_expired, told)
-                apt.update()
-                return recipe.build(Work(name, folder, apt, told))
-            path = store.make(name, build)
+                with during(list, apt.stop):
+                    apt.update()
+                    return recipe.build(Work(name, folder, apt, told))
+            path = store.make(name, build, lambda: say("another process prepares guests; waiting for it"))
         say(f"{name}: ready in {time.monotonic() - start:.0f} s, {path}; rvhyp run {name}")
     return 0
 

@@ -19,22 +19,14 @@ from rvhyp.cli.common import (
     status_of,
     write_json,
 )
+from rvhyp.cli.consoles import Consoles, console_option
 from rvhyp.cli.devices import device_options, make_devices
 from rvhyp.cli.interruption import during
 from rvhyp.cli.opening import boot_options, open_guests
-from rvhyp.machine.console import Input, Output, Prefixed, Terminal
+from rvhyp.machine.console import Prefixed
 from rvhyp.machine.errors import BadInput
 from rvhyp.machine.machine import Ended
 from rvhyp.machine.source import read_file
-
-
-def consoles(names: list[str], descriptor: int):
-    """An output for each guest: the descriptor itself for one, whole prefixed lines for several."""
-    output = Output(descriptor)
-    if len(names) == 1:
-        return [output]
-    width = max(map(len, names))
-    return [Prefixed(f"{name:<{width}} | ", output) for name in names]
 
 
 def exit_table(vms) -> str:
@@ -90,36 +82,42 @@ def write_tree(path: str, tree: bytes) -> int:
 @click.option("--cpus", type=click.IntRange(1, 64), default=1, show_default=True, metavar="N", help="Harts of each guest.")
 @boot_options
 @device_options
+@console_option
+@click.option("--realtime", is_flag=True,
+              help="Time is the host's, for work at the terminal: who is idle sleeps.  Runs are then not repeatable.")
 @choices_options
 @click.option("--stats", is_flag=True, help="At the end, show exits by cause and instructions.")
 @log_option
 @engine_options
 @json_option
 @guarded
-def run(guests, memory, cpus, append, initrd, dtb, dump_dtb, config_path, settings, stats, log_path, engine, max_instructions,
-        timeout, json_path, **given):
+def run(guests, memory, cpus, append, initrd, dtb, dump_dtb, console, realtime, config_path, settings, stats, log_path, engine,
+        max_instructions, timeout, json_path, **given):
     """Boot each GUEST in VS-mode under the monitor: an ELF, a Linux Image, or a guest of ours by name.
 
     Options of memory, harts and booting hold for each GUEST.  An ELF or Image may be compressed.
-    One guest has the terminal as its console; of several, each line shows whose it is.  The exit status is the guest's own (the
+    One guest has the terminal as its console, where Ctrl-A h shows what Ctrl-A does; of several, each line shows whose it is.
+    The exit status is the guest's own (the
     first that is not 0); 2 for bad input, 3 if the monitor stopped a guest, 124 at a limit.
     """
     from rvhyp.monitor.hypervisor import Hypervisor
     from rvhyp.monitor.vm import VmConfig
     opened = open_guests(guests, memory, append, initrd)
     names = [guest.name for guest in opened]
-    outputs = consoles(names, 2 if json_path == "-" else 1)
-    source = Input(0) if len(guests) == 1 else Input(None)
-    devices = make_devices(dict(zip(names, outputs, strict=True)), **given)
+    consoles = Consoles(names, console, 2 if json_path == "-" else 1)
+    ends = {name: consoles.of(name) for name in names}
+    devices = make_devices({name: output for name, (output, _) in ends.items()}, {guest.name: guest.disks for guest in opened},
+                           **given)
     tree = read_file(dtb) if dtb else b""
-    configs = [VmConfig(guest.name, guest.program, guest.memory, cpus, output, source, guest.bootargs, initrd=guest.initrd,
-                        dtb=tree, dtb_name=dtb or "", virtio=devices[guest.name], tell=say)
-               for guest, output in zip(opened, outputs, strict=True)]
+    configs = [VmConfig(guest.name, guest.program, guest.memory, cpus, *ends[guest.name], guest.bootargs, initrd=guest.initrd,
+                        dtb=tree, dtb_name=dtb or "", virtio=devices[guest.name], tell=say) for guest in opened]
     hypervisor = Hypervisor(configs, start_engine(engine), read_choices(config_path, settings))
     if dump_dtb:
+        consoles.close()
         return write_tree(dump_dtb, hypervisor.vms[0].device_tree())
-    terminal = Terminal()
-    with (during(lambda: ["running", *positions(hypervisor)], terminal.restore), terminal,
+    if realtime:
+        hypervisor.machine.follow_host_clock()
+    with (during(lambda: ["running", *positions(hypervisor)], consoles.leave), consoles.attended(hypervisor),
           commit_log(log_path, hypervisor.machine, lambda: hypervisor.vcpus.index(hypervisor.running))):
         outcome = hypervisor.run(max_instructions, timeout)
     for each in (each for name in names for each in devices[name]):

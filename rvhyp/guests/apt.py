@@ -55,6 +55,7 @@ class Apt:
     def __init__(self, folder: Path, suite: str, mirror: str = MIRROR, keyring: str | None = None, allow_expired: bool = False,
                  progress: Progress = lambda what, percent: None):
         self.suite, self.mirror, self._folder, self._progress = suite, mirror, folder, progress
+        self._process: subprocess.Popen | None = None
         self._get, self._cache = find_tool("apt-get", "apt"), find_tool("apt-cache", "apt")
         self._keyring = find_keyring(keyring)
         self.archives = folder / "archives"
@@ -91,6 +92,7 @@ class Apt:
         try:
             with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                                   env=environment, cwd=cwd, pass_fds=[writing]) as process:
+                self._process = process
                 os.close(writing)
                 writing = -1
                 try:
@@ -105,6 +107,11 @@ class Apt:
         if process.returncode:
             raise self._failure(said[process.stderr] + said[process.stdout], what)
         return said[process.stdout]
+
+    def stop(self) -> None:
+        """End what apt is doing; it can be resumed."""
+        if self._process:
+            self._process.terminate()
 
     def _follow(self, process: subprocess.Popen, status: int, what: str) -> dict:
         """What it writes to stdout and stderr, once it has closed them."""

@@ -17,7 +17,8 @@ from rvhyp.guests.apt import find_tool
 from rvhyp.guests.packages import Owner, Tree, control
 from rvhyp.machine.errors import BadInput
 
-PACKAGES = ("?essential", "busybox-static", "iproute2", "iputils-ping", "kmod", "less")
+PACKAGES = ("?essential", "apt", "busybox-static", "iproute2", "iputils-ping", "kmod", "less", "login", "mount", "passwd",
+            "procps")
 FIRST = "base-files"                    # it brings the links /bin, /lib, /sbin, through which others unpack
 IMAGE_SIZE = 1 << 30                    # bytes; the host stores what is used
 SHADOW_GROUP = 42                       # base-passwd
@@ -42,7 +43,7 @@ ip link set lo up
 """
 LOGIN = """#!/bin/sh
 # On whatever the kernel has as its console.
-read -r consoles < /sys/class/tty/console/active
+read -r consoles < /sys/class/tty/console/active || sleep 5
 exec /sbin/agetty -L 115200 "${consoles##* }" linux
 """
 PAM = {

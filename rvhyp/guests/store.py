@@ -41,7 +41,7 @@ def find(name: str) -> tuple[Path, Manifest] | None:
         missing = [each for each in (manifest.kernel, manifest.initrd, *manifest.disks) if each and not (path / each).is_file()]
     except (FileNotFoundError, NotADirectoryError):
         return None
-    except (OSError, ValueError, TypeError) as error:
+    except (OSError, ValueError, TypeError, AttributeError) as error:
         raise BadInput(f"is damaged ({error})", str(path / MANIFEST), f"rvhyp guests prepare {name}") from error
     if missing:
         raise BadInput("is missing", str(path / missing[0]), f"rvhyp guests prepare {name}")
@@ -53,14 +53,15 @@ def prepared() -> list[str]:
     return sorted(path.parent.name for path in folder().glob(f"[!.]*/{MANIFEST}"))
 
 
-def make(name: str, build: Callable[[Path], Manifest]) -> Path:
+def make(name: str, build: Callable[[Path], Manifest], waiting: Callable[[], object] = lambda: None) -> Path:
     """Build a guest in a folder of its own and put it in the place of the one that may be there.  Its folder.
 
-    BadInput if the disk is full or the folder cannot be written.
+    One process at a time; `waiting` is called if another one is at it.  BadInput if the disk is full or the folder
+    cannot be written.
     """
     try:
         folder().mkdir(parents=True, exist_ok=True, mode=0o700)
-        with cache.lock(folder() / f".{name}.lock"):
+        with cache.lock(folder() / ".lock", waiting):
             for left in folder().glob(f".{name}.*.new"):        # what a process that was killed has left
                 remove(left)
             working = Path(tempfile.mkdtemp(prefix=f".{name}.", suffix=".new", dir=folder()))

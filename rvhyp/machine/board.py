@@ -8,6 +8,7 @@ from rvhyp.isa import config
 from rvhyp.isa.cause import MEI, MSI, SEI, S
 from rvhyp.machine import memory_map
 from rvhyp.machine import placement as placing
+from rvhyp.machine.clock import TIMEBASE
 from rvhyp.machine.console import Input
 from rvhyp.machine.devices.clint import Clint
 from rvhyp.machine.devices.finisher import Finisher
@@ -16,7 +17,7 @@ from rvhyp.machine.devices.htif import Htif
 from rvhyp.machine.devices.plic import Context, Plic
 from rvhyp.machine.devices.uart import Uart
 from rvhyp.machine.loader import Program, place
-from rvhyp.machine.machine import TIMEBASE, Machine, Outcome
+from rvhyp.machine.machine import Machine, Outcome
 from rvhyp.machine.ram import Ram
 
 DEFAULT_MEMORY = 128 << 20

@@ -25,11 +25,11 @@ from rvhyp.isa import config
 from rvhyp.isa.cause import SGEI
 from rvhyp.isa.configuration import Configuration
 from rvhyp.machine.bus import Bus, BusError
+from rvhyp.machine.clock import HostClock, VirtualClock
 from rvhyp.machine.errors import BadInput
 from rvhyp.machine.fdt import isa_extensions
 from rvhyp.machine.ram import MAP_NORESERVE, PAGE, Memory, Ram
 
-TIMEBASE = 10_000_000           # Hz: mtime ticks of virtual time, 100 retired instructions each
 QUANTUM_MIN, QUANTUM_MAX = 10, 200_000          # instructions between two looks at the host ...
 INPUT_PERIOD = 1_000_000                # instructions: 10 ms of virtual time, some milliseconds of the host's
 QUANTUM_SECONDS = 0.005                         # ... which should take this long
@@ -43,6 +43,7 @@ class Ended(Enum):
     EXIT = "exit"                       # the program ended itself, with a status
     INSTRUCTIONS = "instruction limit"
     SECONDS = "time limit"
+    QUIT = "quit"                       # who sits at the terminal wanted it so
     WAITING = "waits for an interrupt that nothing can raise"
     TRAP_LOOP = "trap loop"
 
@@ -104,6 +105,7 @@ class Machine:
         self.engine.attach(self.hart)
         self.run_hart, self.return_to_guest = self.engine.bind(self.hart)
         self.memory.on_written(self._written)
+        self.clock = VirtualClock(self)
         self.outcome: Outcome | None = None
         self.take_input: Callable[[], object] = lambda: None        # called where a device is looked at, and now and then
         self.input_at = NEVER                                       # instret at which it is called next, if it is by then
@@ -170,6 +172,10 @@ class Machine:
         hart = self.hart
         hart.skipped_cycles = (ticks * int(hart.cycles_per_tick) - self.instret) % (1 << 64)
 
+    def follow_host_clock(self) -> None:
+        """From now on time is the host's; runs are not repeatable any more."""
+        self.clock = HostClock(self)
+
     def wire(self, bit: int) -> Callable[[bool], None]:
         """A callable that drives an interrupt bit of mip."""
         def drive(level: bool) -> None:
@@ -208,6 +214,7 @@ class Machine:
 
     def look(self, watch: Watch, end: int) -> int:
         """Look at the host's clock and, if it is time, at its input; the instret up to which to run then."""
+        self.clock.catch_up()
         now = self.instret
         if now >= self.input_at:
             self.take_input()

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from rvhyp.isa import config
 from rvhyp.machine import memory_map
 from rvhyp.machine.bus import Bus
+from rvhyp.machine.clock import TIMEBASE
 from rvhyp.machine.console import Input
 from rvhyp.machine.devices.finisher import Finisher
 from rvhyp.machine.devices.plic import Context, Plic
@@ -18,7 +19,6 @@ from rvhyp.machine.devices.virtio.mmio import VirtioMmio
 from rvhyp.machine.errors import BadInput
 from rvhyp.machine.fdt import Cpu, device_tree
 from rvhyp.machine.loader import Program
-from rvhyp.machine.machine import TIMEBASE
 from rvhyp.machine.placement import place
 from rvhyp.machine.ram import Memory, OutsideMemory, Ram
 from rvhyp.monitor.gstage import GStage
