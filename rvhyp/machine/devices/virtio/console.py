@@ -27,11 +27,6 @@ class Console(VirtioDevice):
         self._input = bytearray()
 
     @property
-    def is_listening(self) -> bool:
-        """Whether a driver is there to receive."""
-        return self.transport.is_live and self.transport.queues[RECEIVE].is_ready
-
-    @property
     def waiting(self) -> int:
         """How many bytes of input the guest has not taken."""
         return len(self._input)
