@@ -207,6 +207,21 @@ CONSOLE = """
     li   t0, 1
     sh   t0, 2(t2)
     sw   t0, 0x44(s0)
+    sw   t0, 0x30(s0)           # the transmit queue
+    li   t0, 4
+    sw   t0, 0x38(s0)
+    addi t1, t1, 512
+    sw   t1, 0x80(s0)
+    addi t2, t1, 128
+    sw   t2, 0x90(s0)
+    addi t3, t1, 256
+    sw   t3, 0xa0(s0)
+    la   t0, text + 8
+    sd   t0, 0(t1)
+    li   t0, 1
+    sw   t0, 8(t1)
+    sh   t0, 2(t2)
+    sw   t0, 0x44(s0)
     li   t0, 15
     sw   t0, 0x70(s0)
     li   t1, 0x0c000004         # PLIC: priority of source 1, and enabled for S-mode
@@ -222,6 +237,8 @@ CONSOLE = """
     add  t0, t0, t1
     csrw stimecmp, t0
     sw   zero, 0x50(s0)
+    li   t0, 1
+    sw   t0, 0x50(s0)
     wfi
     la   t0, text
     lbu  a0, 0(t0)
