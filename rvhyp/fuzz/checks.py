@@ -59,4 +59,4 @@ class Checker:
         return result
 
 
-from rvhyp.fuzz import loaders, sbi  # noqa: E402, F401
+from rvhyp.fuzz import loaders, sbi, virtio  # noqa: E402, F401

@@ -4,10 +4,10 @@ import struct
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from rvhyp.fuzz.virtio_driver import BASE, BUFFERS, SIZE, Driver
 from rvhyp.machine.devices.virtio import mmio
 from rvhyp.machine.devices.virtio.mmio import F_VERSION_1
 from rvhyp.machine.devices.virtio.queue import F_EVENT_IDX, F_INDIRECT_DESC
-from tests.machine.virtio.driver import BASE, BUFFERS, SIZE, Driver
 
 SCRATCH = BASE + BUFFERS + 0xC000       # where wrong things are; a machine's own requests are below
 RING = F_INDIRECT_DESC | F_EVENT_IDX

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
+from rvhyp.fuzz.virtio_driver import BASE, BUFFERS, SIZE, Driver, reads, writes
 from rvhyp.machine.devices.virtio import mmio
 from rvhyp.machine.devices.virtio.blk import (
     F_FLUSH,
@@ -21,7 +22,6 @@ from rvhyp.machine.devices.virtio.blk import (
 from rvhyp.machine.devices.virtio.mmio import F_VERSION_1
 from rvhyp.machine.devices.virtio.queue import F_INDIRECT_DESC
 from tests.engine.support import examples
-from tests.machine.virtio.driver import BASE, BUFFERS, SIZE, Driver, reads, writes
 from tests.machine.virtio.hostile import SCRATCH, HostileMachine, words
 
 SECTORS = 16

@@ -3,11 +3,11 @@ import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import invariant, precondition, rule
 
+from rvhyp.fuzz.virtio_driver import BASE, BUFFERS, SIZE, Driver, reads, writes
 from rvhyp.machine.devices.virtio import mmio
 from rvhyp.machine.devices.virtio.console import RECEIVE, TRANSMIT, Console
 from rvhyp.machine.devices.virtio.mmio import F_VERSION_1
 from tests.engine.support import examples
-from tests.machine.virtio.driver import BASE, BUFFERS, SIZE, Driver, reads, writes
 from tests.machine.virtio.hostile import SCRATCH, HostileMachine
 
 

@@ -5,11 +5,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rvhyp.fuzz.virtio_driver import Driver
 from rvhyp.machine.devices.virtio.blk import Blk
 from rvhyp.machine.devices.virtio.image import CLUSTER, Overlay, RawImage
 from rvhyp.machine.errors import BadInput
 from tests.engine.support import examples
-from tests.machine.virtio.driver import Driver
 
 SIZE = 5 * CLUSTER + 512                # the last cluster is not whole
 

@@ -3,6 +3,7 @@ import struct
 
 import pytest
 
+from rvhyp.fuzz.virtio_driver import BASE, BUFFERS, SIZE, Driver, reads, writes
 from rvhyp.machine.bus import BusError
 from rvhyp.machine.devices.virtio import mmio
 from rvhyp.machine.devices.virtio.device import VirtioDevice
@@ -17,7 +18,6 @@ from rvhyp.machine.devices.virtio.mmio import (
     USED_BUFFER,
 )
 from rvhyp.machine.devices.virtio.queue import F_EVENT_IDX, F_INDIRECT_DESC, INDIRECT, NEXT, WRITE
-from tests.machine.virtio.driver import BASE, BUFFERS, SIZE, Driver, reads, writes
 
 ALL = F_VERSION_1 | F_INDIRECT_DESC | F_EVENT_IDX
 UP = ACKNOWLEDGE | DRIVER | FEATURES_OK | DRIVER_OK

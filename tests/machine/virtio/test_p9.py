@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
+from rvhyp.fuzz.virtio_driver import BASE, BUFFERS, Driver, reads, writes
 from rvhyp.machine.devices.virtio import mmio
 from rvhyp.machine.devices.virtio.folder import Folder
 from rvhyp.machine.devices.virtio.p9 import Share
@@ -18,7 +19,6 @@ from rvhyp.machine.devices.virtio.p9_server import MAX_OPEN, Server
 from rvhyp.machine.devices.virtio.p9_wire import HEADER, REQUESTS
 from rvhyp.machine.errors import BadInput
 from tests.engine.support import examples
-from tests.machine.virtio.driver import BASE, BUFFERS, Driver, reads, writes
 from tests.machine.virtio.hostile import SCRATCH, HostileMachine
 from tests.machine.virtio.p9_client import Client, Refused, encode
 

@@ -3,9 +3,9 @@ import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import precondition, rule
 
+from rvhyp.fuzz.virtio_driver import BASE, BUFFERS, Driver, reads, writes
 from rvhyp.machine.devices.virtio.rng import LONGEST, Rng, seeded
 from tests.engine.support import examples
-from tests.machine.virtio.driver import BASE, BUFFERS, Driver, reads, writes
 from tests.machine.virtio.hostile import SCRATCH, HostileMachine
 
 
