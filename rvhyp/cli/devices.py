@@ -9,16 +9,21 @@ from rvhyp.machine.devices.virtio.blk import Blk
 from rvhyp.machine.devices.virtio.console import Console
 from rvhyp.machine.devices.virtio.device import VirtioDevice
 from rvhyp.machine.devices.virtio.image import Overlay, RawImage
+from rvhyp.machine.devices.virtio.net import Net
 from rvhyp.machine.devices.virtio.rng import HOST, Rng, seeded
 from rvhyp.machine.errors import BadInput
+from rvhyp.machine.switch import Pcap, Switch, mac_of
 
 
 def device_options(command):
-    """--disk, --rng, --virtio-console."""
+    """--disk, --net, --pcap, --rng, --virtio-console."""
     for option in reversed((
         click.option("--disk", "disks", multiple=True, metavar="FILE[,ro][,overlay=FILE]",
                      help="A disk (virtio-blk) with a raw image; may be repeated.  ro: read-only.  overlay: what is written goes "
                           "to that file, made if there is none.  With several guests add guest=NAME."),
+        click.option("--net", "has_net", is_flag=True,
+                     help="A network card (virtio-net) for each guest, all on one switch; the first guest is 02:00:00:00:00:01."),
+        click.option("--pcap", metavar="FILE", help="Write what the switch carries, for tcpdump or Wireshark.  Needs --net."),
         click.option("--rng", metavar="SEED|host",
                      help="An entropy source (virtio-rng) for each guest: the same bytes for the same SEED, or the host's."),
         click.option("--virtio-console", "has_console", is_flag=True,
@@ -86,14 +91,18 @@ def make_rng(text: str) -> VirtioDevice:
 
 
 def make_devices(outputs: dict[str, Callable[[bytes], object]], disks: Iterable[str], rng: str | None = None,
-                 has_console: bool = False) -> dict[str, list[VirtioDevice]]:
+                 has_console: bool = False, has_net: bool = False, pcap: str | None = None) -> dict[str, list[VirtioDevice]]:
     """The devices of each guest, in the order of their places; `outputs` has the guests' consoles by name."""
     names = list(outputs)
     devices: dict[str, list[VirtioDevice]] = {name: [] for name in names}
     for text in disks:
         option = Option("--disk", text, ["ro"], ["overlay", "guest"])
         devices[option.guest_of(names)].append(make_disk(option))
-    for name, of_guest in devices.items():
+    if pcap is not None and not has_net:
+        raise BadInput("there is no network to write to it", pcap, "give --net as well")
+    switch = Switch(None if pcap is None else Pcap(pcap))
+    for number, (name, of_guest) in enumerate(devices.items()):
+        of_guest += [Net(switch, mac_of(number))] if has_net else []
         of_guest += [make_rng(rng)] if rng is not None else []
         of_guest += [Console(outputs[name])] if has_console else []
     return devices

@@ -1,6 +1,7 @@
 """What is different from one type of virtio device to the next."""
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ class VirtioDevice:
     features = 0                        # offered, of its own type (bits 0 to 23)
     queue_sizes: tuple[int, ...]        # the largest size of each queue
     transport: VirtioMmio               # set when it is plugged in
+    now: Callable[[], int] = staticmethod(lambda: 0)            # the host's time in ticks; set when it is plugged into a guest
 
     @property
     def config(self) -> bytes:
