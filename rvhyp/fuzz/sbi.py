@@ -175,12 +175,16 @@ class Order:
         self.made: list[int | None] = []                # harts; None: hart 0 lets the others go on
         self._hypervisor, self._random = hypervisor, random.Random("\n".join(map(str, calls)))
         self._call, self._pause = symbols["call"], symbols["pause"]
+        self._left = [sum(call.hart == hart for call in calls) for hart in range(HARTS)]
 
     def __call__(self, vcpu, leaving) -> bool:
         if vcpu.vm is self._hypervisor.vms[0] and leaving.pc in (self._call, self._pause):
             self.made.append(vcpu.number if leaving.pc == self._call else None)
-            if leaving.pc == self._pause or self._random.random() < PREEMPTED:
+            if leaving.pc == self._pause:
                 self._hypervisor.end_slice()
+            elif self._left[vcpu.number] > 1 and self._random.random() < PREEMPTED:     # time to write down the last answer
+                self._hypervisor.end_slice()
+            self._left[vcpu.number] -= leaving.pc == self._call
         return False
 
 
