@@ -10,24 +10,28 @@ from rvhyp.machine.devices.virtio.console import Console
 from rvhyp.machine.devices.virtio.device import VirtioDevice
 from rvhyp.machine.devices.virtio.image import Overlay, RawImage
 from rvhyp.machine.devices.virtio.net import Net
+from rvhyp.machine.devices.virtio.p9 import Share
 from rvhyp.machine.devices.virtio.rng import HOST, Rng, seeded
 from rvhyp.machine.errors import BadInput
 from rvhyp.machine.switch import Pcap, Switch, mac_of
 
 
 def device_options(command):
-    """--disk, --net, --pcap, --rng, --virtio-console."""
+    """--disk, --share, --net, --pcap, --rng, --virtio-console."""
     for option in reversed((
         click.option("--disk", "disks", multiple=True, metavar="FILE[,ro][,overlay=FILE]",
                      help="A disk (virtio-blk) with a raw image; may be repeated.  ro: read-only.  overlay: what is written goes "
                           "to that file, made if there is none.  With several guests add guest=NAME."),
+        click.option("--share", "shares", multiple=True, metavar="DIR[,ro][,tag=NAME]",
+                     help="A folder of the host (virtio-9p) that the guest mounts by its tag, `share` if none is given; may be "
+                          "repeated.  ro: read-only.  With several guests add guest=NAME."),
         click.option("--net", "has_net", is_flag=True,
                      help="A network card (virtio-net) for each guest, all on one switch; the first guest is 02:00:00:00:00:01."),
         click.option("--pcap", metavar="FILE", help="Write what the switch carries, for tcpdump or Wireshark.  Needs --net."),
         click.option("--rng", metavar="SEED|host",
                      help="An entropy source (virtio-rng) for each guest: the same bytes for the same SEED, or the host's."),
         click.option("--virtio-console", "has_console", is_flag=True,
-                     help="A virtio console for each guest, beside its UART; input goes to it once its driver is up."),
+                     help="A virtio console for each guest, beside its UART; input goes there, and waits for its driver."),
     )):
         command = option(command)
     return command
@@ -90,14 +94,23 @@ def make_rng(text: str) -> VirtioDevice:
     return Rng(seeded(int(text)))
 
 
-def make_devices(outputs: dict[str, Callable[[bytes], object]], disks: Iterable[str], rng: str | None = None,
-                 has_console: bool = False, has_net: bool = False, pcap: str | None = None) -> dict[str, list[VirtioDevice]]:
+def make_devices(outputs: dict[str, Callable[[bytes], object]], disks: Iterable[str] = (), shares: Iterable[str] = (),
+                 has_net: bool = False, pcap: str | None = None, rng: str | None = None,
+                 has_console: bool = False) -> dict[str, list[VirtioDevice]]:
     """The devices of each guest, in the order of their places; `outputs` has the guests' consoles by name."""
     names = list(outputs)
     devices: dict[str, list[VirtioDevice]] = {name: [] for name in names}
     for text in disks:
         option = Option("--disk", text, ["ro"], ["overlay", "guest"])
         devices[option.guest_of(names)].append(make_disk(option))
+    tags = set()
+    for text in shares:
+        option = Option("--share", text, ["ro"], ["tag", "guest"])
+        guest, tag = option.guest_of(names), option.get("tag") or "share"
+        if (guest, tag) in tags:
+            raise BadInput(f"two folders with the tag {tag}", "--share", "give each its own: DIR,tag=NAME")
+        tags.add((guest, tag))
+        devices[guest].append(Share(option.first, tag, is_read_only=option.has("ro")))
     if pcap is not None and not has_net:
         raise BadInput("there is no network to write to it", pcap, "give --net as well")
     switch = Switch(None if pcap is None else Pcap(pcap))

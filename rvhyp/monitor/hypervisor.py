@@ -168,7 +168,9 @@ class Hypervisor:
             hart.prv, hart.v = S_MODE, 0
 
     def _idle(self) -> None:
-        """Nobody can run: virtual time jumps to the next timer, or the host may have input; else the guests wait for ever."""
+        """Nobody can run: the host may have input, or virtual time jumps to the next timer; else the guests wait for ever."""
+        if any([vm.take_input() for vm in self.vms if vm.has_input and not vm.is_over]):
+            return
         wake = next_wake(self.vcpus)
         if wake is not None:
             self.machine.set_now(max(wake, self.machine.now()))

@@ -19,13 +19,9 @@ class VirtioDevice:
     name: str                           # "blk", for people
     features = 0                        # offered, of its own type (bits 0 to 23)
     queue_sizes: tuple[int, ...]        # the largest size of each queue
+    config = b""                        # the configuration space, little-endian
     transport: VirtioMmio               # set when it is plugged in
     now: Callable[[], int] = staticmethod(lambda: 0)            # the host's time in ticks; set when it is plugged into a guest
-
-    @property
-    def config(self) -> bytes:
-        """The configuration space, little-endian."""
-        return b""
 
     def write_config(self, offset: int, data: bytes) -> None:
         """The driver writes to the configuration space: ignored, where nothing in it is the driver's."""
