@@ -202,7 +202,8 @@ def bug_report(error: Exception) -> int:
 
 def status_of(outcome) -> int:
     """Exit status of a run."""
-    return {Ended.EXIT: outcome.status, Ended.INSTRUCTIONS: LIMIT, Ended.SECONDS: LIMIT}.get(outcome.ended, STOPPED)
+    known = {Ended.EXIT: outcome.status, Ended.QUIT: 0, Ended.INSTRUCTIONS: LIMIT, Ended.SECONDS: LIMIT}
+    return known.get(outcome.ended, STOPPED)
 
 
 def write_json(path: str | None, value: dict) -> None:

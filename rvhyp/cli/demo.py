@@ -4,8 +4,11 @@ from __future__ import annotations
 import click
 
 from rvhyp.cli.common import engine_options, guarded, start_engine, status_of
+from rvhyp.cli.consoles import prefixed
 from rvhyp.cli.interruption import during
-from rvhyp.cli.run import consoles, exit_table, open_guest, positions, report_end
+from rvhyp.cli.opening import open_guest
+from rvhyp.cli.run import exit_table, positions, report_end
+from rvhyp.machine.console import Output
 
 GUESTS = ("hello", "tasks", "selftest")
 
@@ -21,7 +24,7 @@ def demo(engine, max_instructions, timeout):
     from rvhyp.monitor.hypervisor import Hypervisor
     from rvhyp.monitor.vm import VmConfig
     configs = [VmConfig(name, open_guest(name), 64 << 20, output=output)
-               for name, output in zip(GUESTS, consoles(list(GUESTS), 1), strict=True)]
+               for name, output in prefixed(GUESTS, Output(1)).items()]
     hypervisor = Hypervisor(configs, start_engine(engine))
     with during(lambda: ["running", *positions(hypervisor)]):
         outcome = hypervisor.run(max_instructions, timeout)

@@ -1,7 +1,7 @@
 """The options of `rvhyp run` that give guests virtio devices."""
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import click
 
@@ -94,15 +94,20 @@ def make_rng(text: str) -> VirtioDevice:
     return Rng(seeded(int(text)))
 
 
-def make_devices(outputs: dict[str, Callable[[bytes], object]], disks: Iterable[str] = (), shares: Iterable[str] = (),
-                 has_net: bool = False, pcap: str | None = None, rng: str | None = None,
+def make_devices(outputs: dict[str, Callable[[bytes], object]], own: Mapping[str, Sequence[str]], disks: Iterable[str] = (),
+                 shares: Iterable[str] = (), has_net: bool = False, pcap: str | None = None, rng: str | None = None,
                  has_console: bool = False) -> dict[str, list[VirtioDevice]]:
-    """The devices of each guest, in the order of their places; `outputs` has the guests' consoles by name."""
+    """The devices of each guest, in the order of their places; `outputs` has the guests' consoles by name.
+
+    `own` are the images that a prepared guest comes with: its disks, if it is given no others.
+    """
     names = list(outputs)
     devices: dict[str, list[VirtioDevice]] = {name: [] for name in names}
     for text in disks:
         option = Option("--disk", text, ["ro"], ["overlay", "guest"])
         devices[option.guest_of(names)].append(make_disk(option))
+    for name, paths in own.items():
+        devices[name] = devices[name] or [Blk(RawImage(path)) for path in paths]
     tags = set()
     for text in shares:
         option = Option("--share", text, ["ro"], ["tag", "guest"])

@@ -137,7 +137,7 @@ def explain(program, trap, as_list, choice, memory, isa, config_path, settings, 
     the trap is then taken in plain Python, by the rules that the engine is compiled from.  The exit status is 0; 2 if there is
     no such trap, and for bad input.
     """
-    from rvhyp.cli.run import open_guest
+    from rvhyp.cli.opening import open_guest
     from rvhyp.explain.find import Recorder, differences
     from rvhyp.explain.find import explain as explain_trap
     from rvhyp.explain.text import lines

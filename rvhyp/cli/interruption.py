@@ -1,4 +1,5 @@
-"""Ctrl-C and SIGTERM: say what was going on, leave the terminal as it was found, and end, at any moment.
+"""Ctrl-C, SIGTERM, and SIGHUP of a terminal that goes: say what was going on, leave the terminal as it was found, and end, at any
+moment.
 
 The handler itself ends the process.  An exception would have to find its way out through imports, finalisers and whatever else
 was running, and some of these swallow it.
@@ -12,7 +13,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
-ENDINGS = {signal.SIGINT: "interrupted", signal.SIGTERM: "terminated"}
+ENDINGS = {signal.SIGINT: "interrupted", signal.SIGTERM: "terminated", signal.SIGHUP: "hung up"}
 CHUNK = select.PIPE_BUF
 
 Describe = Callable[[], list[str]]

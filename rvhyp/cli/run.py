@@ -12,7 +12,6 @@ from rvhyp.cli.common import (
     guarded,
     json_option,
     log_option,
-    memory_option,
     plain_table,
     read_choices,
     say,
@@ -20,42 +19,15 @@ from rvhyp.cli.common import (
     status_of,
     write_json,
 )
+from rvhyp.cli.consoles import Consoles, console_option
 from rvhyp.cli.devices import device_options, make_devices
 from rvhyp.cli.interruption import during
-from rvhyp.machine.console import Input, Output, Prefixed, Terminal
+from rvhyp.cli.opening import boot_options, open_guests
+from rvhyp.machine.console import Prefixed
 from rvhyp.machine.devices.virtio.net import Net
 from rvhyp.machine.errors import BadInput
-from rvhyp.machine.loader import Program, load
 from rvhyp.machine.machine import Ended
-
-
-def open_guest(name: str, kind: str = "guest") -> Program:
-    """A program by path, or one of ours by name."""
-    import firmware
-    if "/" not in name and not Path(name).exists() and name in firmware.names():
-        return load(firmware.load(name), name)
-    if not Path(name).exists():
-        import difflib
-        ours = [each for each in firmware.names() if firmware.find(each).kind == kind]
-        near = difflib.get_close_matches(name, ours, 1)
-        raise BadInput("no such file, and no program of ours", name,
-                       f"did you mean {near[0]}?" if near else f"ours are {', '.join(ours)}")
-    return load(name)
-
-
-def unique_names(guests: tuple[str, ...]) -> list[str]:
-    """What to call each guest: its file's name, numbered if another has it too."""
-    stems = [Path(guest).stem for guest in guests]
-    return [stem if stems.count(stem) == 1 else f"{stem}.{number}" for number, stem in enumerate(stems, 1)]
-
-
-def consoles(names: list[str], descriptor: int):
-    """An output for each guest: the descriptor itself for one, whole prefixed lines for several."""
-    output = Output(descriptor)
-    if len(names) == 1:
-        return [output]
-    width = max(map(len, names))
-    return [Prefixed(f"{name:<{width}} | ", output) for name in names]
+from rvhyp.machine.source import read_file
 
 
 def exit_table(vms) -> str:
@@ -110,42 +82,56 @@ def report_end(hypervisor, outcome) -> None:
             say(line)
 
 
+def write_tree(path: str, tree: bytes) -> int:
+    """For --dump-dtb."""
+    try:
+        Path(path).write_bytes(tree)
+    except OSError as error:
+        raise BadInput(f"cannot write it: {error.strerror}", path) from error
+    return 0
+
+
 @click.command()
 @click.argument("guests", nargs=-1, required=True, metavar="GUEST...")
-@memory_option
 @click.option("--cpus", type=click.IntRange(1, 64), default=1, show_default=True, metavar="N", help="Harts of each guest.")
-@click.option("--append", default="", metavar="TEXT", help="Boot arguments (bootargs in the device tree).")
-@click.option("--dump-dtb", type=click.Path(dir_okay=False), metavar="FILE",
-              help="Write the first guest's device tree, and do not run.")
+@boot_options
 @device_options
+@console_option
+@click.option("--realtime", is_flag=True,
+              help="Time is the host's, for work at the terminal: who is idle sleeps.  Runs are then not repeatable.")
 @choices_options
 @click.option("--stats", is_flag=True, help="At the end, show exits by cause and instructions.")
 @log_option
 @engine_options
 @json_option
 @guarded
-def run(guests, memory, cpus, append, dump_dtb, config_path, settings, stats, log_path, engine, max_instructions, timeout,
-        json_path, **given):
+def run(guests, memory, cpus, append, initrd, dtb, dump_dtb, console, realtime, config_path, settings, stats, log_path, engine,
+        max_instructions, timeout, json_path, **given):
     """Boot each GUEST in VS-mode under the monitor: an ELF, a Linux Image, or a guest of ours by name.
 
-    One guest has the terminal as its console; of several, each line shows whose it is.  The exit status is the guest's own (the
+    Options of memory, harts and booting hold for each GUEST.  An ELF or Image may be compressed.
+    One guest has the terminal as its console, where Ctrl-A h shows what Ctrl-A does; of several, each line shows whose it is.
+    The exit status is the guest's own (the
     first that is not 0); 2 for bad input, 3 if the monitor stopped a guest, 124 at a limit.
     """
     from rvhyp.monitor.hypervisor import Hypervisor
     from rvhyp.monitor.vm import VmConfig
-    programs = [open_guest(guest) for guest in guests]
-    names = unique_names(guests)
-    outputs = consoles(names, 2 if json_path == "-" else 1)
-    source = Input(0) if len(guests) == 1 else Input(None)
-    devices = make_devices(dict(zip(names, outputs, strict=True)), **given)
-    configs = [VmConfig(name, program, memory, cpus, output, source, append, virtio=devices[name], tell=say)
-               for name, program, output in zip(names, programs, outputs, strict=True)]
+    opened = open_guests(guests, memory, append, initrd)
+    names = [guest.name for guest in opened]
+    consoles = Consoles(names, console, 2 if json_path == "-" else 1)
+    ends = {name: consoles.of(name) for name in names}
+    devices = make_devices({name: output for name, (output, _) in ends.items()}, {guest.name: guest.disks for guest in opened},
+                           **given)
+    tree = read_file(dtb) if dtb else b""
+    configs = [VmConfig(guest.name, guest.program, guest.memory, cpus, *ends[guest.name], guest.bootargs, initrd=guest.initrd,
+                        dtb=tree, dtb_name=dtb or "", virtio=devices[guest.name], tell=say) for guest in opened]
     hypervisor = Hypervisor(configs, start_engine(engine), read_choices(config_path, settings))
     if dump_dtb:
-        Path(dump_dtb).write_bytes(hypervisor.vms[0].device_tree())
-        return 0
-    terminal = Terminal()
-    with (during(lambda: ["running", *positions(hypervisor)], terminal.restore), terminal,
+        consoles.close()
+        return write_tree(dump_dtb, hypervisor.vms[0].device_tree())
+    if realtime:
+        hypervisor.machine.follow_host_clock()
+    with (during(lambda: ["running", *positions(hypervisor)], consoles.leave), consoles.attended(hypervisor),
           commit_log(log_path, hypervisor.machine, lambda: hypervisor.vcpus.index(hypervisor.running))):
         outcome = hypervisor.run(max_instructions, timeout)
     for each in (each for name in names for each in devices[name]):

@@ -16,6 +16,7 @@ VERBS = {
     "fuzz": "Hold random programs on an engine to other simulators.",
     "bench": "Measure the engine.",
     "isa": "What is implemented.",
+    "guests": "Prepare real guests: Debian Linux, U-Boot.",
     "cache": "Show or clear compiled code.",
 }
 
@@ -23,6 +24,7 @@ EPILOG = """\b
 Examples:
   rvhyp run hello                  boot a guest of ours
   rvhyp run u-boot.elf             boot an ELF as a guest; its console is the terminal
+  rvhyp guests prepare debian      then: rvhyp run debian
   rvhyp run a.elf b.elf --stats    two guests under one monitor, and why each left VS-mode
   rvhyp bare test.elf              run an M-mode ELF (HTIF or test finisher)
   rvhyp explain test.elf           why its last trap was taken: both walks, PMP, delegation

@@ -3,14 +3,15 @@ from __future__ import annotations
 
 import os
 import select
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 
 CHUNK = 4096
 LONGEST_LINE = 4096
 
 
 class Output:
-    """Bytes to a file descriptor, in order; output to a closed pipe is dropped."""
+    """Bytes to a file descriptor, in order; output to a closed pipe, or a terminal that has gone, is dropped."""
 
     def __init__(self, descriptor: int = 1):
         self._descriptor = descriptor
@@ -22,7 +23,7 @@ class Output:
                 data = data[os.write(self._descriptor, data):]
             except BlockingIOError:
                 select.select([], [self._descriptor], [], 1)
-            except BrokenPipeError:
+            except OSError:                         # a closed pipe, a terminal that has gone
                 self._open = False
 
 
@@ -49,37 +50,49 @@ class Input:
     """Bytes from a file descriptor, taken when the guest asks for them, without waiting unless told to."""
 
     def __init__(self, descriptor: int | None = 0):
-        self._descriptor = descriptor
+        self.descriptor = descriptor
 
     @property
     def is_open(self) -> bool:
-        return self._descriptor is not None
+        return self.descriptor is not None
 
     @property
     def is_piped(self) -> bool:
         """Whether there is input, and nobody types it."""
-        return self._descriptor is not None and not os.isatty(self._descriptor)
+        return self.descriptor is not None and not os.isatty(self.descriptor)
 
     def read(self, timeout: float = 0) -> bytes:
         """What is there now, or comes within `timeout` seconds; b"" if nothing, or at the end."""
-        if self._descriptor is None:
+        if self.descriptor is None:
             return b""
         try:
-            if not select.select([self._descriptor], [], [], timeout)[0]:
+            if not select.select([self.descriptor], [], [], timeout)[0]:
                 return b""
-            data = os.read(self._descriptor, CHUNK)
+            data = os.read(self.descriptor, CHUNK)
         except (OSError, ValueError):
             data = b""
         if not data:
-            self._descriptor = None
+            self.descriptor = None
         return data
 
 
-class Terminal:
-    """While used as a context, a terminal gives keys as they are typed and does not echo; Ctrl-C still interrupts."""
+def wait_for_input(inputs: Iterable[Input], seconds: float) -> None:
+    """Sleep so long, or until there is something to read."""
+    descriptors = [each.descriptor for each in inputs if each.descriptor is not None]
+    try:
+        select.select(descriptors, [], [], seconds)
+    except (OSError, ValueError):
+        return                                          # reading it will say what is the matter
 
-    def __init__(self, descriptor: int = 0):
-        self._descriptor, self._saved = descriptor, None
+
+class Terminal:
+    """While used as a context, a terminal gives keys as they are typed and does not echo.
+
+    Ctrl-C still interrupts, unless it `is_raw`: then all keys are the guest's.  What is no terminal is left alone.
+    """
+
+    def __init__(self, descriptor: int = 0, is_raw: bool = False):
+        self._descriptor, self._is_raw, self._saved = descriptor, is_raw, None
 
     def __enter__(self):
         if os.isatty(self._descriptor):
@@ -88,6 +101,10 @@ class Terminal:
             mode = termios.tcgetattr(self._descriptor)
             mode[0] &= ~termios.ICRNL
             mode[3] &= ~(termios.ICANON | termios.ECHO)
+            if self._is_raw:                            # but for OPOST: not all guests end lines with CR LF
+                mode[0] &= ~(termios.IGNBRK | termios.BRKINT | termios.PARMRK | termios.ISTRIP | termios.INLCR | termios.IGNCR
+                             | termios.IXON)
+                mode[3] &= ~(termios.ISIG | termios.IEXTEN)
             termios.tcsetattr(self._descriptor, termios.TCSANOW, mode)
         return self
 
@@ -95,7 +112,8 @@ class Terminal:
         """Make the terminal what it was."""
         if self._saved is not None:
             import termios
-            termios.tcsetattr(self._descriptor, termios.TCSANOW, self._saved)
+            with suppress(termios.error):               # it has gone
+                termios.tcsetattr(self._descriptor, termios.TCSANOW, self._saved)
 
     def __exit__(self, *exception):
         self.restore()

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from rvhyp.machine import elf
+from rvhyp.machine.compressed import unpacked
 from rvhyp.machine.errors import BadInput
 from rvhyp.machine.memory_map import RAM_BASE
 from rvhyp.machine.ram import MAX_SIZE, Memory, range_text, size_text
@@ -45,6 +46,7 @@ class Program:
     entry: int
     segments: list[Segment]
     symbol_table: Symbols = field(default_factory=Symbols)
+    is_image: bool = False              # a Linux Image: its place follows from where RAM is
 
     @property
     def symbols(self) -> dict[str, int]:
@@ -96,8 +98,11 @@ def load_elf(source: str | os.PathLike[str] | bytes, name: str | None = None) ->
 
 
 def load(source: str | os.PathLike[str] | bytes, name: str | None = None, base: int = RAM_BASE) -> Program:
-    """An ELF64 program, or a Linux Image, which goes to the first place for it in the RAM at `base`.  As `load_elf`."""
-    with Source(source, name) as file:
+    """An ELF64 program, or a Linux Image, which goes to the first place for it in the RAM at `base`.  As `load_elf`.
+
+    Either may be compressed (rvhyp.machine.compressed).
+    """
+    with Source(source, name) as packed, unpacked(packed) as file:
         image = file.read(0, min(file.size, IMAGE_HEADER.size), "the start")
         return _load_image(file, image, base) if image[IMAGE_MAGIC_AT:].startswith(IMAGE_MAGIC) else _load_elf(file)
 
@@ -116,7 +121,8 @@ def _load_image(file: Source, header: bytes, base: int) -> Program:
         raise BadInput("is a Linux Image with a damaged header", file.name, "copy or build it again")
     pa = -(-base // IMAGE_ALIGN) * IMAGE_ALIGN + text_offset
     data = file.read(0, file.size, "the kernel")
-    return Program(file.name, pa, [Segment(pa, pa, data, max(image_size, len(data)), elf.PF_R | elf.PF_W | elf.PF_X)])
+    return Program(file.name, pa, [Segment(pa, pa, data, max(image_size, len(data)), elf.PF_R | elf.PF_W | elf.PF_X)],
+                   is_image=True)
 
 
 def _load_elf(file: Source) -> Program:

@@ -98,3 +98,9 @@ def _read_all(fd: int) -> bytes:
     while len(data) <= MAX_SIZE and (more := os.read(fd, 1 << 20)):
         data += more
     return bytes(data)
+
+
+def read_file(path: str | os.PathLike[str]) -> bytes:
+    """All of a file.  BadInput as for `Source`."""
+    with Source(path) as file:
+        return file.read(0, file.size, "the contents")

@@ -9,8 +9,8 @@ import struct
 from collections.abc import Callable
 from typing import BinaryIO
 
+from rvhyp.machine.clock import TIMEBASE
 from rvhyp.machine.errors import BadInput
-from rvhyp.machine.machine import TIMEBASE
 
 HEADER, LONGEST = 14, 1518              # bytes of a frame: addresses and type; the most, with a VLAN tag
 GROUP = 1                               # bit of an address's first byte: many, or all

@@ -20,6 +20,7 @@ from rvhyp.isa.csr import (
 )
 from rvhyp.isa.word import MASK64
 from rvhyp.machine.bus import BusError
+from rvhyp.machine.console import wait_for_input
 from rvhyp.machine.errors import BadInput
 from rvhyp.machine.fdt import mmu_type
 from rvhyp.machine.machine import NEVER, Ended, Machine, Outcome, Watch
@@ -84,6 +85,11 @@ class Hypervisor:
         self._call = sbi.Call(self)
         self.running = self.vcpus[0]            # loaded on the hart, or the last that was
         self._scheduler = RoundRobin()
+        self.machine.take_input = self._take_input
+        if any(vm.has_input for vm in self.vms):
+            self.machine.expect_input()
+        self.attend: Callable[[], object] = lambda: None        # called every few milliseconds while guests run
+        self._asked: Ended | None = None
         for vm in self.vms:
             vm.boot()
 
@@ -108,12 +114,12 @@ class Hypervisor:
         watch = Watch(seconds)
         end = NEVER if max_instructions is None else self.machine.instret + max_instructions
         while not all(vm.is_over for vm in self.vms):
-            if watch.is_over:
-                return Outcome(Ended.SECONDS)
+            if ended := self._asked or (Ended.SECONDS if watch.is_over else None):
+                return Outcome(ended)
             vcpu = self._scheduler.next(self.vcpus, self.machine.now())
             if vcpu is None:
                 self._idle()
-                watch.look(self.machine.instret)
+                self._look(watch, end)
             else:
                 ended = self._run_vcpu(vcpu, end, watch)
                 if ended:
@@ -133,7 +139,7 @@ class Hypervisor:
         if any(other is not vcpu and other.state is not State.STOPPED for other in self.vcpus):
             self.limit_slice()
         try:
-            words[QUANTUM_END] = min(watch.look(machine.instret), machine.instret + machine.quantum, end)
+            words[QUANTUM_END] = self._look(watch, end)
             reason = return_to_guest()
             while True:
                 while reason == REASON_HS_TRAP:
@@ -145,10 +151,10 @@ class Hypervisor:
                     self._stop(vcpu, "trap loop: it takes the same traps for ever without executing an instruction", words[PC])
                     return None
                 assert reason in (REASON_BUDGET, REASON_TRAP), reason
-                words[QUANTUM_END] = min(watch.look(machine.instret), machine.instret + machine.quantum, end)
-                if machine.instret >= end or watch.is_over:
+                words[QUANTUM_END] = self._look(watch, end)
+                if machine.instret >= end or watch.is_over or self._asked:
                     self.leave_guest()
-                    return Ended.INSTRUCTIONS if machine.instret >= end else Ended.SECONDS
+                    return Ended.INSTRUCTIONS if machine.instret >= end else self._asked or Ended.SECONDS
                 reason = machine.run_hart()
         except BaseException:
             if words[V]:
@@ -157,6 +163,15 @@ class Hypervisor:
         finally:
             vcpu.pmu.save(hart)
             vcpu.save(machine.now())
+
+    def _look(self, watch: Watch, end: int) -> int:
+        """Look at the host: its clock, its terminal.  The instret at which to look again."""
+        self.attend()
+        return self.machine.look(watch, end)
+
+    def quit(self) -> None:
+        """End the run soon; for what is called while it goes on."""
+        self._asked = Ended.QUIT
 
     def leave_guest(self) -> None:
         """The host interrupts a guest, if one runs, between two instructions: as a trap would, but without a cause."""
@@ -167,15 +182,20 @@ class Hypervisor:
             hart.sepc = hart.pc
             hart.prv, hart.v = S_MODE, 0
 
+    def _take_input(self) -> bool:
+        """Give guests what the host has typed for them; whether there was any."""
+        return any([vm.take_input() for vm in self.vms if vm.has_input and not vm.is_over])
+
     def _idle(self) -> None:
-        """Nobody can run: the host may have input, or virtual time jumps to the next timer; else the guests wait for ever."""
-        if any([vm.take_input() for vm in self.vms if vm.has_input and not vm.is_over]):
+        """Nobody can run: there is input, or time passes to the next timer, or input may come; or it is for ever."""
+        alive = [vm for vm in self.vms if not vm.is_over]
+        if self._take_input():
             return
         wake = next_wake(self.vcpus)
         if wake is not None:
-            self.machine.set_now(max(wake, self.machine.now()))
+            inputs = [vm.config.input for vm in alive if not vm.keyboard.waiting]
+            self.machine.clock.pass_until(wake, lambda seconds: wait_for_input(inputs, seconds))
             return
-        alive = [vm for vm in self.vms if not vm.is_over]
         for vm in alive:
             if vm.config.input.is_open and not vm.keyboard.waiting:
                 vm.take_input(0.05)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from rvhyp.isa import config
 from rvhyp.machine import memory_map
 from rvhyp.machine.bus import Bus
+from rvhyp.machine.clock import TIMEBASE
 from rvhyp.machine.console import Input
 from rvhyp.machine.devices.finisher import Finisher
 from rvhyp.machine.devices.plic import Context, Plic
@@ -18,8 +19,8 @@ from rvhyp.machine.devices.virtio.mmio import VirtioMmio
 from rvhyp.machine.errors import BadInput
 from rvhyp.machine.fdt import Cpu, device_tree
 from rvhyp.machine.loader import Program
-from rvhyp.machine.machine import TIMEBASE
-from rvhyp.machine.ram import MAX_SIZE, Memory, OutsideMemory, Ram, size_text
+from rvhyp.machine.placement import place
+from rvhyp.machine.ram import Memory, OutsideMemory, Ram
 from rvhyp.monitor.gstage import GStage
 from rvhyp.monitor.vcpu import VSEIP, State, Vcpu
 
@@ -27,7 +28,6 @@ from rvhyp.monitor.vcpu import VSEIP, State, Vcpu
 # Svade and Svadu: A and D are set by page faults until the guest asks for more (SBI, FWFT).
 GUEST_ISA = config.DEFAULT.replace("h_", "_", 1).replace("_svadu", "_svade_svadu").replace(
     "_shlcofideleg_smcntrpmf_smstateen_sscofpmf_ssdbltrp", "_ssstateen")
-DTB_ALIGN = 1 << 21
 SUPERVISOR_EXTERNAL = 9
 MINIMUM_MEMORY = 1 << 20
 
@@ -36,7 +36,8 @@ MINIMUM_MEMORY = 1 << 20
 class VmConfig:
     """What a guest is given: `program` to boot, RAM in bytes, the number of harts, where its console goes and comes from.
 
-    `virtio` are its devices, in the order of their places; `tell` takes lines about their troubles.
+    `initrd` is an initial RAM disk; with `dtb` its device tree is this one, where ours describes the devices it has.  `virtio`
+    are more devices, in the order of their places; `tell` takes lines about their troubles.
     """
 
     name: str
@@ -46,6 +47,9 @@ class VmConfig:
     output: Callable[[bytes], object] = field(default=lambda data: None)
     input: Input = field(default_factory=lambda: Input(None))
     bootargs: str = ""
+    initrd: bytes = b""
+    dtb: bytes = b""                    # a flattened device tree of the user's
+    dtb_name: str = "device tree"       # what messages call it
     virtio: Sequence[VirtioDevice] = ()
     tell: Callable[[str], object] = field(default=lambda text: None)
 
@@ -100,6 +104,7 @@ class Vm:
         self.status: int | None = None
         self.report = ""
         self.why = ""
+        self._initrd = 0                        # its guest-physical address, once it is placed
         self.has_input = config.input.is_open
         self.typed = bytearray()                # input taken for SBI calls and not read yet
         self.bus = Bus([(memory_map.RAM_BASE, ram.size, "RAM")])
@@ -147,45 +152,28 @@ class Vm:
         return self.status is not None
 
     def boot(self) -> None:
-        """Place the program and the device tree, and start hart 0.  `BadInput` if they do not fit."""
-        program, memory = self.config.program, self.memory
-        for segment in program.segments:
-            if not memory.contains(segment.pa, segment.memsz):
-                raise BadInput(f"the segment at {segment.pa:#x} to {segment.pa + segment.memsz - 1:#x} is outside the guest's "
-                               f"RAM, which is {memory.base:#x} to {memory.base + memory.size - 1:#x}", program.name,
-                               self._remedy(segment))
+        """Place the program, the initial RAM disk and the device tree, and start hart 0.  `BadInput` if they do not fit."""
+        program, initrd, memory = self.config.program, self.config.initrd, self.memory
+        placement = place([program], memory.base, memory.size, len(initrd), len(self.device_tree()))
         for segment in program.segments:
             memory.write(segment.pa, segment.data)
             memory.zero(segment.pa + len(segment.data), segment.memsz - len(segment.data))
-        tree = self.device_tree()
-        self.vcpus[0].start(program.entry, 0, self.place_device_tree(tree))
-
-    def _remedy(self, segment) -> str:
-        memory = self.memory
-        if segment.pa < memory.base:
-            return f"link it at {memory.base + 0x20_0000:#x}"
-        needed = 1 << (segment.pa + segment.memsz - memory.base - 1).bit_length()
-        if needed <= MAX_SIZE:
-            return f"give it --memory {size_text(needed)}, or link it lower"
-        return f"link it at {memory.base + 0x20_0000:#x}"
-
-    def place_device_tree(self, tree: bytes) -> int:
-        """Write the tree as high in RAM as alignment allows, clear of the program.  Its guest-physical address."""
-        memory, segments = self.memory, self.config.program.segments
-        top = memory.base + memory.size
-        for align in (DTB_ALIGN, 4096):
-            at = (top - len(tree)) // align * align
-            if at >= memory.base and all(at + len(tree) <= s.pa or s.pa + s.memsz <= at for s in segments):
-                memory.write(at, tree)
-                return at
-        raise BadInput("no room for the device tree above the program", self.config.program.name,
-                       f"give it more than --memory {size_text(memory.size)}")
+        self._initrd = placement.initrd
+        if initrd:
+            memory.write(placement.initrd, initrd)
+        memory.write(placement.tree, self.device_tree())
+        self.vcpus[0].start(program.entry, 0, placement.tree)
 
     def device_tree(self) -> bytes:
-        """The guest's machine as a flattened device tree."""
+        """The guest's machine as a flattened device tree: the user's, completed, or one of ours."""
+        config, uart = self.config, f"/soc/serial@{memory_map.UART.base:x}"
+        initrd = (self._initrd, self._initrd + len(config.initrd)) if config.initrd else None
+        if config.dtb:
+            from rvhyp.machine.usertree import complete
+            return complete(config.dtb, config.dtb_name, (self.memory.base, self.memory.size), config.bootargs, uart, initrd)
         cpus = [Cpu(vcpu.number, GUEST_ISA, self._mmu_type) for vcpu in self.vcpus]
-        return device_tree([(self.memory.base, self.memory.size)], cpus, TIMEBASE, self.bus.nodes(),
-                           bootargs=self.config.bootargs, stdout_path=f"/soc/serial@{memory_map.UART.base:x}")
+        return device_tree([(self.memory.base, self.memory.size)], cpus, TIMEBASE, self.bus.nodes(), config.bootargs, uart,
+                           initrd)
 
     @property
     def keyboard(self) -> Uart | Console:

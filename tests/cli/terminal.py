@@ -53,3 +53,46 @@ class Session:
     def __exit__(self, *exception):
         self.process.kill()
         self.process.wait()
+
+
+class PtySession(Session):
+    """A running command at a terminal of its own: what a person types and sees.  `terminal` is its other side."""
+
+    def __init__(self, *arguments: str, **more):
+        import pty
+        import termios
+        self.master, self.terminal = pty.openpty()
+        self.before = termios.tcgetattr(self.terminal)
+        self.process = subprocess.Popen([*COMMAND, *arguments], stdin=self.terminal, stdout=self.terminal,
+                                        stderr=subprocess.PIPE, start_new_session=True, bufsize=0, **more)
+        self.process.stdout = open(self.master, "rb", 0, closefd=False)
+        self.seen = b""
+
+    def send(self, text: bytes) -> None:
+        os.write(self.master, text)
+
+    def mode(self) -> list:
+        """How the terminal is set."""
+        import termios
+        return termios.tcgetattr(self.terminal)
+
+    def end(self, timeout: float = 60) -> int:
+        """Wait for the end; the exit status.  The terminal must be what it was."""
+        try:
+            status = self.process.wait(timeout)
+            assert self.mode() == self.before
+            return status
+        finally:
+            self.process.kill()
+
+    def hang_up(self) -> None:
+        """The terminal goes, as when its window is closed."""
+        os.close(self.terminal)
+        os.close(self.master)
+        self.master = self.terminal = -1
+
+    def __exit__(self, *exception):
+        super().__exit__(*exception)
+        for each in (self.master, self.terminal):
+            if each >= 0:
+                os.close(each)

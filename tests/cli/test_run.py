@@ -221,3 +221,24 @@ def test_two_processes_build_at_once(warm_cache):
         two.expect(b"Hello")
         assert one.end() == two.end() == 0
     assert core_file(warm_cache)
+
+
+# What a kernel is booted with.
+
+@pytest.mark.parametrize("option, contents, word", [
+    ("--initrd", None, "cannot be read"), ("--initrd", b"", "is empty"), ("--initrd", bytes(200 << 20), "--memory 256M"),
+    ("--dtb", None, "cannot be read"), ("--dtb", b"", "is empty"), ("--dtb", b"nonsense", "damaged device tree")])
+def test_unusable_boot_file(tmp_path, option, contents, word):
+    path = tmp_path / "file"
+    if contents is not None:
+        path.write_bytes(contents)
+    refused(rvhyp("run", "hello", option, str(path)), word)
+
+
+def test_device_tree_comes_back(tmp_path):
+    tree, disk = tmp_path / "tree.dtb", tmp_path / "disk"
+    disk.write_bytes(b"disk")
+    assert rvhyp("run", "hello", "--dump-dtb", str(tree), "--initrd", str(disk), "--append", "quiet").returncode == 0
+    assert b"quiet\0" in tree.read_bytes() and b"linux,initrd-start" in tree.read_bytes()
+    assert b"Hello" in rvhyp("run", "hello", "--dtb", str(tree)).stdout
+    refused(rvhyp("run", "hello", "--dump-dtb", str(tmp_path / "no" / "tree.dtb")), "cannot write it")

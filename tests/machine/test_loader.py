@@ -6,6 +6,7 @@ import threading
 
 import pytest
 from elf_file import BASE, CODE, DATA, DYN, GLOBAL, LOCAL, SYMBOLS, R, W, X, elf, segment
+from linux_image import image
 
 from rvhyp.machine import elf as elf_format
 from rvhyp.machine import source
@@ -267,11 +268,6 @@ def test_files_the_host_does_not_give(call, error, tmp_path, monkeypatch):
     path.write_bytes(elf())
     monkeypatch.setattr(source.os, call, fail)
     assert f"cannot be read ({error.strerror})" in bad(path, name="x.elf")
-
-
-def image(text_offset=0x20_0000, image_size=0x30_0000, flags=0, size=200):
-    header = struct.pack("<8sQQQIIQQII", b"MZ", text_offset, image_size, flags, 2, 0, 0, 0x5643534952, 0x05435352, 0)
-    return (header + bytes(range(256)))[:size]
 
 
 def test_linux_image():

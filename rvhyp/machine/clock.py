@@ -1,0 +1,47 @@
+"""How a machine's clock goes: by itself, with the instructions (virtual time), or with the host's clock (real time)."""
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rvhyp.machine.machine import Machine
+
+TIMEBASE = 10_000_000                   # Hz: mtime ticks
+LONGEST_SLEEP = 0.05                    # seconds between two looks at the host
+
+Wait = Callable[[float], object]        # sleep so many seconds, or until the host has something
+
+
+class VirtualClock:
+    """Time passes with retired instructions alone, and jumps when nothing is to be done: the same run, every time."""
+
+    def __init__(self, machine: Machine):
+        self._machine = machine
+
+    def catch_up(self) -> None:
+        """Called now and then while guests run."""
+
+    def pass_until(self, tick: int, wait: Wait) -> None:
+        """Nothing is to be done before that tick."""
+        self._machine.set_now(max(tick, self._machine.now()))
+
+
+class HostClock(VirtualClock):
+    """A tick is a tenth of a microsecond of the host's; it never goes back, and who has nothing to do sleeps."""
+
+    def __init__(self, machine: Machine):
+        super().__init__(machine)
+        self._start = time.monotonic() - machine.now() / TIMEBASE
+
+    def catch_up(self) -> None:
+        tick = int((time.monotonic() - self._start) * TIMEBASE)
+        if tick > self._machine.now():
+            self._machine.set_now(tick)
+
+    def pass_until(self, tick: int, wait: Wait) -> None:
+        seconds = (tick - self._machine.now()) / TIMEBASE
+        if seconds > 0:
+            wait(min(seconds, LONGEST_SLEEP))
+        self.catch_up()
