@@ -9,13 +9,15 @@ from rvhyp.machine.devices.virtio.blk import Blk
 from rvhyp.machine.devices.virtio.console import Console
 from rvhyp.machine.devices.virtio.device import VirtioDevice
 from rvhyp.machine.devices.virtio.image import Overlay, RawImage
+from rvhyp.machine.devices.virtio.net import Net
 from rvhyp.machine.devices.virtio.p9 import Share
 from rvhyp.machine.devices.virtio.rng import HOST, Rng, seeded
 from rvhyp.machine.errors import BadInput
+from rvhyp.machine.switch import Pcap, Switch, mac_of
 
 
 def device_options(command):
-    """--disk, --share, --rng, --virtio-console."""
+    """--disk, --share, --net, --pcap, --rng, --virtio-console."""
     for option in reversed((
         click.option("--disk", "disks", multiple=True, metavar="FILE[,ro][,overlay=FILE]",
                      help="A disk (virtio-blk) with a raw image; may be repeated.  ro: read-only.  overlay: what is written goes "
@@ -23,6 +25,9 @@ def device_options(command):
         click.option("--share", "shares", multiple=True, metavar="DIR[,ro][,tag=NAME]",
                      help="A folder of the host (virtio-9p) that the guest mounts by its tag, `share` if none is given; may be "
                           "repeated.  ro: read-only.  With several guests add guest=NAME."),
+        click.option("--net", "has_net", is_flag=True,
+                     help="A network card (virtio-net) for each guest, all on one switch; the first guest is 02:00:00:00:00:01."),
+        click.option("--pcap", metavar="FILE", help="Write what the switch carries, for tcpdump or Wireshark.  Needs --net."),
         click.option("--rng", metavar="SEED|host",
                      help="An entropy source (virtio-rng) for each guest: the same bytes for the same SEED, or the host's."),
         click.option("--virtio-console", "has_console", is_flag=True,
@@ -90,7 +95,8 @@ def make_rng(text: str) -> VirtioDevice:
 
 
 def make_devices(outputs: dict[str, Callable[[bytes], object]], own: Mapping[str, Sequence[str]], disks: Iterable[str] = (),
-                 shares: Iterable[str] = (), rng: str | None = None, has_console: bool = False) -> dict[str, list[VirtioDevice]]:
+                 shares: Iterable[str] = (), has_net: bool = False, pcap: str | None = None, rng: str | None = None,
+                 has_console: bool = False) -> dict[str, list[VirtioDevice]]:
     """The devices of each guest, in the order of their places; `outputs` has the guests' consoles by name.
 
     `own` are the images that a prepared guest comes with: its disks, if it is given no others.
@@ -110,7 +116,11 @@ def make_devices(outputs: dict[str, Callable[[bytes], object]], own: Mapping[str
             raise BadInput(f"two folders with the tag {tag}", "--share", "give each its own: DIR,tag=NAME")
         tags.add((guest, tag))
         devices[guest].append(Share(option.first, tag, is_read_only=option.has("ro")))
-    for name, of_guest in devices.items():
+    if pcap is not None and not has_net:
+        raise BadInput("there is no network to write to it", pcap, "give --net as well")
+    switch = Switch(None if pcap is None else Pcap(pcap))
+    for number, (name, of_guest) in enumerate(devices.items()):
+        of_guest += [Net(switch, mac_of(number))] if has_net else []
         of_guest += [make_rng(rng)] if rng is not None else []
         of_guest += [Console(outputs[name])] if has_console else []
     return devices

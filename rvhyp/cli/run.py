@@ -24,6 +24,7 @@ from rvhyp.cli.devices import device_options, make_devices
 from rvhyp.cli.interruption import during
 from rvhyp.cli.opening import boot_options, open_guests
 from rvhyp.machine.console import Prefixed
+from rvhyp.machine.devices.virtio.net import Net
 from rvhyp.machine.errors import BadInput
 from rvhyp.machine.machine import Ended
 from rvhyp.machine.source import read_file
@@ -37,12 +38,25 @@ def exit_table(vms) -> str:
     return plain_table(["exits by cause", *(vm.name for vm in vms)], rows)
 
 
+def networks(vm) -> list[dict]:
+    """What each network card of a guest sent and received: frames, and those that were dropped or not taken."""
+    ports = [device.port for device in vm.config.virtio if isinstance(device, Net)]
+    return [{"sent": port.sent, "received": port.received, "dropped": port.dropped, "refused": port.refused} for port in ports]
+
+
+def network_table(vms) -> str:
+    """The same as text; "" if there is none."""
+    rows = [[vm.name, *map(str, card.values())] for vm in vms for card in networks(vm)]
+    return plain_table(["frames", "sent", "received", "dropped", "refused"], rows) + "\n" if rows else ""
+
+
 def summary(hypervisor, outcome) -> dict:
     """The result of a run, for programs."""
     return {
         "ended": outcome.ended.value, "status": status_of(outcome), "instructions": hypervisor.machine.instret,
         "guests": [{"name": vm.name, "status": vm.status, "stopped_by_monitor": bool(vm.report), "why": vm.why,
-                    "report": vm.report, "devices": vm.troubles, "exits": dict(vm.exits)} for vm in hypervisor.vms],
+                    "report": vm.report, "devices": vm.troubles, "net": networks(vm),
+                    "exits": dict(vm.exits)} for vm in hypervisor.vms],
     }
 
 
@@ -124,6 +138,7 @@ def run(guests, memory, cpus, append, initrd, dtb, dump_dtb, console, realtime, 
         each.close()
     report_end(hypervisor, outcome)
     if stats:
-        click.echo(f"{exit_table(hypervisor.vms)}\ninstructions {hypervisor.machine.instret}", err=True)
+        tables = f"{exit_table(hypervisor.vms)}\n{network_table(hypervisor.vms)}"
+        click.echo(f"{tables}instructions {hypervisor.machine.instret}", err=True)
     write_json(json_path, summary(hypervisor, outcome))
     return status_of(outcome)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import random
 import struct
+from dataclasses import replace
 from functools import cache
 
 from rvhyp.fuzz.checks import check, draws
@@ -76,8 +77,8 @@ def calls_of(random: random.Random, harts: int, places: dict[str, int]) -> list[
 
     def memory(own, size):              # low, high: the hart's own, or some that is not
         return random.choice((
-            (own, 0), (own, 0), (own, 0), (ALL, ALL), (own + size // 2, 0), (own, 1), (RAM + SIZE, 0), (RAM + SIZE - size, 1),
-            (0, 0), (ALL, 0), (ALL - size + 1, 0), (-size & ALL, ALL), (RAM, 0)))
+            (own, 0), (own, 0), (own, 0), (ALL, ALL), (own + size // 2, 0), (own + 8, 0), (own, 1), (RAM + SIZE, 0),
+            (RAM + SIZE - size, 1), (0, 0), (ALL, 0), (ALL - size + 1, 0), (-size & ALL, ALL), (RAM, 0)))
 
     def one_of_pmu(hart) -> Call:
         index = random.choice((0, 1, 2, 3, 10, FIRMWARE[0], FIRMWARE[3], FIRMWARE[-1], FIRMWARE[-1] + 1, 63, word()))
@@ -97,6 +98,26 @@ def calls_of(random: random.Random, harts: int, places: dict[str, int]) -> list[
             lambda: Call(*ids(PMU, 8), (*of(((places["events"], 0), memory(page, 4096), (page + 8, 0))),
                                 of((0, 1, len(EVENTS), 256, 257, 1 << 18, 1 << 60, word())), of((0, 0, 0, 1)))),
             lambda: Call(*ids(PMU, of((9, ALL))), (index,))))()
+
+    def story(hart) -> list[Call]:      # calls that mean something together
+        counter, event = random.choice(FIRMWARE), random.choice((5, 6, 8, 10, 12))
+        only, everyone = (counter, 1), (0, ALL)
+        causes = [Call(TIME, 0, (word(),)) if event == 5 else Call(IPI, 0, everyone) if event == 6
+                  else Call(RFENCE, (event - 8) // 2, everyone)] * random.randrange(3)
+        count = Call(PMU, 2, (*only, 6, 0xF0000 + event, 0))
+        read = Call(PMU, 5, (counter,))
+        feature = Call(FWFT, 0, (4, random.randrange(2), random.randrange(2)))
+        look = Call(FWFT, 1, (4,))
+        asleep = [ipi_to(hart), Call(HSM, 3, (random.choice((0, 0x8000_0000)), places["other"], word()))]
+        return [replace(call) for call in random.choice((
+            [count, *causes, read],
+            [count, Call(PMU, 4, (*only, random.randrange(2))), Call(PMU, 3, (*only, 0, 0)), *causes, read],
+            [Call(PMU, 4, (*only, 1)), Call(PMU, 3, (*only, 1, word())), read],
+            [count, *causes, *asleep, read],
+            [count, *causes, *([Call(HSM, 1)] if hart else []), read],
+            [feature, Call(FWFT, 0, (4, random.randrange(2), 0)), look],
+            [feature, *asleep, look],
+            [feature, *([Call(HSM, 1)] if hart else []), look]))]
 
     def one(hart) -> list[Call]:
         a, b, c, d, e = (word() for _ in range(5))
@@ -122,6 +143,7 @@ def calls_of(random: random.Random, harts: int, places: dict[str, int]) -> list[
             lambda: [Call(*ids(DBCN, random.choice((0, 1))), (random.choice((0, 1, 2, 101, 1 << 22, ALL)), edge, 0))],
             lambda: [Call(*ids(DBCN, random.choice((2, 2, 3))), (a,))],
             *[lambda: [one_of_pmu(hart)]] * 5,
+            *[lambda: story(hart)] * 5,
             lambda: [Call(*ids(STA, random.choice((0, 0, 0, 1))),
                   (*memory(places["stolen"] + 64 * hart, 64), random.choice((0, 0, 0, 1, a))))],
             *[lambda: [Call(*ids(FWFT, random.choice((0, 0, 1, 1, 2))), (random.choice((0, 4, 4, 4, random.randrange(8), a)),
@@ -135,6 +157,8 @@ def calls_of(random: random.Random, harts: int, places: dict[str, int]) -> list[
         for call in one(hart):
             call.hart = hart
             found.append(call)
+            if call.ids == (HSM, 1) and random.random() < 0.7:
+                found.append(Call(HSM, 0, (hart, places["other"], 2)))
     return found[:random.randrange(1, CALLS)]
 
 
@@ -151,12 +175,16 @@ class Order:
         self.made: list[int | None] = []                # harts; None: hart 0 lets the others go on
         self._hypervisor, self._random = hypervisor, random.Random("\n".join(map(str, calls)))
         self._call, self._pause = symbols["call"], symbols["pause"]
+        self._left = [sum(call.hart == hart for call in calls) for hart in range(HARTS)]
 
     def __call__(self, vcpu, leaving) -> bool:
         if vcpu.vm is self._hypervisor.vms[0] and leaving.pc in (self._call, self._pause):
             self.made.append(vcpu.number if leaving.pc == self._call else None)
-            if leaving.pc == self._pause or self._random.random() < PREEMPTED:
+            if leaving.pc == self._pause:
                 self._hypervisor.end_slice()
+            elif self._left[vcpu.number] > 1 and self._random.random() < PREEMPTED:     # time to write down the last answer
+                self._hypervisor.end_slice()
+            self._left[vcpu.number] -= leaving.pc == self._call
         return False
 
 
@@ -274,14 +302,14 @@ def fewest(calls: list[Call], harts: int) -> list[Call]:
     """The same without those calls that it does not take to be wrong."""
     size = max(len(calls) // 2, 1)
     while size:
-        at = 0
+        at, before = 0, len(calls)
         while at < len(calls):
             fewer = calls[:at] + calls[at + size:]
             if fewer and wakes(fewer) and wrong_answer(fewer, harts):
                 calls = fewer
             else:
                 at += size
-        size //= 2
+        size = 1 if size == 1 and len(calls) < before else size // 2
     return calls
 
 

@@ -120,6 +120,7 @@ class Vm:
         """Plug a virtio device into one of the places there are."""
         if place >= len(memory_map.VIRTIO):
             raise BadInput(f"{len(self.config.virtio)} virtio devices", self.name, f"give at most {len(memory_map.VIRTIO)}")
+        device.now = self.now
         where, interrupt = memory_map.VIRTIO[place], memory_map.VIRTIO_INTERRUPTS[place]
         transport = VirtioMmio(device, self.memory, self.plic.line(interrupt),
                                lambda text: self.config.tell(f"guest {self.name}: {text}"))

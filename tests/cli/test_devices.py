@@ -1,4 +1,4 @@
-"""rvhyp run --disk, --rng, --virtio-console: what reaches the guest, and every kind of bad input."""
+"""rvhyp run --disk, --net, --rng, --virtio-console: what reaches the guest, and every kind of bad input."""
 import fcntl
 import json
 import subprocess
@@ -12,6 +12,7 @@ from rvhyp.machine.devices.virtio.image import Overlay, RawImage
 from tests.cli.terminal import rvhyp
 from tests.cli.test_run import refused
 from tests.monitor.guest import BASE, EXIT
+from tests.monitor.test_network import NIC
 from tests.monitor.test_virtio import DRIVER
 
 
@@ -76,6 +77,25 @@ def test_devices_are_in_the_tree(tmp_path):
     result = rvhyp("run", "hello", "--rng", "5", "--virtio-console", "--dump-dtb", str(tmp_path / "tree"))
     assert result.returncode == 0, result.stderr
     assert (tmp_path / "tree").read_bytes().count(b"virtio,mmio\0") == 2
+
+
+def test_a_network_between_guests_and_its_pcap_file(tmp_path):
+    path, pcap = tmp_path / "nic.elf", tmp_path / "net.pcap"
+    path.write_bytes(assemble("_start:\n" + NIC + EXIT, BASE).to_elf())
+    results = [rvhyp("run", str(path), str(path), "--net", "--pcap", str(pcap), "--stats", "--json", "-") for _ in range(2)]
+    assert results[0].returncode == 0 and results[0].stdout == results[1].stdout, results[0].stderr
+    nothing = {"sent": 0, "received": 0, "dropped": 0, "refused": 0}
+    guests = json.loads(results[0].stdout)["guests"]
+    assert [each["net"] for each in guests] == [[nothing | {"sent": 1}], [nothing | {"received": 1}]]
+    assert len(pcap.read_bytes()) == 24 + 16 + 60
+    assert b"frames  sent  received  dropped  refused\nnic.1      1         0        0        0\n" in results[0].stderr
+
+
+def test_a_pcap_file_that_cannot_be(tmp_path):
+    refused(rvhyp("run", "hello", "--pcap", str(tmp_path / "x")), "there is no network", "--net")
+    refused(rvhyp("run", "hello", "--net", "--pcap", str(tmp_path / "no" / "x")), "cannot write it")
+    result = rvhyp("run", "hello", "--net", "--pcap", "/dev/full")
+    assert result.returncode == 0 and b"/dev/full: No space left on device" in result.stderr
 
 
 # What was flushed is there whatever becomes of the process.

@@ -12,6 +12,9 @@ from rvhyp.fuzz.campaign import Campaign, Plan
 from rvhyp.fuzz.checks import CHECKS, RULES
 from rvhyp.fuzz.sbi_model import ALL, BASE, DBCN, FIRMWARE, FWFT, HSM, IPI, PMU, RFENCE, SRST, STA, SUSP, TIME, Call
 from rvhyp.monitor import sbi as monitor
+from rvhyp.monitor.pmu import Pmu
+from rvhyp.monitor.steal import StealTime
+from rvhyp.monitor.vcpu import State, Vcpu
 
 HARTS = 3
 WORDS = st.one_of(st.integers(0, 4), st.sampled_from(sbi.WORDS), st.integers(0, ALL))
@@ -138,6 +141,28 @@ def test_a_wrong_answer_is_found_with_the_call_that_shows_it(monkeypatch, eid, f
     wrong = next(filter(None, (sbi.run(1, number) for number in range(60))))
     calls = [(int(a7, 16) & 0xFFFF_FFFF, int(a6, 16) & 0xFFFF_FFFF) for a7, a6 in re.findall(r"a7=(\w+) a6=(\w+)", wrong)]
     assert calls == [(eid, fid)] * 2, wrong             # the one call that it takes, and what is wrong with it
+
+
+def reset_that_forgets_little(vcpu, pc, a0, a1):
+    vcpu._resume = None
+    vcpu._enter(pc, a0, a1)
+
+
+def wake_that_forgets_all(vcpu):
+    vcpu.state = State.STARTED
+    if vcpu._resume:
+        (pc, a1), vcpu._resume = vcpu._resume, None
+        vcpu._enter(pc, vcpu.number, a1)
+
+
+@pytest.mark.parametrize("where, name, broken", [
+    (Pmu, "count", lambda pmu, event, times=1: None), (Pmu, "set_value", lambda pmu, number, value: None),
+    (monitor.Call, "others", lambda call, vcpus: vcpus), (monitor.Call, "is_code", lambda call, address: True),
+    (StealTime, "comes", lambda steal, ticks: steal._memory.write(steal._gpa, b"\1\0\0\0")),
+    (Vcpu, "start", reset_that_forgets_little), (Vcpu, "wake", wake_that_forgets_all)])
+def test_a_monitor_that_forgets_something_is_found(monkeypatch, where, name, broken):
+    monkeypatch.setattr(where, name, broken)
+    assert any(sbi.run(1, number) for number in range(400))
 
 
 def test_damaged_files_are_taken_or_refused():

@@ -1,6 +1,7 @@
 """What is different from one type of virtio device to the next."""
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ class VirtioDevice:
     queue_sizes: tuple[int, ...]        # the largest size of each queue
     config = b""                        # the configuration space, little-endian
     transport: VirtioMmio               # set when it is plugged in
+    now: Callable[[], int] = staticmethod(lambda: 0)            # the host's time in ticks; set when it is plugged into a guest
 
     def write_config(self, offset: int, data: bytes) -> None:
         """The driver writes to the configuration space: ignored, where nothing in it is the driver's."""
