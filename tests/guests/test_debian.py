@@ -19,6 +19,7 @@ from tests.guests.debs import deb, needs_dpkg
 from tests.guests.test_cpio import entries
 from tests.guests.test_modules import module
 from tests.machine.linux_image import image
+from tests.processes import is_gone, wait_until
 
 RELEASE = "6.12-riscv64"
 AT = f"usr/lib/modules/{RELEASE}"
@@ -80,7 +81,7 @@ def test_an_archive_without_a_kernel_is_one_message(work):
 def root(tmp_path):
     accounts = {"usr/share/base-passwd/passwd.master": b"root:*:0:0:root:/root:/bin/sh\nbin:*:2:2:bin:/bin:/x\n",
                 "usr/share/base-passwd/group.master": b"root:*:0:\nshadow:*:42:\n"}
-    debs = [deb(tmp_path, "base-files", {"usr/share/base-files/profile": b"PS1=x\n", "usr/bin/x": b"", "etc/x": b""}),
+    debs = [deb(tmp_path, "base-files", {"usr/share/base-files/profile": b"PS1=x\n", "usr/bin/x": b"", "var/run": None}),
             deb(tmp_path, "base-passwd", accounts, more="Multi-Arch: same\n")]
     tree = Tree(tmp_path / "root")
     tree.root.mkdir()
@@ -101,6 +102,7 @@ def test_a_root_file_system_has_users_and_what_dpkg_knows(root):
     assert "/usr/bin/x\n" in (root.root / "var/lib/dpkg/info/base-files.list").read_text()
     assert (root.root / "var/lib/dpkg/info/base-passwd:riscv64.list").exists()
     assert os.readlink(root.root / "usr/sbin/init") == "../bin/busybox"
+    assert os.readlink(root.root / "var/run") == "/run"
 
 
 @needs_dpkg
@@ -170,6 +172,22 @@ def test_command():
                             (("prepare", "debian", "--keyring", "/nowhere.gpg"), b"no such file")):
         done = rvhyp("guests", *arguments)
         assert done.returncode == 2 and said in done.stderr and done.stderr.count(b"\n") == 1, done.stderr
+
+
+def test_a_signal_ends_apt_too_and_leaves_no_guest(tmp_path):
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    for name in ("apt-get", "apt-cache", "apt-config"):
+        (programs / name).write_text(f"#!/bin/sh\ncase $1$2$3 in dump*) ;; *) echo $$ > {tmp_path}/pid; exec sleep 60;; esac\n")
+        (programs / name).chmod(0o755)
+    environment = os.environ | {"PATH": f"{programs}:{os.environ['PATH']}", "RVHYP_CACHE": str(tmp_path / "cache")}
+    with Session("guests", "prepare", "u-boot", "--keyring", str(programs / "apt-get"), env=environment) as session:
+        assert wait_until(lambda: (tmp_path / "pid").exists() and (tmp_path / "pid").read_text(), 20)
+        session.process.terminate()
+        assert session.end() == 143
+        assert wait_until(lambda: is_gone(int((tmp_path / "pid").read_text())))
+        assert b"terminated while preparing u-boot: " in session.process.stderr.read()
+    assert not list((tmp_path / "cache/guests").glob("[!.]*/guest.json"))
 
 
 # The real ones.
