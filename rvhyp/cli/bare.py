@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from rvhyp.cli.common import (
+    Size,
     choices_options,
     commit_log,
     engine_options,
@@ -13,7 +14,6 @@ from rvhyp.cli.common import (
     guarded,
     json_option,
     log_option,
-    memory_option,
     read_choices,
     say,
     start_engine,
@@ -21,12 +21,14 @@ from rvhyp.cli.common import (
     write_json,
 )
 from rvhyp.cli.interruption import during
-from rvhyp.cli.opening import open_guest
+from rvhyp.cli.opening import MEMORY, open_one
 from rvhyp.isa import config
 from rvhyp.isa.cause import mode_name
 from rvhyp.machine.board import Board
 from rvhyp.machine.console import Input, Output, Terminal
+from rvhyp.machine.errors import BadInput
 from rvhyp.machine.machine import Ended
+from rvhyp.machine.source import read_file
 
 
 def position(board: Board) -> str:
@@ -45,8 +47,12 @@ class PlusOptions(click.Command):
 
 @click.command(cls=PlusOptions)
 @click.argument("program", metavar="ELF")
-@memory_option
+@click.option("--memory", type=Size(), metavar="SIZE", help="RAM, as 64M or 1G.  [default: 128M, with prepared kernels 512M]")
 @click.option("--isa", default=config.DEFAULT, show_default=True, metavar="STRING", help="The hart's ISA string.")
+@click.option("--kernel", metavar="FILE", help="What firmware starts in S-mode: an ELF, a Linux Image, or a prepared guest by "
+              "name.  The program is then firmware that takes it, as OpenSBI's fw_dynamic.elf does.")
+@click.option("--initrd", metavar="FILE", help="Initial RAM disk of the kernel.")
+@click.option("--append", metavar="TEXT", help="Boot arguments of the kernel.")
 @choices_options
 @click.option("--stats", is_flag=True, help="At the end, show retired instructions and traps.")
 @click.option("--signature", "signature_path", metavar="FILE",
@@ -56,17 +62,23 @@ class PlusOptions(click.Command):
 @engine_options
 @json_option
 @guarded
-def bare(program, memory, isa, stats, signature_path, granularity, log_path, config_path, settings, engine, max_instructions,
-         timeout, json_path):
+def bare(program, memory, isa, kernel, initrd, append, stats, signature_path, granularity, log_path, config_path, settings,
+         engine, max_instructions, timeout, json_path):
     """Run an M-mode ELF on the bare board: HTIF, CLINT, PLIC, ns16550a UART, SiFive test finisher.
 
     The exit status is the program's own; 2 for bad input, 3 if it can never go on, 124 at a limit.
     """
-    image = open_guest(program, "bare")
+    if (initrd or append) and not kernel:
+        raise BadInput("there is no kernel that it could be for", "--initrd" if initrd else "--append", "give --kernel, too")
+    image = open_one(program, program, memory, None, b"", "bare").program
+    opened = open_one(kernel, kernel, memory, append, read_file(initrd) if initrd else b"") if kernel else None
+    memory = opened.memory if opened else memory or MEMORY
     board = Board(memory, isa, start_engine(engine), Output(2 if json_path == "-" else 1), Input(0),
                   read_choices(config_path, settings))
     board.load(image)
-    if image.tohost is None:
+    if opened:
+        board.give_kernel(opened.program, opened.initrd, opened.bootargs)
+    elif image.tohost is None:
         board.give_device_tree()                # firmware wants it; a test with HTIF does not look
     terminal = Terminal()
     with during(lambda: [f"running, {position(board)}"], terminal.restore), terminal, commit_log(log_path, board.machine):

@@ -67,14 +67,15 @@ def unique_names(guests: Sequence[str]) -> list[str]:
 def open_guests(guests: Sequence[str], memory: int | None, append: str | None, initrd: str | None) -> list[Opened]:
     """Each guest with what the command line says, which counts, or what a prepared guest comes with.  BadInput as for files."""
     disk = read_file(initrd) if initrd else b""
-    return [_open(guest, name, memory, append, disk) for guest, name in zip(guests, unique_names(guests), strict=True)]
+    return [open_one(guest, name, memory, append, disk) for guest, name in zip(guests, unique_names(guests), strict=True)]
 
 
-def _open(guest: str, name: str, memory: int | None, append: str | None, initrd: bytes) -> Opened:
+def open_one(guest: str, name: str, memory: int | None, append: str | None, initrd: bytes, kind: str = "guest") -> Opened:
+    """One of them; `kind` is that of our programs that are offered if there is no such file."""
     from rvhyp.guests import store
     found = None if "/" in guest or Path(guest).exists() else store.find(guest)
     if found is None:
-        return Opened(name, open_guest(guest), MEMORY if memory is None else memory, append or "", initrd)
+        return Opened(name, open_guest(guest, kind), MEMORY if memory is None else memory, append or "", initrd)
     folder, manifest = found
     if manifest.initrd and not initrd:
         initrd = read_file(folder / manifest.initrd)

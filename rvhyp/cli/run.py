@@ -20,6 +20,7 @@ from rvhyp.cli.common import (
     write_json,
 )
 from rvhyp.cli.consoles import Consoles, console_option
+from rvhyp.cli.devices import device_options, make_devices
 from rvhyp.cli.interruption import during
 from rvhyp.cli.opening import boot_options, open_guests
 from rvhyp.machine.console import Prefixed
@@ -41,7 +42,7 @@ def summary(hypervisor, outcome) -> dict:
     return {
         "ended": outcome.ended.value, "status": status_of(outcome), "instructions": hypervisor.machine.instret,
         "guests": [{"name": vm.name, "status": vm.status, "stopped_by_monitor": bool(vm.report), "why": vm.why,
-                    "report": vm.report, "exits": dict(vm.exits)} for vm in hypervisor.vms],
+                    "report": vm.report, "devices": vm.troubles, "exits": dict(vm.exits)} for vm in hypervisor.vms],
     }
 
 
@@ -80,6 +81,7 @@ def write_tree(path: str, tree: bytes) -> int:
 @click.argument("guests", nargs=-1, required=True, metavar="GUEST...")
 @click.option("--cpus", type=click.IntRange(1, 64), default=1, show_default=True, metavar="N", help="Harts of each guest.")
 @boot_options
+@device_options
 @console_option
 @click.option("--realtime", is_flag=True,
               help="Time is the host's, for work at the terminal: who is idle sleeps.  Runs are then not repeatable.")
@@ -90,7 +92,7 @@ def write_tree(path: str, tree: bytes) -> int:
 @json_option
 @guarded
 def run(guests, memory, cpus, append, initrd, dtb, dump_dtb, console, realtime, config_path, settings, stats, log_path, engine,
-        max_instructions, timeout, json_path):
+        max_instructions, timeout, json_path, **given):
     """Boot each GUEST in VS-mode under the monitor: an ELF, a Linux Image, or a guest of ours by name.
 
     Options of memory, harts and booting hold for each GUEST.  An ELF or Image may be compressed.
@@ -103,9 +105,12 @@ def run(guests, memory, cpus, append, initrd, dtb, dump_dtb, console, realtime, 
     opened = open_guests(guests, memory, append, initrd)
     names = [guest.name for guest in opened]
     consoles = Consoles(names, console, 2 if json_path == "-" else 1)
+    ends = {name: consoles.of(name) for name in names}
+    devices = make_devices({name: output for name, (output, _) in ends.items()}, {guest.name: guest.disks for guest in opened},
+                           **given)
     tree = read_file(dtb) if dtb else b""
-    configs = [VmConfig(guest.name, guest.program, guest.memory, cpus, *consoles.of(guest.name), guest.bootargs,
-                        initrd=guest.initrd, dtb=tree, dtb_name=dtb or "") for guest in opened]
+    configs = [VmConfig(guest.name, guest.program, guest.memory, cpus, *ends[guest.name], guest.bootargs, initrd=guest.initrd,
+                        dtb=tree, dtb_name=dtb or "", virtio=devices[guest.name], tell=say) for guest in opened]
     hypervisor = Hypervisor(configs, start_engine(engine), read_choices(config_path, settings))
     if dump_dtb:
         consoles.close()
@@ -115,6 +120,8 @@ def run(guests, memory, cpus, append, initrd, dtb, dump_dtb, console, realtime, 
     with (during(lambda: ["running", *positions(hypervisor)], consoles.leave), consoles.attended(hypervisor),
           commit_log(log_path, hypervisor.machine, lambda: hypervisor.vcpus.index(hypervisor.running))):
         outcome = hypervisor.run(max_instructions, timeout)
+    for each in (each for name in names for each in devices[name]):
+        each.close()
     report_end(hypervisor, outcome)
     if stats:
         click.echo(f"{exit_table(hypervisor.vms)}\ninstructions {hypervisor.machine.instret}", err=True)

@@ -7,7 +7,8 @@ from rvhyp.guests import modules as kernel_modules
 from rvhyp.guests.cpio import Archive
 from rvhyp.guests.modules import Module
 
-MODULES = ("virtio_mmio", "virtio_blk", "virtio_net", "virtio_rng", "ext4", "9p", "9pnet_virtio", "crc32c_generic", "af_packet")
+MODULES = ("virtio_mmio", "virtio_blk", "virtio_net", "virtio_rng", "ext4", "9p", "9pnet_virtio", "crc32c_generic", "af_packet",
+           "kvm")
 AT_START = ("virtio_mmio", "virtio_blk", "virtio_net")        # the others come when the kernel asks for them
 
 INIT = """#!/bin/busybox sh

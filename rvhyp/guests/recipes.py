@@ -17,6 +17,7 @@ KERNEL_PACKAGE = "linux-image-riscv64"
 KERNEL_PARTS = ("linux-image-", "linux-binary-", "linux-modules-")
 KERNEL_FILES = ("boot/vmlinux-*", "boot/vmlinuz-*", "usr/lib/modules/*/vmlinu[xz]", "lib/modules/*/vmlinu[xz]")
 UBOOT_FILES = ("usr/lib/u-boot/qemu-riscv64_smode/uboot.elf", "usr/lib/u-boot/qemu-riscv64_smode/u-boot.elf")
+OPENSBI_FILES = ("usr/lib/riscv64-linux-gnu/opensbi/generic/fw_dynamic.elf",)
 APPEND = "console=ttyS0 cryptomgr.notests"      # the self-tests of the kernel's ciphers are half of its boot
 
 
@@ -105,6 +106,17 @@ def uboot(work: Work) -> Manifest:
     return Manifest("u-boot.elf", memory=128 << 20, packages=(_name(debs[0]),))
 
 
+def opensbi(work: Work) -> Manifest:
+    """OpenSBI's firmware that is told where the kernel is."""
+    debs = work.apt.download(["opensbi"], "OpenSBI")
+    tree = Tree(work.folder / "unpacked")
+    tree.root.mkdir()
+    tree.unpack(debs[0])
+    shutil.copyfile(_one(tree.root, OPENSBI_FILES, "fw_dynamic.elf"), work.folder / "fw_dynamic.elf")
+    _discard(tree)
+    return Manifest("fw_dynamic.elf", packages=(_name(debs[0]),))
+
+
 def _discard(tree: Tree) -> None:
     from rvhyp.guests.store import remove
     remove(tree.root)
@@ -121,4 +133,5 @@ RECIPES = {
     "debian-sid": Recipe("the same with the kernel of Debian sid", "sid", linux),
     "debian-root": Recipe("Debian trixie on a disk, with a login", "trixie", root),
     "u-boot": Recipe("U-Boot for S-mode", "trixie", uboot),
+    "opensbi": Recipe("OpenSBI: rvhyp bare opensbi --kernel debian", "trixie", opensbi),
 }

@@ -137,6 +137,7 @@ STATEEN_WRITABLE = (STATEEN_SE.mask | STATEEN_ENVCFG.mask, *[STATEEN_SE.mask] * 
 
 # Exceptions that may be delegated (section "hedeleg": 9, 10, 11, 16 and 20-23 cannot go further than HS).
 HEDELEG_WRITABLE = sum(1 << n for n in (1, 2, 3, 4, 5, 6, 7, 8, 12, 13, 15, 18, 19))
+MCOUNTINHIBIT_WRITABLE = LOW32 & ~2                     # there is no counter of time to inhibit
 MEDELEG_WRITABLE = HEDELEG_WRITABLE | sum(1 << n for n in (9, 10, 20, 21, 22, 23))
 
 S_INTERRUPTS = 1 << 1 | 1 << 5 | 1 << 9 | 1 << 13
@@ -215,7 +216,7 @@ csr(0x306, "mcounteren", LOW32)
 csr(0x30A, "menvcfg", MENVCFG_WRITABLE)
 for _n in range(4):
     csr(0x30C + _n, f"mstateen{_n}", STATEEN_WRITABLE[_n], "mstateen", index=_n, extension="Smstateen")
-csr(0x320, "mcountinhibit", LOW32 & ~2)
+csr(0x320, "mcountinhibit", MCOUNTINHIBIT_WRITABLE)
 csr(0x321, "mcyclecfg", HPMEVENT_INHIBITS, "mhpmevent", index=0, extension="Smcntrpmf")
 csr(0x322, "minstretcfg", HPMEVENT_INHIBITS, "mhpmevent", index=2, extension="Smcntrpmf")
 csr(0x340, "mscratch", ALL)

@@ -1,11 +1,13 @@
 """The bare board: a machine with the usual devices, on which M-mode programs run."""
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable, Mapping
 
 from rvhyp.isa import config
-from rvhyp.isa.cause import MEI, MSI, SEI
+from rvhyp.isa.cause import MEI, MSI, SEI, S
 from rvhyp.machine import memory_map
+from rvhyp.machine import placement as placing
 from rvhyp.machine.clock import TIMEBASE
 from rvhyp.machine.console import Input
 from rvhyp.machine.devices.clint import Clint
@@ -19,7 +21,9 @@ from rvhyp.machine.machine import Machine, Outcome
 from rvhyp.machine.ram import Ram
 
 DEFAULT_MEMORY = 128 << 20
-ROM_BASE, ROM_SIZE = 0x1000, 0xF000             # holds the device tree
+ROM_BASE, ROM_SIZE = 0x1000, 0xF000             # holds the device tree, or what firmware is told of a kernel
+FW_DYNAMIC_INFO = struct.Struct("<6Q")          # magic, version, next_addr, next_mode, options, boot_hart (OpenSBI, fw_dynamic.h)
+FW_DYNAMIC_MAGIC, FW_DYNAMIC_VERSION = int.from_bytes(b"OSBI", "little"), 2
 
 
 class Comparators:
@@ -59,7 +63,9 @@ class Board:
         if count := machine.choices["geilen"]:
             lines = [machine.guest_wire(number) for number in range(1, count + 1)]
             bus.attach(*memory_map.GUEST_EXTERNAL, GuestExternal(lines), "guest external interrupts")
-        machine.before_access = self._take_input
+        machine.take_input = self._take_input
+        if self._input.is_open:
+            machine.expect_input()
         machine.wait = self._wait_for_input
         self.htif: Htif | None = None
         self.program: Program | None = None
@@ -80,14 +86,30 @@ class Board:
         self.machine.memory.write(ROM_BASE, self.device_tree())
         self.machine.hart.x[11] = ROM_BASE
 
-    def device_tree(self) -> bytes:
-        """The board as a flattened device tree."""
+    def give_kernel(self, kernel: Program, initrd: bytes = b"", bootargs: str = "") -> None:
+        """Place what the loaded firmware starts in S-mode, and tell it where: a1 = device tree, a2 = OpenSBI's fw_dynamic_info.
+
+        BadInput if it does not fit beside the firmware.
+        """
+        assert self.program
+        memory, x, ram = self.machine.memory, self.machine.hart.x, self.machine.memory.regions[-1]
+        room = len(self.device_tree(bootargs, (0, 0) if initrd else None))
+        placement = placing.place([self.program, kernel], ram.base, ram.size, len(initrd), room)
+        place(kernel, memory)
+        if initrd:
+            memory.write(placement.initrd, initrd)
+        disk = (placement.initrd, placement.initrd + len(initrd)) if initrd else None
+        memory.write(placement.tree, self.device_tree(bootargs, disk))
+        memory.write(ROM_BASE, FW_DYNAMIC_INFO.pack(FW_DYNAMIC_MAGIC, FW_DYNAMIC_VERSION, kernel.entry, S, 0, 0))
+        x[11], x[12] = placement.tree, ROM_BASE
+
+    def device_tree(self, bootargs: str = "", initrd: tuple[int, int] | None = None) -> bytes:
+        """The board as a flattened device tree; `initrd` is (start, end), the address after its last byte."""
         from rvhyp.machine.fdt import Cpu, device_tree, mmu_type
         ram = self.machine.memory.regions[-1]
-        mapped = memory_map.UART.base
         cpu = Cpu(0, self.machine.isa, mmu_type(self.machine.choices))
-        return device_tree([(ram.base, ram.size)], [cpu], TIMEBASE, self.machine.bus.nodes(),
-                           stdout_path=f"/soc/serial@{mapped:x}")
+        return device_tree([(ram.base, ram.size)], [cpu], TIMEBASE, self.machine.bus.nodes(), bootargs,
+                           f"/soc/serial@{memory_map.UART.base:x}", initrd)
 
     def run(self, max_instructions: int | None = None, seconds: float | None = None) -> Outcome:
         """Run until the program ends; see `Machine.run`."""
@@ -99,7 +121,7 @@ class Board:
             self.htif.receive(data)
 
     def _take_input(self) -> None:
-        """A guest that looks at its devices may be asking for input."""
+        """Give the UART what the host has typed, if the program has read all that came before."""
         if not self.uart.waiting and self._input.is_open:
             if data := self._input.read():
                 self.uart.receive(data)

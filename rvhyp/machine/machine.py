@@ -31,6 +31,7 @@ from rvhyp.machine.fdt import isa_extensions
 from rvhyp.machine.ram import MAP_NORESERVE, PAGE, Memory, Ram
 
 QUANTUM_MIN, QUANTUM_MAX = 10, 200_000          # instructions between two looks at the host ...
+INPUT_PERIOD = 1_000_000                # instructions: 10 ms of virtual time, some milliseconds of the host's
 QUANTUM_SECONDS = 0.005                         # ... which should take this long
 FAR = 1 << 40                   # ticks: what the rule next_event gives when no timer is set
 NEVER = (1 << 63) - 1
@@ -106,7 +107,8 @@ class Machine:
         self.memory.on_written(self._written)
         self.clock = VirtualClock(self)
         self.outcome: Outcome | None = None
-        self.before_access: Callable[[], object] = lambda: None     # called before each device access
+        self.take_input: Callable[[], object] = lambda: None        # called where a device is looked at, and now and then
+        self.input_at = NEVER                                       # instret at which it is called next, if it is by then
         self.on_watch: Callable[[], object] = lambda: None          # the watched range of RAM was stored to
         self.wait: Callable[[float], bool] = lambda seconds: False  # host input may come: wait for it
         self.quantum = QUANTUM_MAX                                  # instructions that the engine runs at most before it returns
@@ -204,11 +206,24 @@ class Machine:
         while self.outcome is None:
             if self.instret >= end:
                 return Outcome(Ended.INSTRUCTIONS)
-            self.hart.quantum_end = min(watch.look(self.instret), self.instret + self.quantum, end)
+            self.hart.quantum_end = self.look(watch, end)
             if watch.is_over:
                 return Outcome(Ended.SECONDS)
             self.serve(self.run_hart())
         return self.outcome
+
+    def look(self, watch: Watch, end: int) -> int:
+        """Look at the host's clock and, if it is time, at its input; the instret up to which to run then."""
+        self.clock.catch_up()
+        now = self.instret
+        if now >= self.input_at:
+            self.take_input()
+            self.expect_input()
+        return min(watch.look(now), now + self.quantum, self.input_at, end)
+
+    def expect_input(self) -> None:
+        """Ask for input now and then, by the count of instructions: a run with the same input is the same run."""
+        self.input_at = (self.instret // INPUT_PERIOD + 1) * INPUT_PERIOD
 
     def serve(self, reason: int) -> None:
         """Deal with one return of the engine."""
@@ -226,7 +241,7 @@ class Machine:
     def _device_access(self) -> None:
         hart = self.hart
         pa, size = int(hart.mmio_address), int(hart.mmio_size)
-        self.before_access()
+        self.take_input()
         try:
             if hart.mmio_is_write:
                 self.bus.write(pa, size, int(hart.mmio_value))
@@ -237,7 +252,11 @@ class Machine:
             hart.mmio_done = MMIO_REFUSED
 
     def _wait_for_interrupt(self) -> None:
-        """Virtual time jumps to the next timer event; without one only the host can wake the hart."""
+        """A hart that waits may wait for input; else time jumps to the next timer event, or only the host can wake it."""
+        wires = int(self.hart.wires)
+        self.take_input()
+        if int(self.hart.wires) != wires:
+            return
         if not self.skip_to_next_event() and not self.wait(0.05):
             self.outcome = Outcome(Ended.WAITING)
 

@@ -28,6 +28,7 @@ from rvhyp.machine.ram import Ram
 from rvhyp.monitor import emulate, needs, sbi
 from rvhyp.monitor.exits import Exit, Exits, GuestException, GuestPageFault, HsInterrupt, VirtualInstruction, VsEcall
 from rvhyp.monitor.gstage import GStage, PageTables
+from rvhyp.monitor.pmu import GUEST_COUNTERS, Firmware
 from rvhyp.monitor.report import report
 from rvhyp.monitor.scheduler import SLICE, RoundRobin, next_wake
 from rvhyp.monitor.vcpu import State, Vcpu
@@ -75,7 +76,7 @@ class Hypervisor:
         self.rules, self.hart = self.machine.engine.rules, self.machine.hart
         self._prepare_hart()
         allocator = PageTables(tables)
-        self.vms = [Vm(each, vmid, ram, self.machine.memory, GStage(allocator, self.machine.memory, vmid), self.machine.now(),
+        self.vms = [Vm(each, vmid, ram, self.machine.memory, GStage(allocator, self.machine.memory, vmid), self.machine.now,
                        mmu_type(self.machine.choices))
                     for vmid, (each, ram) in enumerate(zip(configs, regions[1:], strict=True), 1)]
         self.vcpus = [vcpu for vm in self.vms for vcpu in vm.vcpus]
@@ -84,6 +85,9 @@ class Hypervisor:
         self._call = sbi.Call(self)
         self.running = self.vcpus[0]            # loaded on the hart, or the last that was
         self._scheduler = RoundRobin()
+        self.machine.take_input = self._take_input
+        if any(vm.has_input for vm in self.vms):
+            self.machine.expect_input()
         self.attend: Callable[[], object] = lambda: None        # called every few milliseconds while guests run
         self._asked: Ended | None = None
         for vm in self.vms:
@@ -94,8 +98,9 @@ class Hypervisor:
         hart = self.hart
         hart.medeleg, hart.hedeleg = MEDELEG_WRITABLE, HEDELEG_WRITABLE
         hart.hideleg = VS_INTERRUPTS
-        open_to_guests = ("menvcfg", "mcounteren", "hcounteren", *(f"{x}stateen{n}" for x in "mh" for n in range(4)), "pmpaddr0")
-        for name, value in (("mideleg", S_INTERRUPTS), *((name, MASK64) for name in open_to_guests), ("pmpcfg0", 0x1F)):
+        open_to_guests = ("menvcfg", "mcounteren", *(f"{x}stateen{n}" for x in "mh" for n in range(4)), "pmpaddr0")
+        for name, value in (("mideleg", S_INTERRUPTS), *((name, MASK64) for name in open_to_guests), ("pmpcfg0", 0x1F),
+                            ("hcounteren", GUEST_COUNTERS)):
             self.rules.csr_write(hart.address, CSR_NUMBERS[name], int(value))
         hart.monitor, hart.prv, hart.v = 1, S_MODE, 0
 
@@ -125,7 +130,10 @@ class Hypervisor:
         """Run one vcpu until its slice is over, it waits, or it stops.  Why the whole run must end, if it must."""
         hart, machine, words, handle = self.hart, self.machine, self.hart.words, self._handle
         return_to_guest = machine.return_to_guest
+        if vcpu.steal:
+            vcpu.steal.comes(machine.now() - vcpu.ready_at(machine.now()))
         vcpu.load(hart)
+        vcpu.pmu.load(hart, self.rules)
         self.running = vcpu
         words[STIMECMP] = NO_TIMER
         if any(other is not vcpu and other.state is not State.STOPPED for other in self.vcpus):
@@ -153,13 +161,13 @@ class Hypervisor:
                 self.leave_guest()
             raise
         finally:
-            vcpu.save()
+            vcpu.pmu.save(hart)
+            vcpu.save(machine.now())
 
     def _look(self, watch: Watch, end: int) -> int:
         """Look at the host: its clock, its terminal.  The instret at which to look again."""
-        self.machine.clock.catch_up()
         self.attend()
-        return min(watch.look(self.machine.instret), self.machine.instret + self.machine.quantum, end)
+        return self.machine.look(watch, end)
 
     def quit(self) -> None:
         """End the run soon; for what is called while it goes on."""
@@ -174,18 +182,22 @@ class Hypervisor:
             hart.sepc = hart.pc
             hart.prv, hart.v = S_MODE, 0
 
+    def _take_input(self) -> bool:
+        """Give guests what the host has typed for them; whether there was any."""
+        return any([vm.take_input() for vm in self.vms if vm.has_input and not vm.is_over])
+
     def _idle(self) -> None:
-        """Nobody can run: the host may have input, or time passes to the next timer; else the guests wait for ever."""
+        """Nobody can run: there is input, or time passes to the next timer, or input may come; or it is for ever."""
         alive = [vm for vm in self.vms if not vm.is_over]
-        if any([vm.take_input() for vm in alive if vm.has_input]):
+        if self._take_input():
             return
         wake = next_wake(self.vcpus)
         if wake is not None:
-            inputs = [vm.config.input for vm in alive if not vm.uart.waiting]
+            inputs = [vm.config.input for vm in alive if not vm.keyboard.waiting]
             self.machine.clock.pass_until(wake, lambda seconds: wait_for_input(inputs, seconds))
             return
         for vm in alive:
-            if vm.config.input.is_open and not vm.uart.waiting:
+            if vm.config.input.is_open and not vm.keyboard.waiting:
                 vm.take_input(0.05)
                 return
         for vm in alive:
@@ -220,6 +232,7 @@ class Hypervisor:
     def _ecall(self, vcpu: Vcpu, leaving: VsEcall) -> None:
         words = self.hart.words
         words[SEPC] = words[SEPC] + 4 & MASK64
+        vcpu.last_call = words[A7], words[A6]
         error, value = sbi.call(self._call, vcpu, words[A7], words[A6])
         words[A0] = error & MASK64
         if value is not None:
@@ -240,7 +253,9 @@ class Hypervisor:
             return
         except BusError:
             pass
-        fault = LOAD_ACCESS_FAULT if leaving.access == "load" else STORE_ACCESS_FAULT
+        is_load = leaving.access == "load"
+        vcpu.pmu.count(Firmware.ACCESS_LOAD if is_load else Firmware.ACCESS_STORE)
+        fault = LOAD_ACCESS_FAULT if is_load else STORE_ACCESS_FAULT
         self.rules.inject(self.hart.address, fault, leaving.gva)
 
     def _stop_lost(self, vcpu: Vcpu, leaving: GuestPageFault) -> None:
@@ -262,6 +277,7 @@ class Hypervisor:
             if not vcpu.is_interrupted(self.machine.now()):
                 vcpu.state = State.WAITING
             return
+        vcpu.pmu.count(Firmware.ILLEGAL_INSN)
         self.rules.inject(self.hart.address, ILLEGAL_INSTRUCTION, leaving.insn)
 
     def _interrupt(self, leaving: HsInterrupt) -> bool:
@@ -280,6 +296,10 @@ class Hypervisor:
     def limit_slice(self) -> None:
         """The running vcpu shares the hart: the monitor's timer interrupts it when its slice is over."""
         self.hart.words[STIMECMP] = self.machine.now() + SLICE
+
+    def end_slice(self) -> None:
+        """The running vcpu's slice is over, once its exit has been dealt with."""
+        self.hart.words[STIMECMP] = self.machine.now()
 
     def reset(self, vm: Vm, is_shutdown: bool, has_failed: bool) -> None:
         """SBI system reset: the guest ends (a reboot ends it too: there is nothing to boot again from)."""

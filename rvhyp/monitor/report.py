@@ -6,6 +6,7 @@ from rvhyp.isa.decode import decode
 from rvhyp.isa.fields import X_NAMES
 from rvhyp.isa.text import disassemble
 from rvhyp.machine.ram import OutsideMemory
+from rvhyp.monitor import sbi
 from rvhyp.monitor.gstage import LEVELS, walk
 from rvhyp.monitor.vcpu import Vcpu
 
@@ -90,10 +91,12 @@ def report(vcpu: Vcpu, what: str, gva: int | None = None, gpa: int | None = None
         f"  vsstatus {vcpu['vsstatus']:#x}  vstvec {place_of(vcpu, vcpu['vstvec'])}  vsatp {vcpu['vsatp']:#x}",
         f"  vscause {vcpu['vscause']:#x}  vsepc {place_of(vcpu, vcpu['vsepc'])}  vstval {vcpu['vstval']:#x}",
     ]
+    if vcpu.last_call:
+        lines.append(f"  last SBI call {sbi.name_of(*vcpu.last_call)}, the hart is {vcpu.state.name.lower()}")
     if gva is not None:
         stage, found = translate(vcpu, gva)
         lines += [f"translation of {gva:#x}:", *stage]
         gpa = found if gpa is None else gpa
     if gpa is not None:
         lines += translate_guest(vcpu, gpa)
-    return "\n".join(lines)
+    return "\n".join(lines + vcpu.vm.troubles)

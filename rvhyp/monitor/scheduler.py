@@ -19,7 +19,7 @@ class RoundRobin:
         start = vcpus.index(self._last) + 1 if self._last in vcpus else 0
         for vcpu in vcpus[start:] + vcpus[:start]:
             if vcpu.state in (State.WAITING, State.SUSPENDED) and vcpu.is_interrupted(now):
-                vcpu.state = State.STARTED
+                vcpu.wake()
             if vcpu.state is State.STARTED:
                 self._last = vcpu
                 return vcpu

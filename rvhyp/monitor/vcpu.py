@@ -22,8 +22,10 @@ from rvhyp.isa.csr import (
     VS_INTERRUPTS,
 )
 from rvhyp.isa.word import u64
+from rvhyp.monitor.pmu import Pmu
 
 if TYPE_CHECKING:
+    from rvhyp.monitor.steal import StealTime
     from rvhyp.monitor.vm import Vm
 
 # Fields of the hart record that belong to a guest; hgatp and htimedelta come from its Vm.
@@ -35,6 +37,7 @@ VSTIP, VSSIP, VSEIP = 1 << 6, 1 << 2, 1 << 10
 COUNTERS = 0b111                                        # cycle, time, instret: a guest may read them at once
 NEVER = (1 << 64) - 1
 HS_INTERRUPTS = 1 << 5                                  # mie: the timer of the monitor itself
+KEPT = ("hvip", "mie", "vstimecmp", "henvcfg")          # over a suspension: what woke the hart, and what FWFT has set
 
 
 class State(Enum):
@@ -55,9 +58,35 @@ class Vcpu:
         self.hart: Hart | None = None                   # while loaded
         self._registers = [[0] * 32, [0] * 32]
         self._saved = dict.fromkeys(SWITCHED, 0)
+        self._resume: tuple[int, int] | None = None     # where a suspended hart starts anew, and its a1
+        self.pmu = Pmu()
+        self.steal: StealTime | None = None             # where its guest reads it
+        self.locked: set[int] = set()                   # features of FWFT
+        self.last_call: tuple[int, int] | None = None   # extension and function of its last SBI call
+        self._off_since = 0                             # tick at which it left its hart
+        self._ready_since: int | None = None            # tick since which it could be there; None: it waits
 
     def start(self, pc: int, a0: int, a1: int) -> None:
-        """VS-mode at pc, satp = 0, interrupts off, a0 and a1 as given, everything else 0 (SBI, "hart_start")."""
+        """A hart reset, then VS-mode at pc (SBI, "hart_start")."""
+        self._resume, self.pmu, self.steal, self.locked = None, Pmu(), None, set()
+        self._enter(pc, a0, a1)
+
+    def suspend(self, pc: int, a1: int) -> None:
+        """Off until an interrupt; registers are lost, and VS-mode goes on at pc (SBI, "hart_suspend", non-retentive)."""
+        self.state, self._resume = State.SUSPENDED, (pc, a1)
+
+    def wake(self) -> None:
+        """An interrupt has come to a hart that waits or is suspended."""
+        self.state = State.STARTED
+        if self._resume:
+            pc, a1 = self._resume
+            kept = {name: self._saved[name] for name in KEPT}
+            self._resume = None
+            self._enter(pc, self.number, a1)
+            self._saved |= kept
+
+    def _enter(self, pc: int, a0: int, a1: int) -> None:
+        """VS-mode at pc, satp = 0, interrupts off, a0 and a1 as given, everything else 0."""
         self._registers = [[0] * 32, [0] * 32]
         self._registers[0][10], self._registers[0][11] = a0, a1
         widths = MSTATUS_UXL.put(u64(0), 2)
@@ -67,7 +96,7 @@ class Vcpu:
             "hstatus": int(HSTATUS_VSXL.put(u64(0), 2) | HSTATUS_SPV.mask | HSTATUS_SPVP.mask | HSTATUS_VTW.mask),
             "vsstatus": int(MSTATUS_FS.put(widths, 1)),
             "vstimecmp": NEVER, "scounteren": COUNTERS,
-            "henvcfg": int(ENVCFG_STCE.mask | ENVCFG_PBMTE.mask | ENVCFG_ADUE.mask | CACHE_BLOCK_FIELDS),
+            "henvcfg": int(ENVCFG_STCE.mask | ENVCFG_PBMTE.mask | CACHE_BLOCK_FIELDS),
             "mie": HS_INTERRUPTS, "hgatp": self.vm.gstage.hgatp, "htimedelta": self.vm.htimedelta,
         }
         self.state = State.STARTED
@@ -83,12 +112,16 @@ class Vcpu:
         words[INDEX["reservation"]] = 0
         self.hart = hart
 
-    def save(self) -> None:
-        """Take the guest's state off its hart."""
+    def save(self, now: int) -> None:
+        """Take the guest's state off its hart, at that tick.  One that could go on is preempted."""
         words = self.hart.words
         self._registers = [words[where].tolist() for where in REGISTERS]
         self._saved = {name: words[INDEX[name]] for name in SWITCHED}
         self.hart = None
+        self._off_since = now
+        self._ready_since = now if self.state is State.STARTED else None
+        if self.steal and self.state is State.STARTED:
+            self.steal.goes()
 
     # The guest's state, loaded or not.
 
@@ -108,6 +141,8 @@ class Vcpu:
 
     def set_pending(self, bit: int, level: bool) -> None:
         """Raise or lower one of the VS-level interrupts in hvip."""
+        if level and self._ready_since is None and bit & self["mie"]:
+            self._ready_since = self.vm.now()
         self["hvip"] = self["hvip"] | bit if level else self["hvip"] & ~bit
 
     def is_interrupted(self, now: int) -> bool:
@@ -123,5 +158,13 @@ class Vcpu:
             return None
         return self["vstimecmp"] - self["htimedelta"] & NEVER
 
+    def ready_at(self, now: int) -> int:
+        """The tick since which it could have run, of one that is about to run at `now`."""
+        wake = self.wake_at()
+        by_timer = now if wake is None or wake > now else max(wake, self._off_since)
+        return by_timer if self._ready_since is None else min(by_timer, self._ready_since)
 
-
+    def set_ad_updating(self, on: bool) -> None:
+        """Whether the hart sets A and D in the guest's PTEs, or takes page faults."""
+        config = self["henvcfg"]
+        self["henvcfg"] = config | ENVCFG_ADUE.mask if on else config & ~int(ENVCFG_ADUE.mask)

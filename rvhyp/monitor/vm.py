@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from rvhyp.isa import config
@@ -13,15 +13,21 @@ from rvhyp.machine.console import Input
 from rvhyp.machine.devices.finisher import Finisher
 from rvhyp.machine.devices.plic import Context, Plic
 from rvhyp.machine.devices.uart import Uart
+from rvhyp.machine.devices.virtio.console import Console
+from rvhyp.machine.devices.virtio.device import VirtioDevice
+from rvhyp.machine.devices.virtio.mmio import VirtioMmio
+from rvhyp.machine.errors import BadInput
 from rvhyp.machine.fdt import Cpu, device_tree
 from rvhyp.machine.loader import Program
+from rvhyp.machine.placement import place
 from rvhyp.machine.ram import Memory, OutsideMemory, Ram
-from rvhyp.monitor import boot
 from rvhyp.monitor.gstage import GStage
 from rvhyp.monitor.vcpu import VSEIP, State, Vcpu
 
 # What a guest has of it: not H, and nothing that is for M-mode or for a hypervisor.
-GUEST_ISA = config.DEFAULT.replace("h_", "_", 1).replace("_shlcofideleg_smcntrpmf_smstateen_sscofpmf_ssdbltrp", "_ssstateen")
+# Svade and Svadu: A and D are set by page faults until the guest asks for more (SBI, FWFT).
+GUEST_ISA = config.DEFAULT.replace("h_", "_", 1).replace("_svadu", "_svade_svadu").replace(
+    "_shlcofideleg_smcntrpmf_smstateen_sscofpmf_ssdbltrp", "_ssstateen")
 SUPERVISOR_EXTERNAL = 9
 MINIMUM_MEMORY = 1 << 20
 
@@ -30,7 +36,8 @@ MINIMUM_MEMORY = 1 << 20
 class VmConfig:
     """What a guest is given: `program` to boot, RAM in bytes, the number of harts, where its console goes and comes from.
 
-    `initrd` is an initial RAM disk; with `dtb` its device tree is this one, where ours describes the devices it has.
+    `initrd` is an initial RAM disk; with `dtb` its device tree is this one, where ours describes the devices it has.  `virtio`
+    are more devices, in the order of their places; `tell` takes lines about their troubles.
     """
 
     name: str
@@ -43,6 +50,8 @@ class VmConfig:
     initrd: bytes = b""
     dtb: bytes = b""                    # a flattened device tree of the user's
     dtb_name: str = "device tree"       # what messages call it
+    virtio: Sequence[VirtioDevice] = ()
+    tell: Callable[[str], object] = field(default=lambda text: None)
 
 
 class GuestMemory:
@@ -82,11 +91,12 @@ class GuestMemory:
 class Vm:
     """A guest under the monitor.  `exits` counts its traps into HS by name; `status` is set when it has ended."""
 
-    def __init__(self, config: VmConfig, vmid: int, ram: Ram, memory: Memory, gstage: GStage, now: int,
-                 mmu_type: str = "sv57"):
+    def __init__(self, config: VmConfig, vmid: int, ram: Ram, memory: Memory, gstage: GStage,
+                 now: Callable[[], int], mmu_type: str = "sv57"):
         self.config, self.name, self.vmid = config, config.name, vmid
         self.gstage, self._mmu_type = gstage, mmu_type
-        self.htimedelta = -now % (1 << 64)
+        self.now = now                          # the host's time in ticks; the guest's begins at 0
+        self.htimedelta = -now() % (1 << 64)
         gstage.map(memory_map.RAM_BASE, ram.base, ram.size)
         self.memory = GuestMemory(memory, memory_map.RAM_BASE, ram.base, ram.size)
         self.vcpus = [Vcpu(self, number) for number in range(config.cpus)]
@@ -104,6 +114,23 @@ class Vm:
         self.bus.attach(*memory_map.FINISHER, Finisher(self.stop, lambda: self.stop(0)), "test finisher")
         self.bus.attach(*memory_map.PLIC, self.plic, "PLIC")
         self.bus.attach(*memory_map.UART, self.uart, "UART", memory_map.UART_INTERRUPT)
+        self.virtio = [self._attach(device, place) for place, device in enumerate(config.virtio)]
+
+    def _attach(self, device: VirtioDevice, place: int) -> VirtioMmio:
+        """Plug a virtio device into one of the places there are."""
+        if place >= len(memory_map.VIRTIO):
+            raise BadInput(f"{len(self.config.virtio)} virtio devices", self.name, f"give at most {len(memory_map.VIRTIO)}")
+        where, interrupt = memory_map.VIRTIO[place], memory_map.VIRTIO_INTERRUPTS[place]
+        transport = VirtioMmio(device, self.memory, self.plic.line(interrupt),
+                               lambda text: self.config.tell(f"guest {self.name}: {text}"))
+        self.bus.attach(*where, transport, f"virtio-{device.name}", interrupt)
+        return transport
+
+    @property
+    def troubles(self) -> list[str]:
+        """A line for each device that has, or had, trouble with the guest or the host."""
+        return [f"{transport.trouble} (at {where.base:#x})"
+                for transport, where in zip(self.virtio, memory_map.VIRTIO, strict=False) if transport.trouble]
 
     @staticmethod
     def _external(vcpu: Vcpu, cause: int) -> Callable[[bool], None]:
@@ -126,7 +153,7 @@ class Vm:
     def boot(self) -> None:
         """Place the program, the initial RAM disk and the device tree, and start hart 0.  `BadInput` if they do not fit."""
         program, initrd, memory = self.config.program, self.config.initrd, self.memory
-        placement = boot.place(program, memory, len(initrd), len(self.device_tree()))
+        placement = place([program], memory.base, memory.size, len(initrd), len(self.device_tree()))
         for segment in program.segments:
             memory.write(segment.pa, segment.data)
             memory.zero(segment.pa + len(segment.data), segment.memsz - len(segment.data))
@@ -147,13 +174,19 @@ class Vm:
         return device_tree([(self.memory.base, self.memory.size)], cpus, TIMEBASE, self.bus.nodes(), config.bootargs, uart,
                            initrd)
 
+    @property
+    def keyboard(self) -> Uart | Console:
+        """Where input goes: a virtio console whose driver is up, else the UART."""
+        return next((device for device in self.config.virtio if isinstance(device, Console) and device.is_listening), self.uart)
+
     def take_input(self, seconds: float = 0) -> bool:
-        """Give the UART what the host has typed, if the guest has read all that came before."""
-        if self.uart.waiting:
+        """Give the guest what the host has typed, if it has read all that came before."""
+        keyboard = self.keyboard
+        if keyboard.waiting:
             return False
         source = self.config.input
         data = source.read(seconds)
         self.has_input = source.is_open
         if data:
-            self.uart.receive(data)
+            keyboard.receive(data)
         return bool(data)

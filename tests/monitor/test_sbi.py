@@ -32,14 +32,16 @@ buffer: .ascii "some text"
     return error - (error >> 63 << 64), value, run
 
 
-@pytest.mark.parametrize("fid, value", [(0, 0x0200_0000), (1, 0x7276), (4, 0), (5, 0), (6, 0)])
+@pytest.mark.parametrize("fid, value", [(0, 0x0300_0000), (1, 0x7276), (4, 0), (5, 0), (6, 0)])
 def test_base(fid, value):
     assert call(0x10, fid)[:2] == (0, value)
 
 
 @pytest.mark.parametrize("eid, exists", [
     (0x10, 1), (0x5449_4D45, 1), (0x73_5049, 1), (0x5246_4E43, 1), (0x48_534D, 1), (0x5352_5354, 1), (0x4442_434E, 1),
-    (1, 1), (0x0A00_0000, 0), (0x504D_55, 0), (0xFFFF_FFFF, 0)])
+    (1, 1), (0x504D_55, 1), (0x5355_5350, 1), (0x53_5441, 1), (0x4657_4654, 1),
+    (0x0A00_0000, 0), (0x0900_0000, 0), (0xFFFF_FFFF, 0),
+    (0x4350_5043, 0), (0x4E41_434C, 0), (0x4442_5452, 0), (0x53_5345, 0), (0x4D50_5859, 0), (0x0800_0000, 0), (15, 0)])
 def test_probe(eid, exists):
     assert call(0x10, 3, eid)[:2] == (0, exists)
 
@@ -50,7 +52,7 @@ def test_what_does_not_exist_is_not_supported(eid, fid):
 
 
 def test_ids_are_32_bits_however_extended():
-    assert call(0xFFFF_FFFF_0000_0010, 0xABCD_0000_0000_0000)[:2] == (0, 0x0200_0000)
+    assert call(0xFFFF_FFFF_0000_0010, 0xABCD_0000_0000_0000)[:2] == (0, 0x0300_0000)
 
 
 def test_legacy_calls_keep_a1():
@@ -107,13 +109,15 @@ def test_hart_start(hart, start, error):
 
 
 @pytest.mark.parametrize("kind, error", [
-    (1, INVALID_PARAM), (0x1000_0000, INVALID_PARAM), (0x7FFF_FFFF, INVALID_PARAM), (0x8000_0000, NOT_SUPPORTED),
+    (1, INVALID_PARAM), (0x1000_0000, INVALID_PARAM), (0x7FFF_FFFF, INVALID_PARAM),
     (0x8000_0001, INVALID_PARAM), (0x9000_0000, INVALID_PARAM), (0xFFFF_FFFF, INVALID_PARAM)])
 def test_a_suspend_type_that_is_reserved_or_not_implemented_is_an_invalid_parameter(kind, error):
     assert call(0x48_534D, 3, kind, 0x8020_0000, 0)[0] == error
 
 
-@pytest.mark.parametrize("kind, reason, error", [(3, 0, INVALID_PARAM), (0, 2, INVALID_PARAM), (1 << 31, 0, INVALID_PARAM)])
+@pytest.mark.parametrize("kind, reason, error", [
+    (3, 0, INVALID_PARAM), (0, 2, INVALID_PARAM), (1 << 31, 0, INVALID_PARAM), (0xF000_0000, 0, INVALID_PARAM),
+    (0, 0xE000_0000, INVALID_PARAM), (0, 0xF000_0000, INVALID_PARAM)])
 def test_reset_of_no_kind(kind, reason, error):
     assert call(0x5352_5354, 0, kind, reason)[0] == error
 
@@ -122,6 +126,16 @@ def test_reset_of_no_kind(kind, reason, error):
 def test_reset_ends_the_guest(kind, reason, status):
     run = boot(f"    li a7, 0x53525354\n    li a6, 0\n    li a0, {kind}\n    li a1, {reason}\n    ecall\n    j .\n")
     assert run.outcome.status == status
+
+
+def test_a_legacy_call_that_is_not_there_keeps_a1():
+    assert call(4, 0, 0)[:2] == (NOT_SUPPORTED, 0x1234)
+
+
+def test_clear_ipi_says_whether_one_was_pending():
+    """"An implementation specific positive value if an IPI had been pending"."""
+    assert call(3)[0] == 0
+    assert call(3, before="    csrsi sip, 2\n")[0] > 0
 
 
 def test_every_function_is_reachable_by_the_specifications_name():

@@ -32,7 +32,7 @@ def state(seed: int, batch: Batch) -> None:
     satp = pages.first_stage(draws, batch, HS_TABLES, mode, user, 0, high)
     offset = np.where(level == 2, pages.high_address(mode, high), np.uint64(0))
     set_csrs(batch, satp=np.where(level == 2, satp, np.uint64(0)), stvec=np.uint64(PAD) + offset | draws.one_of((0, 1)),
-             sepc=csr(batch, "mepc") + offset)
+             sepc=csr(batch, "mepc") + offset, hstatus=csr(batch, "hstatus") | draws.one_of((0, rows.HSTATUS_SPV.mask)))
     where = np.where(level == 0, MPP_M, np.where(user, 0, MPP_S)).astype(np.uint64)
     enter(batch, where, offset)
     batch.records[:, R_WITHOUT] = rows.MISA_H.mask

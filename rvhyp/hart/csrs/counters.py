@@ -15,6 +15,7 @@ from rvhyp.isa.csr import (
     HPMEVENT_VSINH,
     HPMEVENT_VUINH,
     LOW32,
+    MCOUNTINHIBIT_WRITABLE,
     MISA_H,
 )
 from rvhyp.isa.rule import rule
@@ -82,7 +83,7 @@ def write_configuration(h, number, value):
 @writes("mcountinhibit")
 def write_mcountinhibit(h, number, value):
     """A counter keeps its value when it stops and when it goes on."""
-    h.mcountinhibit = value & LOW32 & ~2
+    h.mcountinhibit = value & MCOUNTINHIBIT_WRITABLE
     restart_counters(h)
     h.resync = 1
 

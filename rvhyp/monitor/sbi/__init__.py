@@ -1,7 +1,8 @@
-"""The Supervisor Binary Interface: what a guest may ask of the monitor by ECALL (RISC-V SBI specification, version 2.0).
+"""The Supervisor Binary Interface: what a guest may ask of the monitor by ECALL (RISC-V SBI specification, version 3.0).
 
 One file for each extension.  A function is registered by extension and function id and takes its vcpu's call; it returns an
-error, or (error, value).  Unknown ones are answered with NOT_SUPPORTED.
+error, or (error, value).  Unknown ones are answered with NOT_SUPPORTED; so are extensions that are not here: CPPC, NACL, SSE,
+DBTR, MPXY.
 """
 from __future__ import annotations
 
@@ -13,8 +14,8 @@ if TYPE_CHECKING:
     from rvhyp.monitor.vcpu import Vcpu
 
 SUCCESS, FAILED, NOT_SUPPORTED, INVALID_PARAM, DENIED, INVALID_ADDRESS = 0, -1, -2, -3, -4, -5
-ALREADY_AVAILABLE, ALREADY_STARTED, ALREADY_STOPPED = -6, -7, -8
-ALL_HARTS = (1 << 64) - 1
+ALREADY_AVAILABLE, ALREADY_STARTED, ALREADY_STOPPED, NO_SHMEM, DENIED_LOCKED = -6, -7, -8, -9, -14
+ALL_HARTS = ALL_ONES = (1 << 64) - 1
 
 
 class Call:
@@ -34,6 +35,18 @@ class Call:
     def vm(self):
         return self.vcpu.vm
 
+    def is_ram(self, low: int, high: int, size: int) -> bool:
+        """Whether a range of physical memory (section "Shared memory physical address range parameter") is the guest's RAM."""
+        return high == 0 and self.vm.memory.contains(low, size)
+
+    def is_code(self, address: int) -> bool:
+        """Whether a hart can start there."""
+        return address % 2 == 0 and self.vm.memory.contains(address, 2)
+
+    def others(self, vcpus: list[Vcpu]) -> list[Vcpu]:
+        """Those of them that are not the caller."""
+        return [vcpu for vcpu in vcpus if vcpu is not self.vcpu]
+
     def harts(self, mask: int, first: int) -> list[Vcpu] | None:
         """The vcpus of a hart mask; None if it names one that does not exist."""
         vcpus = self.vm.vcpus
@@ -46,7 +59,24 @@ class Call:
 Result = int | tuple[int, int]
 FUNCTIONS: dict[tuple[int, int], Callable[[Call], Result]] = {}
 LEGACY: dict[int, Callable[[Call], int]] = {}
+LEGACY_SPACE = range(16)            # extension ids of version 0.1, which return nothing in a1
+EXTENSIONS: dict[int, tuple[str, str]] = {}
 WORD = 0xFFFF_FFFF                  # ids are 32-bit values, however they are extended
+
+
+def extension(eid: int, name: str, title: str) -> int:
+    """Register an extension: its id, its short name, and the title of its chapter."""
+    EXTENSIONS[eid] = name, title
+    return eid
+
+
+def name_of(eid: int, fid: int) -> str:
+    """A call as people name it, "HSM hart_start"; in numbers if it is none of ours."""
+    eid, fid = eid & WORD, fid & WORD
+    if eid in LEGACY:
+        return f"legacy {LEGACY[eid].__name__}"
+    name = EXTENSIONS[eid][0] if eid in EXTENSIONS else f"{eid:#x}"
+    return f"{name} {FUNCTIONS[eid, fid].__name__ if (eid, fid) in FUNCTIONS else fid}"
 
 
 def function(eid: int, fid: int):
@@ -74,12 +104,25 @@ def call(made: Call, vcpu: Vcpu, eid: int, fid: int) -> tuple[int, int | None]:
         return result if isinstance(result, tuple) else (result, 0)
     if old := LEGACY.get(eid & WORD):
         return old(made), None
-    return NOT_SUPPORTED, 0
+    return NOT_SUPPORTED, None if eid & WORD in LEGACY_SPACE else 0
 
 
 def extension_exists(eid: int) -> bool:
     """Whether any function of an extension is here."""
-    return eid & WORD in LEGACY or any(extension == eid & WORD for extension, _ in FUNCTIONS)
+    return eid & WORD in LEGACY or eid & WORD in EXTENSIONS
 
 
-from rvhyp.monitor.sbi import base, dbcn, hsm, ipi, legacy_calls, rfence, srst, time  # noqa: E402, F401
+from rvhyp.monitor.sbi import (  # noqa: E402, F401
+    base,
+    dbcn,
+    fwft,
+    hsm,
+    ipi,
+    legacy_calls,
+    pmu,
+    rfence,
+    srst,
+    sta,
+    susp,
+    time,
+)

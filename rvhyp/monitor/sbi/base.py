@@ -1,8 +1,8 @@
 """BASE: what this SBI is (SBI specification, chapter "Base Extension")."""
-from rvhyp.monitor.sbi import SUCCESS, extension_exists, function
+from rvhyp.monitor.sbi import SUCCESS, extension, extension_exists, function
 
-EID = 0x10
-SPEC_VERSION = 0x0200_0000              # 2.0
+EID = extension(0x10, "BASE", "Base")
+SPEC_VERSION = 0x0300_0000              # 3.0
 IMPLEMENTATION_ID = 0x7276              # "rv": not in the specification's list
 IMPLEMENTATION_VERSION = 0x0001_0000
 

@@ -1,14 +1,14 @@
 """DBCN: the debug console (SBI specification, chapter "Debug Console Extension")."""
-from rvhyp.monitor.sbi import INVALID_PARAM, SUCCESS, function
+from rvhyp.monitor.sbi import INVALID_PARAM, SUCCESS, extension, function
 
-EID = 0x4442_434E
+EID = extension(0x4442_434E, "DBCN", "Debug Console")
 CHUNK = 1 << 16                         # partial writes and reads are allowed: bound the work of one call
 
 
 def is_buffer(call) -> bool:
     """Whether a0 bytes at (a1, a2) are the guest's RAM."""
     size, low, high = call.arguments[:3]
-    return high == 0 and call.vm.memory.contains(low, size)
+    return call.is_ram(low, high, size)
 
 
 @function(EID, 0)

@@ -4,13 +4,13 @@ from rvhyp.monitor.sbi import (
     FAILED,
     INVALID_ADDRESS,
     INVALID_PARAM,
-    NOT_SUPPORTED,
     SUCCESS,
+    extension,
     function,
 )
 from rvhyp.monitor.vcpu import State
 
-EID = 0x48_534D
+EID = extension(0x48_534D, "HSM", "Hart State Management")
 STOPPED, STARTED, SUSPENDED = 1, 0, 4
 RETENTIVE, NON_RETENTIVE = 0x0000_0000, 0x8000_0000
 STATUS = {State.STARTED: STARTED, State.WAITING: STARTED, State.STOPPED: STOPPED, State.SUSPENDED: SUSPENDED}
@@ -29,7 +29,7 @@ def hart_start(call):
         return INVALID_PARAM
     if vcpu.state is not State.STOPPED:
         return ALREADY_AVAILABLE
-    if start % 2 or not call.vm.memory.contains(start, 2):
+    if not call.is_code(start):
         return INVALID_ADDRESS
     vcpu.start(start, number, opaque)
     call.hypervisor.limit_slice()
@@ -50,9 +50,17 @@ def hart_get_status(call):
 
 @function(EID, 3)
 def hart_suspend(call):
-    """Retentive suspend is a WFI that returns.  "suspend_type is reserved or is platform-specific and unimplemented": invalid."""
-    kind = call.arguments[0] & 0xFFFF_FFFF
+    """Retentive suspend is a WFI that returns, non-retentive a stop that an interrupt ends: the hart goes on at resume_addr.
+
+    "suspend_type is reserved or is platform-specific and unimplemented": invalid.
+    """
+    kind, resume, opaque = call.arguments[0] & 0xFFFF_FFFF, *call.arguments[1:3]
     if kind == RETENTIVE:
         call.vcpu.state = State.SUSPENDED
         return SUCCESS
-    return NOT_SUPPORTED if kind == NON_RETENTIVE else INVALID_PARAM
+    if kind != NON_RETENTIVE:
+        return INVALID_PARAM
+    if not call.is_code(resume):
+        return INVALID_ADDRESS
+    call.vcpu.suspend(resume, opaque)
+    return SUCCESS

@@ -26,8 +26,10 @@ def console_getchar(call):
 
 @legacy(CLEAR_IPI)
 def clear_ipi(call):
+    """"0 if no IPI had been pending, or an implementation specific positive value if an IPI had been pending"."""
+    was_pending = bool(call.vcpu["hvip"] & VSSIP)
     call.vcpu.set_pending(VSSIP, False)
-    return SUCCESS
+    return int(was_pending)
 
 
 @legacy(SHUTDOWN)

@@ -1,37 +1,72 @@
 """RFENCE: fences on other harts (SBI specification, chapter "RFENCE Extension").
 
 All vcpus of a guest run on one hart, whose caches of translations are all there are, so one fence there serves every target.
-Instruction memory is coherent: FENCE.I has nothing to do.  The functions for guests with the H extension are absent.
+Instruction memory is coherent: FENCE.I has nothing to do.  The functions for guests with the H extension are not supported.
 """
-from rvhyp.monitor.sbi import INVALID_ADDRESS, INVALID_PARAM, SUCCESS, function
+from rvhyp.monitor.pmu import Firmware
+from rvhyp.monitor.sbi import INVALID_ADDRESS, INVALID_PARAM, NOT_SUPPORTED, SUCCESS, extension, function
 
-EID = 0x5246_4E43
+EID = extension(0x5246_4E43, "RFNC", "RFENCE")
 WHOLE = (1 << 64) - 1
 
 
-def fence_translations(call):
+def count(call, harts, sent: Firmware, received: Firmware) -> None:
+    """The events of a fence that has been made."""
+    for other in call.others(harts):
+        call.vcpu.pmu.count(sent)
+        other.pmu.count(received)
+
+
+def fence_translations(call, sent: Firmware, received: Firmware):
     """SFENCE.VMA on the targets; wider than asked is always allowed."""
     mask, base, start, size = call.arguments[:4]
-    if call.harts(mask, base) is None:
+    harts = call.harts(mask, base)
+    if harts is None:
         return INVALID_PARAM
     if size not in (0, WHOLE) and start + size > 1 << 64:
         return INVALID_ADDRESS
     call.hypervisor.fence_guest(call.vm)
+    count(call, harts, sent, received)
     return SUCCESS
 
 
 @function(EID, 0)
 def remote_fence_i(call):
-    return INVALID_PARAM if call.harts(*call.arguments[:2]) is None else SUCCESS
+    harts = call.harts(*call.arguments[:2])
+    if harts is None:
+        return INVALID_PARAM
+    count(call, harts, Firmware.FENCE_I_SENT, Firmware.FENCE_I_RECEIVED)
+    return SUCCESS
 
 
 @function(EID, 1)
 def remote_sfence_vma(call):
-    return fence_translations(call)
+    return fence_translations(call, Firmware.SFENCE_VMA_SENT, Firmware.SFENCE_VMA_RECEIVED)
 
 
 @function(EID, 2)
 def remote_sfence_vma_asid(call):
-    if call.arguments[4] >> 16:
+    """An ASID that vsatp cannot hold is not valid."""
+    if call.arguments[4] >> call.hypervisor.machine.choices["asid-bits"]:
         return INVALID_PARAM
-    return fence_translations(call)
+    return fence_translations(call, Firmware.SFENCE_VMA_ASID_SENT, Firmware.SFENCE_VMA_ASID_RECEIVED)
+
+
+@function(EID, 3)
+def remote_hfence_gvma_vmid(call):
+    return NOT_SUPPORTED
+
+
+@function(EID, 4)
+def remote_hfence_gvma(call):
+    return NOT_SUPPORTED
+
+
+@function(EID, 5)
+def remote_hfence_vvma_asid(call):
+    return NOT_SUPPORTED
+
+
+@function(EID, 6)
+def remote_hfence_vvma(call):
+    return NOT_SUPPORTED

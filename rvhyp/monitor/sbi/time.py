@@ -1,14 +1,16 @@
 """TIME: the timer (SBI specification, chapter "Timer Extension"), on vstimecmp."""
-from rvhyp.monitor.sbi import SUCCESS, function
+from rvhyp.monitor.pmu import Firmware
+from rvhyp.monitor.sbi import SUCCESS, extension, function
 from rvhyp.monitor.vcpu import VSTIP
 
-EID = 0x5449_4D45
+EID = extension(0x5449_4D45, "TIME", "Timer")
 
 
 def set_timer_of(vcpu, ticks: int) -> None:
     """Interrupt the guest at `ticks` of its own time; a pending timer interrupt goes away until then."""
     vcpu["vstimecmp"] = ticks
     vcpu.set_pending(VSTIP, False)
+    vcpu.pmu.count(Firmware.SET_TIMER)
 
 
 @function(EID, 0)

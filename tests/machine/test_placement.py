@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from rvhyp import Hypervisor, VmConfig, load
 from rvhyp.machine.errors import BadInput
 from rvhyp.machine.fdt import Node, flatten
+from rvhyp.machine.placement import arrange
 from rvhyp.machine.ram import PAGE
-from rvhyp.monitor.boot import arrange
 from tests.machine.linux_image import image
 from tests.monitor.guest import SHUTDOWN, boot, engine, program
 

@@ -1,0 +1,91 @@
+"""virtio-blk (virtio 1.2, section 5.2): a disk.
+
+Requests are served in their order, each before the notification returns.  A request that cannot be done has its status say so;
+only one that has no room for a header and a status is the driver's fault.
+"""
+from __future__ import annotations
+
+from struct import Struct
+
+from rvhyp.machine.devices.virtio.device import VirtioDevice
+from rvhyp.machine.devices.virtio.image import SECTOR, Image
+from rvhyp.machine.devices.virtio.queue import Chain, DriverError
+
+F_SEG_MAX, F_RO, F_BLK_SIZE, F_FLUSH = 1 << 2, 1 << 5, 1 << 6, 1 << 9
+T_IN, T_OUT, T_FLUSH, T_GET_ID = 0, 1, 4, 8
+S_OK, S_IOERR, S_UNSUPP = 0, 1, 2
+HEADER = Struct("<IIQ")                 # type, reserved, sector
+CONFIG = Struct("<QIIHBBI")             # capacity in sectors, size_max, seg_max, geometry (3 fields), blk_size
+ID_SIZE = 20
+QUEUE_SIZE = 256
+CHUNK = 1 << 20                         # bytes read or written at once
+LONGEST = 64 << 20                      # bytes of a request: more is refused, so that a notification cannot take for ever
+
+
+class Blk(VirtioDevice):
+    """A disk with its sectors in `image`; its identity is the image's name."""
+
+    device_id = 2
+    name = "blk"
+    queue_sizes = (QUEUE_SIZE,)
+
+    def __init__(self, image: Image):
+        self.image = image
+        self.features = F_SEG_MAX | F_BLK_SIZE | F_FLUSH | (F_RO if image.is_read_only else 0)
+        self.config = CONFIG.pack(image.size // SECTOR, 0, QUEUE_SIZE - 2, 0, 0, 0, SECTOR)
+
+    def notify(self, index: int) -> None:
+        queue = self.transport.queues[index]
+        for chain in queue.chains():
+            queue.push(chain, self._serve(chain))
+
+    def close(self) -> None:
+        self.image.close()
+
+    def _serve(self, chain: Chain) -> int:
+        """Do a request.  How many bytes were written, from the first device-writable one on without a gap."""
+        if chain.readable_size < HEADER.size or not chain.writable_size:
+            raise DriverError("a block request without room for its header and its status")
+        kind, _, sector = HEADER.unpack(chain.read(0, HEADER.size))
+        room = chain.writable_size - 1
+        try:
+            status, written = self._do(chain, kind, sector * SECTOR, room)
+        except OSError as error:
+            self.transport.report(f"{self.image.name}: {error.strerror}")
+            status, written = S_IOERR, 0
+        chain.write(bytes((status,)), room)
+        return written + 1 if written == room else written
+
+    def _do(self, chain: Chain, kind: int, offset: int, room: int) -> tuple[int, int]:
+        """The status, and how many bytes of data were written.  OSError where the host fails."""
+        if kind == T_IN:
+            return self._read(chain, offset, room)
+        if kind == T_OUT:
+            return self._write(chain, offset), 0
+        if kind == T_FLUSH:
+            self.image.flush()
+            return S_OK, 0
+        if kind == T_GET_ID:
+            name = self.image.name.encode(errors="replace")[:ID_SIZE].ljust(ID_SIZE, b"\0")
+            return S_OK, chain.write(name[:room])
+        return S_UNSUPP, 0
+
+    def _is_on_disk(self, offset: int, size: int) -> bool:
+        return size % SECTOR == 0 and size <= LONGEST and offset + size <= self.image.size
+
+    def _read(self, chain: Chain, offset: int, size: int) -> tuple[int, int]:
+        if not self._is_on_disk(offset, size):
+            return S_IOERR, 0
+        for at in range(0, size, CHUNK):
+            chain.write(self.image.read(offset + at, min(CHUNK, size - at)), at)
+        return S_OK, size
+
+    def _write(self, chain: Chain, offset: int) -> int:
+        size = chain.readable_size - HEADER.size
+        if self.image.is_read_only or not self._is_on_disk(offset, size):
+            return S_IOERR
+        for at in range(0, size, CHUNK):
+            self.image.write(offset + at, chain.read(HEADER.size + at, min(CHUNK, size - at)))
+        if not self.transport.features & F_FLUSH:
+            self.image.flush()                      # 5.2.6.2: without flushes, what is complete is on disk
+        return S_OK

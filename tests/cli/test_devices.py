@@ -1,0 +1,74 @@
+"""rvhyp run --disk, --rng, --virtio-console: what reaches the guest, and every kind of bad input."""
+import fcntl
+import json
+
+import pytest
+
+from rvhyp import assemble
+from tests.cli.terminal import rvhyp
+from tests.cli.test_run import refused
+from tests.monitor.guest import BASE, EXIT
+from tests.monitor.test_virtio import DRIVER
+
+
+@pytest.fixture
+def guest(tmp_path):
+    path = tmp_path / "driver.elf"
+    path.write_bytes(assemble("_start:\n" + DRIVER + EXIT, BASE).to_elf())
+    return str(path)
+
+
+@pytest.fixture
+def disk(tmp_path):
+    path = tmp_path / "disk,1.img"
+    path.write_bytes(bytes(512) + b"\x29" + bytes(511))
+    return path
+
+
+def named(path):
+    return str(path).replace(",", ",,")
+
+
+def test_a_disk_is_written_and_an_overlay_leaves_it_alone(guest, disk, tmp_path):
+    for number in (1, 2):
+        result = rvhyp("run", guest, "--disk", f"{named(disk)},overlay={tmp_path}/over")
+        assert result.returncode == 0, result.stderr
+        assert disk.read_bytes()[512] == 0x29
+        assert (tmp_path / "over").read_bytes()[8192 + 512] == 0x29 + number
+    assert rvhyp("run", guest, "--disk", named(disk)).returncode == 0
+    assert disk.read_bytes()[512] == 0x2A
+
+
+def test_a_read_only_disk_is_not_written(guest, disk):
+    assert rvhyp("run", guest, "--disk", f"{named(disk)},ro").returncode == 1
+    assert disk.read_bytes()[512] == 0x29
+
+
+@pytest.mark.parametrize("option, words", [
+    ("none.img", ["none.img: no such file"]), (",ro", ["names no file"]), ("{disk},rw", ["'rw'", "ro, overlay=..., guest=..."]),
+    ("{disk},ro,ro", ["given twice"]), ("{disk},overlay=", ["'overlay='"]), ("{disk},ro,overlay=x", ["and has an overlay"]),
+    ("{disk},guest=b", ["no guest 'b'", "hello"]), ("/", ["is a directory"]), ("{disk},overlay={disk}", ["in use"])])
+def test_bad_disks(disk, option, words):
+    refused(rvhyp("run", "hello", "--disk", option.format(disk=named(disk))), *words)
+    assert disk.read_bytes()[512] == 0x29
+
+
+def test_a_disk_in_use_and_one_of_two_guests(guest, disk):
+    with open(disk) as other:
+        fcntl.flock(other, fcntl.LOCK_EX)
+        refused(rvhyp("run", guest, "--disk", named(disk)), "disk,1.img: is in use")
+    refused(rvhyp("run", "hello", guest, "--disk", named(disk)), "does not say which guest", "hello, driver")
+    result = rvhyp("run", "hello", guest, "--disk", f"{named(disk)},guest=driver", "--json", "-")
+    assert result.returncode == 0, result.stderr
+    assert [each["devices"] for each in json.loads(result.stdout)["guests"]] == [[], []]
+    assert disk.read_bytes()[512] == 0x2A
+
+
+def test_a_seed_that_is_none():
+    refused(rvhyp("run", "hello", "--rng", "x"), "--rng", "give a number, or host")
+
+
+def test_devices_are_in_the_tree(tmp_path):
+    result = rvhyp("run", "hello", "--rng", "5", "--virtio-console", "--dump-dtb", str(tmp_path / "tree"))
+    assert result.returncode == 0, result.stderr
+    assert (tmp_path / "tree").read_bytes().count(b"virtio,mmio\0") == 2

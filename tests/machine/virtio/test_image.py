@@ -1,0 +1,199 @@
+"""Disk images: raw files and overlays, locks, and every file that cannot be one."""
+import os
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rvhyp.machine.devices.virtio.image import CLUSTER, Overlay, RawImage
+from rvhyp.machine.errors import BadInput
+from tests.engine.support import examples
+
+SIZE = 5 * CLUSTER + 512                # the last cluster is not whole
+
+
+@pytest.fixture
+def disk(tmp_path):
+    path = tmp_path / "disk.img"
+    path.write_bytes(bytes(range(251)) * (SIZE // 251 + 1))
+    os.truncate(path, SIZE)
+    return str(path)
+
+
+def refused(make, *words):
+    with pytest.raises(BadInput) as refusal:
+        make()
+    for word in words:
+        assert word in str(refusal.value), str(refusal.value)
+
+
+def test_raw(disk):
+    image = RawImage(disk)
+    assert (image.name, image.size, image.is_read_only) == ("disk.img", SIZE, False)
+    image.write(512, b"x" * 512)
+    image.flush()
+    assert image.read(511, 514) == bytes((511 % 251,)) + b"x" * 512 + bytes((1024 % 251,))
+    image.close()
+    assert open(disk, "rb").read()[512:1024] == b"x" * 512
+
+
+@pytest.mark.parametrize("size, words", [(0, ["is empty"]), (1, ["1 bytes", "512"]), (513, ["truncate -s 1024"])])
+def test_sizes_that_no_disk_has(tmp_path, size, words):
+    path = tmp_path / "odd.img"
+    path.write_bytes(bytes(size))
+    refused(lambda: RawImage(str(path)), "odd.img", *words)
+    RawImage(str(_grown(path)), is_read_only=True)              # and the refused one is not locked any more
+
+
+def _grown(path):
+    os.truncate(path, 1024)
+    RawImage(str(path)).close()
+    return path
+
+
+def test_files_that_cannot_be_opened(tmp_path, disk):
+    refused(lambda: RawImage(str(tmp_path / "none")), "none: no such file")
+    refused(lambda: RawImage(str(tmp_path)), "is a directory")
+    refused(lambda: RawImage(str(tmp_path), is_read_only=True), "is a directory")
+    os.mkfifo(tmp_path / "pipe")
+    refused(lambda: RawImage(str(tmp_path / "pipe")), "no ordinary file")
+    refused(lambda: RawImage(disk + "/x"), "Not a directory")
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everything")
+def test_a_file_without_permission(disk):
+    os.chmod(disk, 0o400)
+    refused(lambda: RawImage(disk), "may not be written", ",ro")
+    RawImage(disk, is_read_only=True)
+    os.chmod(disk, 0)
+    refused(lambda: RawImage(disk, is_read_only=True), "may not be read")
+
+
+def test_one_writes_or_many_read(disk, tmp_path):
+    writer = RawImage(disk)
+    refused(lambda: RawImage(disk), "in use")
+    refused(lambda: RawImage(disk, is_read_only=True), "in use")
+    refused(lambda: Overlay(disk, str(tmp_path / "over")), "disk.img", "in use")
+    writer.close()
+    readers = [RawImage(disk, is_read_only=True), RawImage(disk, is_read_only=True), Overlay(disk, str(tmp_path / "over"))]
+    refused(lambda: RawImage(disk), "in use")
+    refused(lambda: Overlay(disk, str(tmp_path / "over")), "over", "in use")
+    refused(lambda: Overlay(disk, disk), "in use")
+    for reader in readers:
+        reader.close()
+    RawImage(disk).close()
+
+
+def test_a_file_truncated_while_it_is_used_gives_errors_and_is_not_filled_up(disk):
+    image = RawImage(disk)
+    os.truncate(disk, 1024)
+    assert len(image.read(0, 1024)) == 1024
+    for access in (lambda: image.read(1024, 512), lambda: image.read(512, 1024), lambda: image.write(4096, bytes(512))):
+        with pytest.raises(OSError):
+            access()
+    assert os.stat(disk).st_size == 1024
+
+
+def test_once_a_flush_has_failed_all_later_ones_fail(disk, monkeypatch):
+    image = RawImage(disk)
+
+    def fail(descriptor):
+        raise OSError(5, "Input/output error")
+    with monkeypatch.context() as broken:
+        broken.setattr(os, "fdatasync", fail)
+        with pytest.raises(OSError):
+            image.flush()
+    with pytest.raises(OSError):
+        image.flush()
+
+
+# Overlays.
+
+def test_an_overlay_leaves_its_image_alone(disk, tmp_path):
+    before = open(disk, "rb").read()
+    overlay = Overlay(disk, str(tmp_path / "over"))
+    overlay.write(SIZE - 512, b"e" * 512)
+    overlay.write(CLUSTER - 512, b"x" * 1024)
+    overlay.close()
+    assert open(disk, "rb").read() == before
+    overlay = Overlay(disk, str(tmp_path / "over"))
+    assert overlay.read(0, SIZE) == before[:CLUSTER - 512] + b"x" * 1024 + before[CLUSTER + 512:SIZE - 512] + b"e" * 512
+    overlay.close()
+
+
+def test_an_overlay_is_refused_if_it_is_none_or_anothers(disk, tmp_path):
+    over = str(tmp_path / "over")
+    for contents in (b"x", bytes(CLUSTER), b"rvhyp overlay 2\n" + bytes(CLUSTER)):
+        (tmp_path / "over").write_bytes(contents)
+        refused(lambda: Overlay(disk, over), "over: is no overlay")
+        assert (tmp_path / "over").read_bytes() == contents
+    os.unlink(over)
+    Overlay(disk, over).close()
+    size = os.stat(over).st_size
+    os.truncate(over, size - 1)
+    refused(lambda: Overlay(disk, over), "another image")
+    os.truncate(over, size)
+    Overlay(disk, over).close()
+    os.utime(disk, ns=(1, 1))
+    refused(lambda: Overlay(disk, over), "has changed since")
+    refused(lambda: Overlay(disk, str(tmp_path / "none" / "over")), "no such file")
+    refused(lambda: Overlay(disk, str(tmp_path)), "is a directory")
+
+
+def test_what_was_flushed_is_kept_when_the_run_ends_without_a_word(disk, tmp_path):
+    overlay = Overlay(disk, str(tmp_path / "over"))
+    overlay.write(0, b"a" * 512)
+    overlay.flush()
+    overlay.write(0, b"b" * 512)
+    overlay.write(2 * CLUSTER, b"c" * 512)
+    killed = (tmp_path / "over").read_bytes()
+    overlay.close()
+    (tmp_path / "over").write_bytes(killed)
+    again = Overlay(disk, str(tmp_path / "over"))
+    assert again.read(0, 512) in (b"a" * 512, b"b" * 512)
+    assert again.read(2 * CLUSTER, 512) in (b"c" * 512, open(disk, "rb").read()[2 * CLUSTER:2 * CLUSTER + 512])
+
+
+def test_clusters_are_on_disk_before_the_table_says_so(disk, tmp_path, monkeypatch):
+    overlay, order = Overlay(disk, str(tmp_path / "over")), []
+    write, sync = os.pwrite, os.fdatasync
+    monkeypatch.setattr(os, "pwrite", lambda fd, data, at: order.append("table" if at == CLUSTER else "data")
+                        or write(fd, data, at))
+    monkeypatch.setattr(os, "fdatasync", lambda fd: order.append("sync") or sync(fd))
+    overlay.write(0, bytes(512))
+    overlay.flush()
+    overlay.write(0, bytes(512))
+    overlay.flush()
+    assert order == ["data", "sync", "table", "sync", "data", "sync"]
+
+
+operations = st.lists(st.tuples(st.sampled_from(("read", "write", "write", "flush", "reopen")), st.integers(0, SIZE // 512 - 1),
+                                st.integers(1, 20), st.integers(0, 255)), max_size=12)
+
+
+def test_an_overlay_is_a_disk(tmp_path):
+    """Like an array of bytes that starts as the image."""
+    path, start = tmp_path / "disk.img", bytes(range(256)) * (SIZE // 256)
+    path.write_bytes(start)
+
+    @examples(60)
+    @given(operations)
+    def check(steps):
+        over = tmp_path / "over"
+        over.unlink(missing_ok=True)
+        overlay, model = Overlay(str(path), str(over)), bytearray(start)
+        for kind, sector, sectors, value in steps:
+            at, size = 512 * sector, min(512 * sectors, SIZE - 512 * sector)
+            if kind == "write":
+                overlay.write(at, bytes((value,)) * size)
+                model[at:at + size] = bytes((value,)) * size
+            elif kind == "flush":
+                overlay.flush()
+            elif kind == "reopen":
+                overlay.close()
+                overlay = Overlay(str(path), str(over))
+            assert overlay.read(at, size) == model[at:at + size]
+        assert overlay.read(0, SIZE) == model
+        overlay.close()
+    check()
+    assert path.read_bytes() == start
