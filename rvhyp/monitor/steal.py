@@ -4,7 +4,7 @@ from __future__ import annotations
 import struct
 from typing import TYPE_CHECKING
 
-from rvhyp.machine.machine import TIMEBASE
+from rvhyp.machine.clock import TIMEBASE
 
 if TYPE_CHECKING:
     from rvhyp.monitor.vm import GuestMemory
