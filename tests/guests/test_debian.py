@@ -2,6 +2,7 @@
 import os
 import re
 import struct
+import subprocess
 import urllib.request
 
 import pytest
@@ -111,7 +112,6 @@ def test_the_image_belongs_to_whom_the_packages_say(root, tmp_path):
         rootfs.make_image(root, tmp_path / "root.ext4", "root")
     except BadInput as error:
         pytest.skip(str(error))
-    import subprocess
     tool = rootfs.find_tool("debugfs", "e2fsprogs")
     said = subprocess.run([tool, "-R", "stat /etc/shadow", str(tmp_path / "root.ext4")], capture_output=True, text=True).stdout
     assert re.search(r"Mode:\s+0640", said) and re.search(r"User:\s+0\s+Group:\s+42", said)
@@ -238,3 +238,33 @@ def test_uboot_of_the_package(prepared):
         session.expect(b"=> ")
         session.send(b"poweroff\n")
         assert session.end() == 0
+
+
+def at_the_shell(image, *commands):
+    """Log in to a root file system, give commands, each when the last is done, and power off.  What each said."""
+    with Session("run", "debian-root", "--disk", str(image), "--timeout", "300") as session:
+        session.expect(b"login: ", 120)
+        session.send(b"root\n")
+        said = []
+        session.expect(b"# ")
+        for command in commands:
+            session.send(command + b"; echo do''ne\n")
+            said.append(re.sub(rb"\r|\x1b\[\?2004[hl]", b"", session.expect(b"done\r\n")))      # without bracketed paste
+        session.send(b"poweroff\n")
+        session.expect(b"Power down")
+        assert session.end() == 0
+    return said
+
+
+@pytest.mark.long
+def test_a_root_file_system_keeps_what_is_written(prepared, tmp_path):
+    source = store.folder() / prepared("debian-root") / "root.ext4"
+    image = tmp_path / "root.ext4"
+    subprocess.run(["cp", "--sparse=always", str(source), str(image)], check=True)
+    who, packages, *_ = at_the_shell(image, b"id -u; cat /proc/1/comm", b"dpkg -l | grep -c '^iU'", b"echo kept > /root/file")
+    assert b"\n0\ninit\n" in who and int(re.search(rb"^(\d+)$", packages, re.MULTILINE)[1]) > 50
+    for _ in range(2):
+        checked = subprocess.run([rootfs.find_tool("e2fsck", "e2fsprogs"), "-fn", str(image)], capture_output=True)
+        assert checked.returncode == 0, checked.stdout
+        said, = at_the_shell(image, b"cat /root/file")
+        assert b"\nkept\n" in said
