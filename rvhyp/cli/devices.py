@@ -26,7 +26,7 @@ def device_options(command):
         click.option("--rng", metavar="SEED|host",
                      help="An entropy source (virtio-rng) for each guest: the same bytes for the same SEED, or the host's."),
         click.option("--virtio-console", "has_console", is_flag=True,
-                     help="A virtio console for each guest, beside its UART; input goes to it once its driver is up."),
+                     help="A virtio console for each guest, beside its UART; input goes there, and waits for its driver."),
     )):
         command = option(command)
     return command

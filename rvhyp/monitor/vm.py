@@ -176,8 +176,8 @@ class Vm:
 
     @property
     def keyboard(self) -> Uart | Console:
-        """Where input goes: a virtio console whose driver is up, else the UART."""
-        return next((device for device in self.config.virtio if isinstance(device, Console) and device.is_listening), self.uart)
+        """Where input goes: a virtio console, which keeps it until its driver is up, else the UART."""
+        return next((device for device in self.config.virtio if isinstance(device, Console)), self.uart)
 
     def take_input(self, seconds: float = 0) -> bool:
         """Give the guest what the host has typed, if it has read all that came before."""

@@ -1,10 +1,14 @@
 """rvhyp run --disk, --rng, --virtio-console: what reaches the guest, and every kind of bad input."""
 import fcntl
 import json
+import subprocess
+import sys
+from random import Random
 
 import pytest
 
 from rvhyp import assemble
+from rvhyp.machine.devices.virtio.image import Overlay, RawImage
 from tests.cli.terminal import rvhyp
 from tests.cli.test_run import refused
 from tests.monitor.guest import BASE, EXIT
@@ -72,3 +76,53 @@ def test_devices_are_in_the_tree(tmp_path):
     result = rvhyp("run", "hello", "--rng", "5", "--virtio-console", "--dump-dtb", str(tmp_path / "tree"))
     assert result.returncode == 0, result.stderr
     assert (tmp_path / "tree").read_bytes().count(b"virtio,mmio\0") == 2
+
+
+# What was flushed is there whatever becomes of the process.
+
+WRITER = DRIVER[:DRIVER.index("    li   a0, 0                  # read sector 1")] + """
+    li   s2, 0
+again:
+    addi s2, s2, 1
+    li   t0, DATA
+    sd   s2, 0(t0)
+    li   a0, 1                  # write the number to sector 1
+    li   a1, 1
+    jal  request
+    li   a0, 4                  # flush
+    jal  request
+    li   t0, 0x10000000
+    li   t1, '.'
+    sb   t1, 0(t0)              # and say so
+    j    again
+""" + DRIVER[DRIVER.index("request: "):]
+
+
+@pytest.mark.parametrize("kind", ["raw", "overlay"])
+@pytest.mark.parametrize("kills", [2, pytest.param(20, marks=pytest.mark.long)])
+def test_what_a_guest_has_flushed_survives_kill_9(tmp_path, disk, kind, kills):
+    guest, over = tmp_path / "writer.elf", str(tmp_path / "over")
+    guest.write_bytes(assemble("_start:\n" + WRITER + EXIT, BASE).to_elf())
+    option = named(disk) + (f",overlay={over}" if kind == "overlay" else "")
+    random = Random(kills)
+    for _ in range(kills):
+        process = subprocess.Popen([sys.executable, "-m", "rvhyp", "run", str(guest), "--disk", option], stdin=subprocess.DEVNULL,
+                                   stdout=subprocess.PIPE)
+        try:
+            said = len(process.stdout.read(random.randint(1, 60)))
+        finally:
+            process.kill()
+        said += len(process.stdout.read())
+        process.wait()
+        image = Overlay(str(disk), over) if kind == "overlay" else RawImage(str(disk))
+        number = int.from_bytes(image.read(512, 8), "little")
+        image.close()
+        assert said > 0 and said <= number <= said + 1
+
+
+@pytest.mark.parametrize("option, words", [
+    ("{folder}/none,tag=b", ["none: cannot be shared (No such file"]), ("{folder}/disk,,1.img,tag=b", ["is no folder"]),
+    ("{folder},tag=a,tag=b", ["given twice"]), ("{folder}", ["two folders with the tag share"]),
+    ("{folder},tag=" + "x" * 256, ["a tag of 256 bytes"]), ("{folder},overlay=x", ["ro, tag=..., guest=..."])])
+def test_bad_shares(tmp_path, disk, option, words):
+    refused(rvhyp("run", "hello", "--share", str(tmp_path), "--share", option.format(folder=tmp_path)), *words)

@@ -3,7 +3,6 @@ import os
 import re
 import struct
 import subprocess
-import urllib.request
 
 import pytest
 
@@ -191,22 +190,6 @@ def test_a_signal_ends_apt_too_and_leaves_no_guest(tmp_path):
 
 
 # The real ones.
-
-@pytest.fixture(scope="module")
-def prepared():
-    """Prepares a guest, in the cache folder, as a user does; skips without network."""
-    try:
-        urllib.request.urlopen(f"{MIRROR}/dists/trixie/InRelease", timeout=20).close()
-    except OSError as error:
-        pytest.skip(f"{MIRROR} cannot be reached ({error})")
-
-    def prepare(name):
-        if name not in store.prepared():
-            done = rvhyp("guests", "prepare", name, "--allow-expired", timeout=1200)
-            assert done.returncode == 0, done.stderr
-        return name
-    return prepare
-
 
 COMMANDS = b"uname -m; nproc\necho $((6*7)) > /tmp/x; cat /tmp/x\n" \
            b"ls /proc/1/exe && modprobe ext4 && grep ext4 /proc/filesystems\npoweroff\n"

@@ -1,10 +1,13 @@
 """A guest of ours with a virtio disk: it reads a sector, changes it, flushes, and hears of it by an interrupt."""
+import os
 import re
 
 import pytest
 
 from rvhyp import Hypervisor, VmConfig
+from rvhyp.machine.console import Input
 from rvhyp.machine.devices.virtio.blk import Blk
+from rvhyp.machine.devices.virtio.console import Console
 from rvhyp.machine.devices.virtio.image import RawImage
 from rvhyp.machine.errors import BadInput
 from tests.monitor.guest import boot, engine, program
@@ -175,3 +178,81 @@ def test_more_devices_than_places(disk):
     devices = [Blk(RawImage(str(disk), is_read_only=True)) for _ in range(9)]
     with pytest.raises(BadInput, match="9 virtio devices; give at most 8"):
         Hypervisor([VmConfig("a", program("    j .\n"), 16 << 20, virtio=devices)], engine())
+
+
+CONSOLE = """
+    li   s0, 0x10001000
+    sw   zero, 0x70(s0)
+    li   t0, 3
+    sw   t0, 0x70(s0)
+    li   t0, 1
+    sw   t0, 0x24(s0)
+    sw   t0, 0x20(s0)
+    li   t0, 11
+    sw   t0, 0x70(s0)
+    li   t0, 4
+    sw   t0, 0x38(s0)
+    la   t1, desc
+    sw   t1, 0x80(s0)
+    addi t2, t1, 128
+    sw   t2, 0x90(s0)
+    addi t3, t1, 256
+    sw   t3, 0xa0(s0)
+    la   t0, text
+    sd   t0, 0(t1)              # one buffer of four bytes for what is typed
+    li   t0, 4
+    sw   t0, 8(t1)
+    li   t0, 2
+    sw   t0, 12(t1)
+    li   t0, 1
+    sh   t0, 2(t2)
+    sw   t0, 0x44(s0)
+    sw   t0, 0x30(s0)           # the transmit queue
+    li   t0, 4
+    sw   t0, 0x38(s0)
+    addi t1, t1, 512
+    sw   t1, 0x80(s0)
+    addi t2, t1, 128
+    sw   t2, 0x90(s0)
+    addi t3, t1, 256
+    sw   t3, 0xa0(s0)
+    la   t0, text + 8
+    sd   t0, 0(t1)
+    li   t0, 1
+    sw   t0, 8(t1)
+    sh   t0, 2(t2)
+    sw   t0, 0x44(s0)
+    li   t0, 15
+    sw   t0, 0x70(s0)
+    li   t1, 0x0c000004         # PLIC: priority of source 1, and enabled for S-mode
+    li   t0, 1
+    sw   t0, 0(t1)
+    li   t1, 0x0c002080
+    li   t0, 2
+    sw   t0, 0(t1)
+    li   t0, 1 << 9 | 1 << 5
+    csrw sie, t0
+    rdtime t0                   # and a timer, so that time could pass instead
+    li   t1, 1 << 30
+    add  t0, t0, t1
+    csrw stimecmp, t0
+    sw   zero, 0x50(s0)
+    li   t0, 1
+    sw   t0, 0x50(s0)
+    wfi
+    la   t0, text
+    lbu  a0, 0(t0)
+    j    exit
+    .balign 4096
+desc: .zero 1024
+text: .zero 1024
+"""
+
+
+def test_input_goes_to_a_virtio_console_and_wakes_an_idle_guest():
+    reader, writer = os.pipe()
+    os.write(writer, b"*")
+    os.close(writer)
+    run = boot(CONSOLE, virtio=[Console(print)], input=Input(reader))
+    assert run.outcome.status == ord("*")
+    assert run.hypervisor.machine.instret < 1000

@@ -58,6 +58,9 @@ def entries(weight: float = 10) -> list[Dish]:
                  word_of("addi", {"rd": (VALUE,), "rs1": (VALUE,), "imm": WITHIN}),
                  word_of("csrrw", {"rs1": (VALUE,), "csr": [CSR_NUMBERS[f"pmpaddr{number}"] for number in ENTRIES]}, 4)]
         found.append(Dish("pmpaddr", [*words, *fence], weight / 2 * PLACES.count(place) / len(PLACES)))
+    found.append(Dish("bits above", [fixed("addi", rd=VALUE, rs1=0, imm=-1), fixed("slli", rd=VALUE, rs1=VALUE, shamt=54),
+                                     word_of("csrrs", {"csr": [CSR_NUMBERS[f"pmpaddr{number}"] for number in ENTRIES],
+                                                       "rs1": (VALUE,)})], weight / 40))     # there are none
     # Locked ones keep what they have: the last of the devices' entries, 7, and the address below it.
     kept = [CSR_NUMBERS[name] for name in ("pmpaddr2", "pmpaddr7", "pmpaddr6")]
     found.append(Dish("locked pmpaddr", [word_of("csrrw", {"csr": kept, "rd": (0, 10)})], weight / 20))

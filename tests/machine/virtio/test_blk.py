@@ -85,7 +85,7 @@ def disk():
 
 def test_configuration(disk):
     assert disk[mmio.CONFIG] == SECTORS and disk[mmio.CONFIG + 4] == 0
-    assert disk[mmio.CONFIG + 12] == 254 and disk[mmio.CONFIG + 20] == 512
+    assert disk[mmio.CONFIG + 8] == 1 << 18 and disk[mmio.CONFIG + 12] == 254 and disk[mmio.CONFIG + 20] == 512
     assert not disk.offered & F_RO and Disk(Memory(is_read_only=True)).offered & F_RO
 
 
@@ -142,7 +142,7 @@ def test_no_room_for_header_or_status_is_the_drivers_fault(disk, buffers):
 
 
 def test_a_request_may_not_take_for_ever(disk):
-    """The same buffer again and again would read the disk for hours; the longest request is 64 MiB."""
+    """The same buffer again and again would read the disk for hours; the longest request is 63.5 MiB."""
     disk.image.size = 1 << 40
     disk.image.read = None
     header = disk.place(struct.pack("<IIQ", T_IN, 0, 0))

@@ -5,9 +5,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rvhyp.machine.devices.virtio.blk import Blk
 from rvhyp.machine.devices.virtio.image import CLUSTER, Overlay, RawImage
 from rvhyp.machine.errors import BadInput
 from tests.engine.support import examples
+from tests.machine.virtio.driver import Driver
 
 SIZE = 5 * CLUSTER + 512                # the last cluster is not whole
 
@@ -197,3 +199,16 @@ def test_an_overlay_is_a_disk(tmp_path):
         overlay.close()
     check()
     assert path.read_bytes() == start
+
+
+def test_what_an_overlay_loses_at_its_end_is_told(disk, tmp_path, monkeypatch):
+    device = Blk(Overlay(disk, str(tmp_path / "over")))
+    driver = Driver(device)
+    device.image.write(0, bytes(512))
+
+    def fail(descriptor):
+        raise OSError(28, "No space left on device")
+    monkeypatch.setattr(os, "fdatasync", fail)
+    device.close()
+    assert driver.lines == ["virtio-blk: disk.img: what was written last is lost: No space left on device"]
+    RawImage(disk).close()

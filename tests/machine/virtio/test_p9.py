@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from rvhyp.machine.devices.virtio import mmio
 from rvhyp.machine.devices.virtio.folder import Folder
@@ -18,7 +18,8 @@ from rvhyp.machine.devices.virtio.p9_server import MAX_OPEN, Server
 from rvhyp.machine.devices.virtio.p9_wire import HEADER, REQUESTS
 from rvhyp.machine.errors import BadInput
 from tests.engine.support import examples
-from tests.machine.virtio.driver import Driver, reads, writes
+from tests.machine.virtio.driver import BASE, BUFFERS, Driver, reads, writes
+from tests.machine.virtio.hostile import SCRATCH, HostileMachine
 from tests.machine.virtio.p9_client import Client, Refused, encode
 
 
@@ -420,5 +421,49 @@ class Machine(RuleBasedStateMachine):
         assert sorted(os.listdir(self.top.name)) == ["secret", "shared"]
 
 
+class Hostile(HostileMachine):
+    """Sessions that are begun through any buffers, between things that no driver may do."""
+
+    wrongs = (*HostileMachine.wrongs, "no reply")
+    answer = encode("version", 8192, b"9P2000.L")[:4] + b"\x65\1\0" + encode("version", 8192, b"9P2000.L")[7:]
+
+    def make(self):
+        self.folder = tempfile.TemporaryDirectory()
+        self.offered = []
+        return Share(self.folder.name)
+
+    def teardown(self):
+        self.device.close()
+        self.folder.cleanup()
+
+    def forget(self):
+        self.offered = []
+
+    def good(self):
+        request = encode("version", 8192, b"9P2000.L")
+        self.driver.ram.write(SCRATCH, request)
+        return [reads(SCRATCH, 7), reads(SCRATCH + 7, len(request) - 7), writes(SCRATCH + 64, 11), writes(SCRATCH + 128, 64)]
+
+    def bad(self, kind, data):
+        return self.good()[:2] if kind == "no reply" else super().bad(kind, data)
+
+    @precondition(lambda self: not self.is_dead and not self.offered)
+    @rule(data=st.data())
+    def version(self, data):
+        request, at = encode("version", 8192, b"9P2000.L"), BASE + BUFFERS
+        self.driver.ram.write(at, request + bytes(200))
+        self.offered = [self.queue.chain(self.cut(data, at, 0, len(request)) + self.cut(data, at + 64, 2, 64))]
+        self.queue.offer(self.offered[0])
+
+    def settle(self):
+        self.queue.notify()
+        assert self.queue.completed() == [(head, len(self.answer)) for head in self.offered]
+        if self.offered:
+            assert self.driver.ram.read(BASE + BUFFERS + 64, len(self.answer)) == self.answer
+        self.offered = []
+
+
+TestDriver = Hostile.TestCase
+TestDriver.settings = examples(30)
 TestClient = Machine.TestCase
 TestClient.settings = examples(40)

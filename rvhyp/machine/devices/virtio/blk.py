@@ -11,15 +11,16 @@ from rvhyp.machine.devices.virtio.device import VirtioDevice
 from rvhyp.machine.devices.virtio.image import SECTOR, Image
 from rvhyp.machine.devices.virtio.queue import Chain, DriverError
 
-F_SEG_MAX, F_RO, F_BLK_SIZE, F_FLUSH = 1 << 2, 1 << 5, 1 << 6, 1 << 9
+F_SIZE_MAX, F_SEG_MAX, F_RO, F_BLK_SIZE, F_FLUSH = 1 << 1, 1 << 2, 1 << 5, 1 << 6, 1 << 9
 T_IN, T_OUT, T_FLUSH, T_GET_ID = 0, 1, 4, 8
 S_OK, S_IOERR, S_UNSUPP = 0, 1, 2
 HEADER = Struct("<IIQ")                 # type, reserved, sector
 CONFIG = Struct("<QIIHBBI")             # capacity in sectors, size_max, seg_max, geometry (3 fields), blk_size
 ID_SIZE = 20
 QUEUE_SIZE = 256
+MAX_SEGMENTS, MAX_SEGMENT = QUEUE_SIZE - 2, 1 << 18
 CHUNK = 1 << 20                         # bytes read or written at once
-LONGEST = 64 << 20                      # bytes of a request: more is refused, so that a notification cannot take for ever
+LONGEST = MAX_SEGMENTS * MAX_SEGMENT    # bytes of a request: more is refused, so that a notification cannot take for ever
 
 
 class Blk(VirtioDevice):
@@ -31,8 +32,8 @@ class Blk(VirtioDevice):
 
     def __init__(self, image: Image):
         self.image = image
-        self.features = F_SEG_MAX | F_BLK_SIZE | F_FLUSH | (F_RO if image.is_read_only else 0)
-        self.config = CONFIG.pack(image.size // SECTOR, 0, QUEUE_SIZE - 2, 0, 0, 0, SECTOR)
+        self.features = F_SIZE_MAX | F_SEG_MAX | F_BLK_SIZE | F_FLUSH | (F_RO if image.is_read_only else 0)
+        self.config = CONFIG.pack(image.size // SECTOR, MAX_SEGMENT, MAX_SEGMENTS, 0, 0, 0, SECTOR)
 
     def notify(self, index: int) -> None:
         queue = self.transport.queues[index]
@@ -40,7 +41,10 @@ class Blk(VirtioDevice):
             queue.push(chain, self._serve(chain))
 
     def close(self) -> None:
-        self.image.close()
+        try:
+            self.image.close()
+        except OSError as error:
+            self.transport.report(f"{self.image.name}: what was written last is lost: {error.strerror}")
 
     def _serve(self, chain: Chain) -> int:
         """Do a request.  How many bytes were written, from the first device-writable one on without a gap."""

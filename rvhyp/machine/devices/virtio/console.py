@@ -1,4 +1,8 @@
-"""virtio-console (virtio 1.2, section 5.3), with one port: queue 0 is what the guest receives, queue 1 what it sends."""
+"""virtio-console (virtio 1.2, section 5.3), with one port: queue 0 is what the guest receives, queue 1 what it sends.
+
+Input waits until the guest has sent something: Linux gives buffers first and sets its console up then, and throws away what it
+received in between.
+"""
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -14,7 +18,7 @@ LONGEST = 1 << 20                       # bytes of one chain
 
 
 class Console(VirtioDevice):
-    """`write(bytes)` takes what the guest sends.  Input waits here until the guest has a buffer for it."""
+    """`write(bytes)` takes what the guest sends.  Input waits here until the guest has spoken and has a buffer for it."""
 
     device_id = 3
     name = "console"
@@ -25,11 +29,7 @@ class Console(VirtioDevice):
     def __init__(self, write: Callable[[bytes], object]):
         self._send = write
         self._input = bytearray()
-
-    @property
-    def is_listening(self) -> bool:
-        """Whether a driver is there to receive."""
-        return self.transport.is_live and self.transport.queues[RECEIVE].is_ready
+        self._has_spoken = False
 
     @property
     def waiting(self) -> int:
@@ -44,8 +44,11 @@ class Console(VirtioDevice):
     def notify(self, index: int) -> None:
         if index == TRANSMIT:
             self._transmit()
-        else:
+        elif self._has_spoken:
             self._fill()
+
+    def reset(self) -> None:
+        self._has_spoken = False
 
     def write_config(self, offset: int, data: bytes) -> None:
         """Emergency write: a character, without any queue, even before the driver is up (5.3.4)."""
@@ -62,6 +65,9 @@ class Console(VirtioDevice):
             for at in range(0, chain.readable_size, CHUNK):
                 self._send(chain.read(at, CHUNK))
             queue.push(chain, 0)
+            if not self._has_spoken:
+                self._has_spoken = True
+                self.transport.serve(RECEIVE)
 
     def _fill(self) -> None:
         queue = self.transport.queues[RECEIVE]

@@ -16,7 +16,7 @@ from rvhyp.machine.errors import BadInput
 
 Place = tuple[bytes, ...]
 ROOT: Place = ()
-DEEPEST = 256                           # names
+DEEPEST = 100                           # names
 LONGEST_NAME = 255
 HANDLE = os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC
 SAFE = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC

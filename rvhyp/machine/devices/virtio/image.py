@@ -45,7 +45,8 @@ class Image(Protocol):
 
     def flush(self) -> None: ...
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """OSError if that loses what was written."""
 
 
 class _File:
@@ -244,11 +245,11 @@ class Overlay:
             self._dirty.clear()
 
     def close(self) -> None:
-        """What was written is kept, as far as the host can."""
+        """Keep what was written.  OSError if the host cannot; it is closed even so.  Idempotent."""
         try:
             if self._dirty:
                 self.flush()
-        except (OSError, ValueError):
-            pass
-        self._file.close()
-        self._base.close()
+        finally:
+            self._dirty.clear()
+            self._file.close()
+            self._base.close()

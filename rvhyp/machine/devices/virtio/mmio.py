@@ -84,16 +84,15 @@ class VirtioMmio:
         if offset >= CONFIG:
             if size not in (1, 2, 4, 8) or offset % size:
                 raise BusError(f"virtio: {size}-byte access to the configuration at {offset - CONFIG:#x}")
-            self.device.write_config(offset - CONFIG, value.to_bytes(size, "little"))
-            return
-        if size != 4 or offset % 4:
+        elif size != 4 or offset % 4:
             raise BusError(f"virtio: {size}-byte access at offset {offset:#x}")
-        writer = self._writers.get(offset)
-        if writer:
-            try:
-                writer(value)
-            except DriverError as error:
-                self._fail(error)
+        try:
+            if offset >= CONFIG:
+                self.device.write_config(offset - CONFIG, value.to_bytes(size, "little"))
+            elif offset in self._writers:
+                self._writers[offset](value)
+        except DriverError as error:
+            self._fail(error)
 
     def nodes(self, base: int, size: int, interrupt: int) -> list[Node]:
         return [Node(f"virtio_mmio@{base:x}", {"compatible": "virtio,mmio", "reg": reg(base, size), "dma-coherent": True,

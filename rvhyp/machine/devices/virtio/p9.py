@@ -23,7 +23,7 @@ class Share(VirtioDevice):
 
     def __init__(self, path: str, tag: str = "share", is_read_only: bool = False):
         """BadInput if there is no such folder, or the tag is none."""
-        text = tag.encode()
+        text = tag.encode(errors="surrogateescape")
         if not 1 <= len(text) <= LONGEST_TAG:
             raise BadInput(f"a tag of {len(text)} bytes", path, f"give one of 1 to {LONGEST_TAG}")
         self._folder = Folder(path)

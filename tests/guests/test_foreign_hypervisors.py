@@ -1,0 +1,78 @@
+"""Hypervisors that nobody here wrote, in HS-mode on the bare board: what they find of the H extension is what is there.
+
+They are built outside this project and found in RVHYP_SUITES: kvmtool/lkvm-static, linked statically for riscv64, and
+xvisor/vmm.bin with xvisor/disk.img, an ext2 image with boot.xscript for one guest "virt64" with the basic firmware.
+"""
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from rvhyp.guests.cpio import Archive
+from rvhyp.guests.store import find
+from tests.cli.terminal import rvhyp
+
+pytestmark = pytest.mark.long
+SUITES = Path(os.environ.get("RVHYP_SUITES", "/nonexistent"))
+
+HOST_INIT = """#!/bin/busybox sh
+/bin/busybox mkdir -p /proc /sys /dev /tmp /root
+/bin/busybox --install -s /bin
+export PATH=/bin HOME=/root
+mount -t proc proc /proc
+mount -t sysfs sysfs /sys
+mount -t devtmpfs devtmpfs /dev
+modprobe kvm
+lkvm run -k /Image -i /initrd -m 192 -c 1 --console serial -p "earlycon=sbi console=ttyS0 cryptomgr.notests rdinit=/inside"
+echo "the guest ended with $?"
+poweroff -f
+"""
+GUEST_INIT = """#!/bin/busybox sh
+/bin/busybox mkdir -p /proc
+/bin/busybox mount -t proc proc /proc
+/bin/busybox echo "inside: $(/bin/busybox cat /proc/sys/kernel/osrelease) has $(/bin/busybox grep -c zicsr /proc/cpuinfo) lines"
+/bin/busybox poweroff -f
+"""
+
+
+@pytest.mark.skipif(not (SUITES / "kvmtool/lkvm-static").is_file(), reason="no kvmtool/lkvm-static in RVHYP_SUITES")
+def test_kvm_boots_a_linux_guest(prepared, tmp_path):
+    folder, debian = find(prepared("debian"))
+    image, initrd = (folder / debian.kernel).read_bytes(), (folder / debian.initrd).read_bytes()
+    inside, more = Archive(), Archive()
+    inside.file("inside", GUEST_INIT.encode(), 0o755)
+    more.file("host", HOST_INIT.encode(), 0o755)
+    more.file("bin/lkvm", (SUITES / "kvmtool/lkvm-static").read_bytes(), 0o755)
+    more.file("Image", image)
+    more.file("initrd", initrd + inside.to_bytes())
+    (tmp_path / "initrd").write_bytes(initrd + more.to_bytes())     # Linux unpacks one archive after the other
+    done = rvhyp("bare", prepared("opensbi"), "--kernel", "debian", "--memory", "1G", "--initrd", str(tmp_path / "initrd"),
+                 "--append", "console=ttyS0 cryptomgr.notests rdinit=/host", timeout=900)
+    assert b"hypervisor extension available" in done.stdout and b"\ninside: 6." in done.stdout
+    assert b"the guest ended with 0" in done.stdout and done.returncode == 0
+
+
+@pytest.mark.skipif(not (SUITES / "xvisor/vmm.bin").is_file(), reason="no xvisor/vmm.bin in RVHYP_SUITES")
+def test_xvisors_guest_answers_hi_with_hello(prepared):
+    """Typed when it is asked for: what comes while Xvisor changes consoles is lost."""
+    command = [sys.executable, "-m", "rvhyp", "bare", prepared("opensbi"), "--kernel", str(SUITES / "xvisor/vmm.bin"),
+               "--memory", "512M", "--initrd", str(SUITES / "xvisor/disk.img"),
+               "--append", 'vmm.bootcmd="vfs mount initrd /;vfs run /boot.xscript"',
+               "--timeout", "600"]
+    script = [(b"XVisor# ", b"guest kick guest0\n"), (b"XVisor# ", b"vserial bind guest0/uart0\n"), (b"basic# ", b"hi\n"),
+              (b"hello", b""), (b"basic# ", b"\x1bxq"), (b"XVisor# ", b"shutdown\n")]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        seen = b""
+        for prompt, answer in script:
+            while prompt not in seen:
+                more = process.stdout.read1()
+                assert more, seen
+                seen += more
+            seen = seen.partition(prompt)[2]
+            process.stdin.write(answer)
+            process.stdin.flush()
+        process.stdin.close()
+        process.stdout.read()
+        assert process.wait() == 0
