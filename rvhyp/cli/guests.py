@@ -6,7 +6,7 @@ import time
 
 import click
 
-from rvhyp.cli.common import guarded, plain_table, say
+from rvhyp.cli.common import guarded, say
 from rvhyp.cli.interruption import during
 from rvhyp.machine.errors import BadInput
 
@@ -74,12 +74,11 @@ def list_guests():
     """The guests there are, and which are prepared."""
     from rvhyp.guests import store
     from rvhyp.guests.recipes import RECIPES
-    rows = []
+    click.echo(f"{'guest':<12} {'prepared':>9}")
     for name, recipe in RECIPES.items():
         found = store.find(name)
         used = sum(path.stat().st_blocks * 512 for path in found[0].iterdir()) // SIZE_UNIT if found else 0
-        rows.append([name, f"{used} MiB" if found else "-", f"  {recipe.what}"])
-    click.echo("\n".join(line.rstrip() for line in plain_table(["guest", "prepared", ""], rows).splitlines()))
+        click.echo(f"{name:<12} {f'{used} MiB' if found else '-':>9}  {recipe.what}")
     click.echo(str(store.folder()))
     return 0
 

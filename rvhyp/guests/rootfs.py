@@ -11,6 +11,7 @@ import subprocess
 import tempfile
 import uuid
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from pathlib import Path
 
 from rvhyp.guests.apt import find_tool
@@ -54,6 +55,7 @@ PAM = {
     "session-noninteractive": "session required pam_unix.so\n",
 }
 ALTERNATIVES = {"usr/bin/awk": "mawk", "usr/bin/which": "which.debianutils", "usr/bin/pager": "less"}
+ON_RUN = {"var/run": "/run", "var/lock": "/run/lock"}
 BUSYBOX = ("init", "poweroff", "reboot", "halt")
 
 
@@ -101,6 +103,10 @@ def configure(tree: Tree, name: str, suite: str, mirror: str) -> None:
     tree.write("etc/inittab", INITTAB)
     tree.write("etc/rvhyp/boot", BOOT, 0o755)
     tree.write("etc/rvhyp/login", LOGIN, 0o755)
+    for link, target in ON_RUN.items():
+        with suppress(OSError):                         # it is not there, or not empty
+            tree.inside(link).rmdir()
+        tree.link(link, target)
     for link, target in ALTERNATIVES.items():
         tree.link(link, target)
     for command in BUSYBOX:

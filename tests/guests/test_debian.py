@@ -2,6 +2,7 @@
 import os
 import re
 import struct
+import subprocess
 
 import pytest
 
@@ -18,6 +19,7 @@ from tests.guests.debs import deb, needs_dpkg
 from tests.guests.test_cpio import entries
 from tests.guests.test_modules import module
 from tests.machine.linux_image import image
+from tests.processes import is_gone, wait_until
 
 RELEASE = "6.12-riscv64"
 AT = f"usr/lib/modules/{RELEASE}"
@@ -79,7 +81,7 @@ def test_an_archive_without_a_kernel_is_one_message(work):
 def root(tmp_path):
     accounts = {"usr/share/base-passwd/passwd.master": b"root:*:0:0:root:/root:/bin/sh\nbin:*:2:2:bin:/bin:/x\n",
                 "usr/share/base-passwd/group.master": b"root:*:0:\nshadow:*:42:\n"}
-    debs = [deb(tmp_path, "base-files", {"usr/share/base-files/profile": b"PS1=x\n", "usr/bin/x": b"", "etc/x": b""}),
+    debs = [deb(tmp_path, "base-files", {"usr/share/base-files/profile": b"PS1=x\n", "usr/bin/x": b"", "var/run": None}),
             deb(tmp_path, "base-passwd", accounts, more="Multi-Arch: same\n")]
     tree = Tree(tmp_path / "root")
     tree.root.mkdir()
@@ -100,6 +102,7 @@ def test_a_root_file_system_has_users_and_what_dpkg_knows(root):
     assert "/usr/bin/x\n" in (root.root / "var/lib/dpkg/info/base-files.list").read_text()
     assert (root.root / "var/lib/dpkg/info/base-passwd:riscv64.list").exists()
     assert os.readlink(root.root / "usr/sbin/init") == "../bin/busybox"
+    assert os.readlink(root.root / "var/run") == "/run"
 
 
 @needs_dpkg
@@ -108,7 +111,6 @@ def test_the_image_belongs_to_whom_the_packages_say(root, tmp_path):
         rootfs.make_image(root, tmp_path / "root.ext4", "root")
     except BadInput as error:
         pytest.skip(str(error))
-    import subprocess
     tool = rootfs.find_tool("debugfs", "e2fsprogs")
     said = subprocess.run([tool, "-R", "stat /etc/shadow", str(tmp_path / "root.ext4")], capture_output=True, text=True).stdout
     assert re.search(r"Mode:\s+0640", said) and re.search(r"User:\s+0\s+Group:\s+42", said)
@@ -171,6 +173,22 @@ def test_command():
         assert done.returncode == 2 and said in done.stderr and done.stderr.count(b"\n") == 1, done.stderr
 
 
+def test_a_signal_ends_apt_too_and_leaves_no_guest(tmp_path):
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    for name in ("apt-get", "apt-cache", "apt-config"):
+        (programs / name).write_text(f"#!/bin/sh\ncase $1$2$3 in dump*) ;; *) echo $$ > {tmp_path}/pid; exec sleep 60;; esac\n")
+        (programs / name).chmod(0o755)
+    environment = os.environ | {"PATH": f"{programs}:{os.environ['PATH']}", "RVHYP_CACHE": str(tmp_path / "cache")}
+    with Session("guests", "prepare", "u-boot", "--keyring", str(programs / "apt-get"), env=environment) as session:
+        assert wait_until(lambda: (tmp_path / "pid").exists() and (tmp_path / "pid").read_text(), 20)
+        session.process.terminate()
+        assert session.end() == 143
+        assert wait_until(lambda: is_gone(int((tmp_path / "pid").read_text())))
+        assert b"terminated while preparing u-boot: " in session.process.stderr.read()
+    assert not list((tmp_path / "cache/guests").glob("[!.]*/guest.json"))
+
+
 # The real ones.
 
 COMMANDS = b"uname -m; nproc\necho $((6*7)) > /tmp/x; cat /tmp/x\n" \
@@ -203,3 +221,33 @@ def test_uboot_of_the_package(prepared):
         session.expect(b"=> ")
         session.send(b"poweroff\n")
         assert session.end() == 0
+
+
+def at_the_shell(image, *commands):
+    """Log in to a root file system, give commands, each when the last is done, and power off.  What each said."""
+    with Session("run", "debian-root", "--disk", str(image), "--timeout", "300") as session:
+        session.expect(b"login: ", 120)
+        session.send(b"root\n")
+        said = []
+        session.expect(b"# ")
+        for command in commands:
+            session.send(command + b"; echo do''ne\n")
+            said.append(re.sub(rb"\r|\x1b\[\?2004[hl]", b"", session.expect(b"done\r\n")))      # without bracketed paste
+        session.send(b"poweroff\n")
+        session.expect(b"Power down")
+        assert session.end() == 0
+    return said
+
+
+@pytest.mark.long
+def test_a_root_file_system_keeps_what_is_written(prepared, tmp_path):
+    source = store.folder() / prepared("debian-root") / "root.ext4"
+    image = tmp_path / "root.ext4"
+    subprocess.run(["cp", "--sparse=always", str(source), str(image)], check=True)
+    who, packages, *_ = at_the_shell(image, b"id -u; cat /proc/1/comm", b"dpkg -l | grep -c '^iU'", b"echo kept > /root/file")
+    assert b"\n0\ninit\n" in who and int(re.search(rb"^(\d+)$", packages, re.MULTILINE)[1]) > 50
+    for _ in range(2):
+        checked = subprocess.run([rootfs.find_tool("e2fsck", "e2fsprogs"), "-fn", str(image)], capture_output=True)
+        assert checked.returncode == 0, checked.stdout
+        said, = at_the_shell(image, b"cat /root/file")
+        assert b"\nkept\n" in said
