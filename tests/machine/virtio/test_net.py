@@ -3,11 +3,11 @@ import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import precondition, rule
 
+from rvhyp.fuzz.virtio_driver import BASE, BUFFERS, Driver, reads, writes
 from rvhyp.machine.devices.virtio import mmio
 from rvhyp.machine.devices.virtio.net import HEADER, RECEIVE, TO_GUEST, TRANSMIT, WAITING, Net
 from rvhyp.machine.switch import LONGEST, Switch, mac_of
 from tests.engine.support import examples
-from tests.machine.virtio.driver import BASE, BUFFERS, Driver, reads, writes
 from tests.machine.virtio.hostile import SCRATCH, HostileMachine
 
 ROOM = 0x600                            # between receive buffers
