@@ -6,7 +6,7 @@ import pytest
 
 import rvhyp
 
-ORDER = ["isa", "hart", "engine", "machine", "monitor", "explain", "conformance", "fuzz", "bench", "guests", "cli"]
+ORDER = ["isa", "hart", "engine", "machine", "monitor", "explain", "conformance", "fuzz", "guests", "bench", "cli"]
 ROOT = Path(rvhyp.__file__).parent
 FILES = [path for package in ORDER for path in sorted((ROOT / package).rglob("*.py"))]
 

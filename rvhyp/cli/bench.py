@@ -6,7 +6,8 @@ import click
 from rvhyp.cli.common import guarded, plain_table, say, start_engine, write_json
 from rvhyp.machine.errors import BadInput
 
-PARTS = ("programs", "traps", "start", "memory")
+PARTS = ("programs", "traps", "start", "memory", "linux")
+DEFAULT_PARTS = PARTS[:-1]              # linux wants a guest that must be prepared
 MIB = 1 << 20
 
 
@@ -54,17 +55,47 @@ def measure_memory() -> dict[str, float]:
             for touched in (0, footprint.TOUCHED)}
 
 
+def measure_linux(rounds, engine) -> list[list[str]]:
+    """Rows of what is measured, and its value for people."""
+    from statistics import median
+
+    from rvhyp.bench import linux
+    linux.prepared()
+    boots, others = [], []
+    for number in range(rounds):
+        say(f"Debian's boot, round {number + 1} of {rounds} ...")
+        boots.append(linux.boot())
+        others.append(linux.boot_of_qemu())
+    said = boots[0].said
+    rows = [["boot to userland, CPU s", f"{median(each.cost.cpu for each in boots):.2f}"],
+            ["boot to userland, wall s", f"{median(each.cost.wall for each in boots):.2f}"]]
+    if None not in others:
+        theirs = median(each.cpu for each in others)
+        rows += [["... on QEMU in S-mode, CPU s", f"{theirs:.2f}"],
+                 ["QEMU's CPU time / ours", f"{theirs / median(each.cost.cpu for each in boots):.2f}"]]
+    else:
+        say("qemu-system-riscv64 is not installed: no comparison with QEMU")
+    rows += [["instructions", f"{said['instructions']:,}"]]
+    rows += [[f"exits: {cause}", f"{count:,}"] for cause, count in said["guests"][0]["exits"].items()]
+    say("time of exits ...")
+    rows += [["Python's part of the time of a boot", f"{100 * linux.share_of_exits(engine):.1f} %"]]
+    say("a disk ...")
+    rows += [["sequential read of a virtio disk, MB/s", f"{linux.disk_speed(rounds):.0f}"]]
+    say("idle, with --realtime ...")
+    return [*rows, ["idle guest with --realtime, of a core", f"{100 * linux.idle_share():.1f} %"]]
+
+
 @click.command()
 @click.argument("programs", nargs=-1, metavar="[PROGRAM...]")
 @click.option("--part", "parts", multiple=True, type=click.Choice(PARTS), metavar="PART",
-              help=f"Only this: {', '.join(PARTS)}; may be repeated.  [default: all; with PROGRAM: programs]")
+              help=f"Only this: {', '.join(PARTS)}; may be repeated.  [default: all but linux; with PROGRAM: programs]")
 @click.option("--instructions", type=click.IntRange(1_000_000), default=1_000_000_000, show_default=True, metavar="N",
               help="About how many instructions each program runs.")
 @click.option("--rounds", type=click.IntRange(1, 100), default=3, show_default=True, metavar="N", help="Runs; medians are shown.")
 @click.option("--json", "json_path", metavar="FILE", help="Write everything measured as JSON; - is stdout.")
 @guarded
 def bench(programs, parts, instructions, rounds, json_path):
-    """Measure our benchmark programs, each of which checks its own result; traps; start; memory.
+    """Measure our benchmark programs, each of which checks its own result; traps; start; memory; a Linux guest.
 
     Speeds are million retired instructions per second of CPU time, in brackets of wall time, medians of the rounds. In each round
     every simulator that is installed (Spike, QEMU) runs the same ELF file.
@@ -78,7 +109,7 @@ def bench(programs, parts, instructions, rounds, json_path):
     for name in programs:
         if name not in known:
             raise BadInput("is no benchmark program", name, f"there are {', '.join(known)}")
-    parts = parts or (("programs",) if programs else PARTS)
+    parts = parts or (("programs",) if programs else DEFAULT_PARTS)
     engine = start_engine("interpreter")
     measurements, values = [], {}
 
@@ -94,5 +125,9 @@ def bench(programs, parts, instructions, rounds, json_path):
         if part in parts:
             values[f"{part}_{unit.lower()}"] = found = run()
             show([[part, unit], *([name, f"{value:{format}}"] for name, value in found.items())])
+    if "linux" in parts:
+        rows = measure_linux(rounds, engine)
+        values["linux"] = dict(rows)
+        show([["linux", ""], *rows])
     write_json(json_path, document(measurements, values, rounds, {"rvhyp": __version__, "python": platform.python_version()}))
     return 0

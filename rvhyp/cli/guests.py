@@ -103,7 +103,7 @@ def prepare(names, mirror, keyring, allow_expired):
                     apt.update()
                     return recipe.build(Work(name, folder, apt, told))
             path = store.make(name, build, lambda: say("another process prepares guests; waiting for it"))
-        say(f"{name}: ready in {time.monotonic() - start:.0f} s, {path}; rvhyp run {name}")
+        say(f"{name}: ready in {time.monotonic() - start:.0f} s, {path}; {recipe.command.format(name=name)}")
     return 0
 
 

@@ -33,11 +33,12 @@ class Work:
 
 @dataclass(frozen=True)
 class Recipe:
-    """A guest: what it is, the suite of Debian it is made from, and the function that makes it."""
+    """A guest: what it is, the suite of Debian it is made from, the function that makes it, and the command that runs it."""
 
     what: str
     suite: str
     build: Callable[[Work], Manifest]
+    command: str = "rvhyp run {name}"
 
 
 def kernel_packages(apt: Apt) -> list[str]:
@@ -133,5 +134,5 @@ RECIPES = {
     "debian-sid": Recipe("the same with the kernel of Debian sid", "sid", linux),
     "debian-root": Recipe("Debian trixie on a disk, with a login", "trixie", root),
     "u-boot": Recipe("U-Boot for S-mode", "trixie", uboot),
-    "opensbi": Recipe("OpenSBI: rvhyp bare opensbi --kernel debian", "trixie", opensbi),
+    "opensbi": Recipe("OpenSBI, firmware for the bare board", "trixie", opensbi, "rvhyp bare {name} --kernel debian"),
 }

@@ -4,10 +4,11 @@ import sys
 
 import pytest
 
-from rvhyp.bench import process, programs, traps
+from rvhyp.bench import linux, process, programs, traps
 from rvhyp.bench.peers import Peer, peers
 from rvhyp.bench.process import Cost
 from rvhyp.engine import make_engine
+from rvhyp.guests import store
 from rvhyp.machine.errors import BadInput
 from rvhyp.machine.loader import load
 from tests.cli.terminal import rvhyp
@@ -92,3 +93,9 @@ def test_command(tmp_path):
 def test_unknown_program():
     result = rvhyp("bench", "sorting")
     assert result.returncode == 2 and b"sorting" in result.stderr and b"there are" in result.stderr
+
+
+def test_a_linux_guest_that_is_not_prepared_is_one_message(tmp_path, monkeypatch):
+    monkeypatch.setattr(store, "folder", lambda: tmp_path)
+    with pytest.raises(BadInput, match="rvhyp guests prepare debian"):
+        linux.prepared()

@@ -4,6 +4,7 @@ import pytest
 
 from rvhyp import Board, assemble, load
 from rvhyp.machine.errors import BadInput
+from tests.cli.terminal import rvhyp
 from tests.machine.linux_image import image
 from tests.monitor.guest import EXIT, engine
 
@@ -75,3 +76,18 @@ def test_the_tree_has_the_initial_ram_disk_and_boot_arguments():
 def test_a_kernel_that_does_not_fit_is_one_message(kernel, message):
     with pytest.raises(BadInput, match=message):
         board(kernel())
+
+
+def test_the_command(tmp_path):
+    firmware, kernel, disk = (str(tmp_path / name) for name in ("firmware.elf", "kernel.elf", "disk"))
+    for path, source, at in ((firmware, FIRMWARE, FIRMWARE_AT), (kernel, KERNEL, KERNEL_AT)):
+        with open(path, "wb") as file:
+            file.write(assemble(source + EXIT, at, "program").to_elf())
+    with open(disk, "wb") as file:
+        file.write(b"disk")
+    assert rvhyp("bare", firmware, "--kernel", kernel, "--initrd", disk, "--append", "quiet", "--memory", "32M").returncode == 0
+    for options, message in ((("--initrd", disk), b"give --kernel, too"), (("--append", "quiet"), b"give --kernel, too"),
+                             (("--kernel", "/nowhere"), b"no such file"), (("--kernel", firmware), b"overlaps"),
+                             (("--kernel", kernel, "--initrd", "/nowhere"), b"/nowhere")):
+        done = rvhyp("bare", firmware, *options)
+        assert done.returncode == 2 and message in done.stderr and done.stderr.count(b"\n") == 1, done.stderr

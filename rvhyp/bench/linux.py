@@ -1,0 +1,116 @@
+"""Debian's kernel as a guest: its boot, a disk, and guests that are idle.  `rvhyp guests prepare debian` first.
+
+What a boot costs is taken off the rest by running with more to do.
+"""
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+
+from rvhyp.bench.process import RVHYP, Cost
+from rvhyp.fuzz.simulators import find
+from rvhyp.machine.errors import BadInput
+
+GUEST = "debian"
+BOOT = "console=ttyS0 rdinit=/bin/busybox -- poweroff -f"       # to userland, and off again
+MIB = 1 << 20
+DISK_MIB = 512
+IDLE_SECONDS = 10
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished run: its cost, and what --json said."""
+
+    cost: Cost
+    said: dict
+
+
+def prepared() -> Path:
+    """Where the guest is.  BadInput if it is not prepared."""
+    from rvhyp.guests.store import find as find_guest
+    found = find_guest(GUEST)
+    if found is None:
+        raise BadInput("is not prepared", GUEST, f"rvhyp guests prepare {GUEST}")
+    return found[0]
+
+
+def _run(arguments: list[str], stdin: bytes = b"", accept: tuple[int, ...] = (0,)) -> Run:
+    with tempfile.NamedTemporaryFile(suffix=".json") as file:
+        command = [*RVHYP, "run", GUEST, *arguments, "--json", file.name]
+        start = time.perf_counter()
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as process:
+            process.stdin.write(stdin)
+            process.stdin.close()
+            errors = process.stderr.read()
+            _, status, usage = os.wait4(process.pid, 0)
+            process.returncode = os.waitstatus_to_exitcode(status)
+        wall = time.perf_counter() - start
+        if process.returncode not in accept:
+            raise BadInput(f"failed with status {process.returncode}: {errors.decode(errors='replace').strip()[-300:]}", GUEST)
+        return Run(Cost(wall, usage.ru_utime + usage.ru_stime), json.loads(Path(file.name).read_text()))
+
+
+def boot() -> Run:
+    """To the first program of userland, with the command line that Debian has."""
+    return _run(["--append", BOOT])
+
+
+def boot_of_qemu() -> Cost | None:
+    """The same kernel on QEMU's TCG, in S-mode, with no hypervisor below it; None if QEMU is not installed."""
+    from rvhyp.bench.process import run
+    qemu, folder = find("qemu-system-riscv64"), prepared()
+    if not qemu:
+        return None
+    return run([qemu, "-M", "virt", "-m", "512M", "-nographic", "-kernel", str(folder / "Image"),
+                "-initrd", str(folder / "initrd"), "-append", BOOT])
+
+
+def share_of_exits(engine) -> float:
+    """Of the time of a boot, the part in which Python deals with exits."""
+    from rvhyp.machine.loader import load
+    from rvhyp.monitor.hypervisor import Hypervisor
+    from rvhyp.monitor.vm import VmConfig
+    folder = prepared()
+    initrd = (folder / "initrd").read_bytes()
+    hypervisor = Hypervisor([VmConfig(GUEST, load(folder / "Image"), 512 * MIB, bootargs=BOOT, initrd=initrd)], engine)
+    handle, spent = hypervisor._handle, 0.0
+
+    def timed(vcpu) -> bool:
+        nonlocal spent
+        begin = time.perf_counter()
+        goes_on = handle(vcpu)
+        spent += time.perf_counter() - begin
+        return goes_on
+    hypervisor._handle = timed
+    begin = time.perf_counter()
+    hypervisor.run()
+    return spent / (time.perf_counter() - begin)
+
+
+def disk_speed(rounds: int) -> float:
+    """MB/s of a sequential read of a disk by `dd` in the guest, the boot taken off."""
+    with tempfile.TemporaryDirectory() as folder:
+        disk = Path(folder, "disk.img")
+        with open(disk, "wb") as file:
+            for _ in range(2 * DISK_MIB):
+                file.write(os.urandom(1 << 16) * 16)
+
+        def reading(mib: int) -> float:
+            commands = f"dd if=/dev/vda of=/dev/null bs=1M count={mib}\npoweroff -f\n"
+            return _run(["--disk", f"{disk},ro"], commands.encode()).cost.wall
+        spent = [reading(2 * DISK_MIB) - reading(DISK_MIB) for _ in range(rounds)]
+    return DISK_MIB * MIB / 1e6 / median(spent)
+
+
+def idle_share() -> float:
+    """The part of a core that an idle guest takes with --realtime, the boot taken off."""
+    one, two = (_run(["--realtime", "--console", "none", "--timeout", str(seconds)], accept=(124,)).cost.cpu
+                for seconds in (2 * IDLE_SECONDS, 3 * IDLE_SECONDS))
+    return (two - one) / IDLE_SECONDS
