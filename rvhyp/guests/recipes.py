@@ -96,26 +96,16 @@ def root(work: Work) -> Manifest:
                     packages=(*kernel.packages, *versions))
 
 
-def uboot(work: Work) -> Manifest:
-    """U-Boot for S-mode, with its prompt."""
-    debs = work.apt.download(["u-boot-qemu"], "U-Boot")
+def one_program(work: Work, package: str, what: str, files: tuple[str, ...], **more) -> Manifest:
+    """A program that is one file of a package."""
+    debs = work.apt.download([package], what)
     tree = Tree(work.folder / "unpacked")
     tree.root.mkdir()
     tree.unpack(debs[0])
-    shutil.copyfile(_one(tree.root, UBOOT_FILES, "U-Boot"), work.folder / "u-boot.elf")
+    found = _one(tree.root, files, what)
+    shutil.copyfile(found, work.folder / found.name)
     _discard(tree)
-    return Manifest("u-boot.elf", memory=128 << 20, packages=(_name(debs[0]),))
-
-
-def opensbi(work: Work) -> Manifest:
-    """OpenSBI's firmware that is told where the kernel is."""
-    debs = work.apt.download(["opensbi"], "OpenSBI")
-    tree = Tree(work.folder / "unpacked")
-    tree.root.mkdir()
-    tree.unpack(debs[0])
-    shutil.copyfile(_one(tree.root, OPENSBI_FILES, "fw_dynamic.elf"), work.folder / "fw_dynamic.elf")
-    _discard(tree)
-    return Manifest("fw_dynamic.elf", packages=(_name(debs[0]),))
+    return Manifest(found.name, packages=(_name(debs[0]),), **more)
 
 
 def _discard(tree: Tree) -> None:
@@ -133,6 +123,8 @@ RECIPES = {
     "debian": Recipe("Debian trixie's kernel, and a shell (busybox)", "trixie", linux),
     "debian-sid": Recipe("the same with the kernel of Debian sid", "sid", linux),
     "debian-root": Recipe("Debian trixie on a disk, with a login", "trixie", root),
-    "u-boot": Recipe("U-Boot for S-mode", "trixie", uboot),
-    "opensbi": Recipe("OpenSBI, firmware for the bare board", "trixie", opensbi, "rvhyp bare {name} --kernel debian"),
+    "u-boot": Recipe("U-Boot for S-mode", "trixie",
+                     lambda work: one_program(work, "u-boot-qemu", "U-Boot", UBOOT_FILES, memory=128 << 20)),
+    "opensbi": Recipe("OpenSBI, firmware for the bare board", "trixie",
+                      lambda work: one_program(work, "opensbi", "OpenSBI", OPENSBI_FILES), "rvhyp bare {name} --kernel debian"),
 }

@@ -2,6 +2,8 @@
 import os
 import struct
 
+from rvhyp.machine.devices.virtio.folder import Folder
+from rvhyp.machine.devices.virtio.p9_server import Server
 from rvhyp.machine.devices.virtio.p9_wire import HEADER, NOFID, REQUESTS, string
 
 KINDS = {name: kind for kind, (name, _) in REQUESTS.items()}
@@ -98,3 +100,10 @@ class Client:
         reply = self.call("getattr", fid, 0x7FF)
         self.call("clunk", fid)
         return struct.unpack_from("<I", reply, 21)[0]
+
+
+def connect(folder, is_read_only=False):
+    server = Server(Folder(str(folder)), is_read_only)
+    client = Client(lambda request: server.answer(request, 1 << 20))
+    client.start()
+    return client
