@@ -1,0 +1,106 @@
+"""What Linux wrote to a disk and synced is there whatever becomes of rvhyp: kill -9, a truncated image."""
+import re
+import shutil
+import subprocess
+import time
+from random import Random
+
+import pytest
+
+from rvhyp.guests.cpio import Archive
+from rvhyp.guests.store import find
+from rvhyp.machine.devices.virtio.image import Overlay
+from tests.cli.terminal import Session
+
+needs_e2fsprogs = pytest.mark.skipif(not all(map(shutil.which, ("mkfs.ext4", "e2fsck", "debugfs"))),
+                                     reason="e2fsprogs is not installed")
+pytestmark = [pytest.mark.long, needs_e2fsprogs]
+
+APPEND = "console=ttyS0 cryptomgr.notests"
+# Writes file after file, and says which are on the disk.  Linux hands `first=` on to the first process.
+WRITER = """#!/bin/busybox sh
+export PATH=/bin:/sbin
+/bin/busybox mkdir -p /proc /dev /mnt
+/bin/busybox --install -s /bin
+mount -t devtmpfs devtmpfs /dev
+for module in virtio_mmio virtio_blk ext4; do modprobe $module; done
+echo mounting
+mount -t ext4 /dev/vda /mnt || poweroff -f
+n=$first
+while :; do
+    seq $n $((n + 2000)) > /mnt/$n
+    sync
+    echo "synced $n"
+    n=$((n + 1))
+done
+"""
+SYNCED = re.compile(rb"^synced (\d+)\r?\n", re.MULTILINE)
+
+
+def contents(number):
+    """Of the file with that number."""
+    return b"".join(b"%d\n" % line for line in range(number, number + 2001))
+
+
+@pytest.fixture
+def disk(tmp_path):
+    """An empty ext4 file system."""
+    path = tmp_path / "disk.img"
+    with open(path, "wb") as file:
+        file.truncate(64 << 20)
+    subprocess.run(["mkfs.ext4", "-q", str(path)], check=True)
+    return path
+
+
+@pytest.fixture
+def initrd_with(prepared, tmp_path):
+    """The initial RAM disk of the guest debian and one file more."""
+    def make(name, text):
+        folder, debian = find(prepared("debian"))
+        more = Archive()
+        more.file(name, text.encode(), 0o755)
+        path = tmp_path / "initrd"
+        path.write_bytes((folder / debian.initrd).read_bytes() + more.to_bytes())     # Linux unpacks one after the other
+        return str(path)
+    return make
+
+
+def check(image, folder):
+    """Repair a file system: nothing may be beyond repair.  Its files are then in a folder."""
+    repaired = subprocess.run(["e2fsck", "-fy", str(image)], capture_output=True, text=True)
+    assert repaired.returncode in (0, 1), repaired.stdout
+    again = subprocess.run(["e2fsck", "-fn", str(image)], capture_output=True, text=True)
+    assert again.returncode == 0, again.stdout
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    subprocess.run(["debugfs", "-R", f"rdump / {folder}", str(image)], check=True, capture_output=True)
+
+
+@pytest.mark.parametrize("kind", ["raw", "overlay"])
+def test_what_linux_has_synced_survives_kill_9(disk, initrd_with, tmp_path, kind):
+    """At 20 moments: while it mounts, and what it writes from boot to boot.  Of an overlay the guest repairs all, of an image e2fsck."""
+    initrd, over, flat = initrd_with("writer", WRITER), tmp_path / "over", tmp_path / "flat.img"
+    option = f"{disk},overlay={over}" if kind == "overlay" else str(disk)
+    random, synced = Random(kind), set()
+    for _ in range(20):
+        first = max(synced, default=0) + 1
+        with Session("run", "debian", "--disk", option, "--initrd", initrd, "--append", f"{APPEND} rdinit=/writer first={first}",
+                     "--timeout", "300") as session:
+            seen = session.expect(b"mounting", 200)
+            for _ in range(random.choice((0, 1, 1, 2, 3, 5, 8, 13))):
+                seen += session.expect(b"\nsynced ")
+            time.sleep(random.uniform(0, 0.3))
+            session.process.kill()
+            seen += session.seen + session.process.stdout.read()
+        assert b"Oops" not in seen and b"EXT4-fs error" not in seen and b"I/O error" not in seen
+        synced |= set(map(int, SYNCED.findall(seen)))
+        image = disk
+        if kind == "overlay":
+            image = flat
+            opened = Overlay(str(disk), str(over))
+            flat.write_bytes(opened.read(0, opened.size))
+            opened.close()
+        check(image, tmp_path / "files")
+        for number in synced:
+            assert (tmp_path / "files" / str(number)).read_bytes() == contents(number)
+    assert len(synced) >= 20
