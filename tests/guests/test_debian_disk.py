@@ -1,4 +1,5 @@
 """What Linux wrote to a disk and synced is there whatever becomes of rvhyp: kill -9, a truncated image."""
+import os
 import re
 import shutil
 import subprocess
@@ -11,6 +12,7 @@ from rvhyp.guests.cpio import Archive
 from rvhyp.guests.store import find
 from rvhyp.machine.devices.virtio.image import Overlay
 from tests.cli.terminal import Session
+from tests.guests.shell import PROMPT, Line, command
 
 needs_e2fsprogs = pytest.mark.skipif(not all(map(shutil.which, ("mkfs.ext4", "e2fsck", "debugfs"))),
                                      reason="e2fsprogs is not installed")
@@ -78,7 +80,7 @@ def check(image, folder):
 
 @pytest.mark.parametrize("kind", ["raw", "overlay"])
 def test_what_linux_has_synced_survives_kill_9(disk, initrd_with, tmp_path, kind):
-    """At 20 moments: while it mounts, and what it writes from boot to boot.  Of an overlay the guest repairs all, of an image e2fsck."""
+    """At 20 moments, over as many boots: while it mounts, while it writes.  The guest repairs the overlay, e2fsck the image."""
     initrd, over, flat = initrd_with("writer", WRITER), tmp_path / "over", tmp_path / "flat.img"
     option = f"{disk},overlay={over}" if kind == "overlay" else str(disk)
     random, synced = Random(kind), set()
@@ -104,3 +106,25 @@ def test_what_linux_has_synced_survives_kill_9(disk, initrd_with, tmp_path, kind
         for number in synced:
             assert (tmp_path / "files" / str(number)).read_bytes() == contents(number)
     assert len(synced) >= 20
+
+
+def test_a_disk_that_is_truncated_under_linux(prepared, disk, tmp_path):
+    """I/O errors for who uses it, one line that says why, nothing that fills it up again; another guest goes on."""
+    with Session("run", prepared("debian"), "echo", "--disk", f"{disk},guest=debian", "--console",
+                 f"debian=socket:{tmp_path}/console", "--timeout", "300") as session, Line(tmp_path / "console") as line:
+        line.expect(PROMPT)
+        assert command(line, b"mount -t ext4 /dev/vda /mnt && seq 1 1000 > /mnt/file && sync")[1] == 0
+        os.truncate(disk, 1 << 20)
+        assert command(line, b"dd if=/dev/zero of=/mnt/more bs=1M count=4 conv=fsync")[1] != 0
+        assert command(line, b"dd if=/dev/vda of=/dev/null bs=1M skip=32 count=1")[1] != 0
+        assert b"\n42\n" in command(line, b"echo $((6*7))")[0]
+        session.send(b"still here\n")
+        session.expect(b"still here")
+        line.send(b"poweroff -f\n")
+        line.expect(b"Power down")
+        session.send(b"quit\n")
+        assert session.end() == 0
+        said = session.process.stderr.read()
+    assert said.count(b"disk.img: the file is shorter than it was: was it truncated?") == 1, said
+    assert said.count(b"disk.img: the file ends too early: was it truncated?") == 1 and b"debian" in said
+    assert disk.stat().st_size == 1 << 20

@@ -46,7 +46,8 @@ def test_a_folder_is_read_and_written(prepared, folder, tmp_path):
     assert [status for _, status in results[:3]] == [0, 0, 0] and b"\n20001\n" in results[2][0]
     assert not any(b"\nsecret\n" in said for said, _ in results)
     moved = folder / "a/b/moved"
-    assert moved.read_bytes() == b"".join(b"%d\n" % n for n in range(1, 20_001)) + b"more\n" and moved.stat().st_mode & 0o777 == 0o600
+    assert moved.read_bytes() == b"".join(b"%d\n" % n for n in range(1, 20_001)) + b"more\n"
+    assert moved.stat().st_mode & 0o777 == 0o600
     assert os.readlink(folder / "a/link") == "b/moved" and not list((folder / "sub").iterdir())
     assert {path.name for path in folder.iterdir()} == {"a", "far", "file", "out", "sub"}
     assert (tmp_path / "secret").read_bytes() == b"secret\n"

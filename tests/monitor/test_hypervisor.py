@@ -4,7 +4,6 @@ import pytest
 from rvhyp import Hypervisor, VirtualInstruction, VmConfig, VsEcall
 from rvhyp.machine.errors import BadInput
 from rvhyp.machine.machine import Ended
-from rvhyp.monitor.scheduler import EXITS
 from tests.monitor.guest import SHUTDOWN, boot, engine, program
 
 ENGINES = ("interpreter", "reference")
@@ -315,8 +314,7 @@ def test_a_guest_that_polls_a_device_takes_no_more_than_its_share_of_the_host():
 
     hypervisor.hooks.append(until_the_work_is_done)
     hypervisor.run(100_000_000)
-    slices = hypervisor.vms[1].exits["supervisor timer interrupt"] + 1
-    assert hypervisor.vms[1].is_over and slices > 5 and 0 < len(polls) <= (EXITS + 1) * slices
+    assert hypervisor.vms[1].is_over and 0 < len(polls) * 1000 < 2 * 12_000_000         # instructions of the work
 
 
 # Scripting.
