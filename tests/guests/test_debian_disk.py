@@ -8,8 +8,7 @@ from random import Random
 
 import pytest
 
-from rvhyp.guests.cpio import Archive
-from rvhyp.guests.store import find
+from rvhyp.guests.recipes import APPEND
 from rvhyp.machine.devices.virtio.image import Overlay
 from tests.cli.terminal import Session
 from tests.guests.shell import PROMPT, Line, command
@@ -18,7 +17,6 @@ needs_e2fsprogs = pytest.mark.skipif(not all(map(shutil.which, ("mkfs.ext4", "e2
                                      reason="e2fsprogs is not installed")
 pytestmark = [pytest.mark.long, needs_e2fsprogs]
 
-APPEND = "console=ttyS0 cryptomgr.notests"
 # Writes file after file, and says which are on the disk.  Linux hands `first=` on to the first process.
 WRITER = """#!/bin/busybox sh
 export PATH=/bin:/sbin
@@ -52,19 +50,6 @@ def disk(tmp_path):
         file.truncate(64 << 20)
     subprocess.run(["mkfs.ext4", "-q", str(path)], check=True)
     return path
-
-
-@pytest.fixture
-def initrd_with(prepared, tmp_path):
-    """The initial RAM disk of the guest debian and one file more."""
-    def make(name, text):
-        folder, debian = find(prepared("debian"))
-        more = Archive()
-        more.file(name, text.encode(), 0o755)
-        path = tmp_path / "initrd"
-        path.write_bytes((folder / debian.initrd).read_bytes() + more.to_bytes())     # Linux unpacks one after the other
-        return str(path)
-    return make
 
 
 def check(image, folder):
