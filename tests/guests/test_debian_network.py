@@ -65,12 +65,13 @@ def test_two_linux_guests_and_uboot_at_once(prepared, tmp_path):
         assert session.end() == 0
 
 
-def test_two_linux_guests_exchange_the_same_frames_every_time(prepared, initrd_with, tmp_path):
+@pytest.mark.parametrize("cpus", ["1", "4"])
+def test_two_linux_guests_exchange_the_same_frames_every_time(prepared, initrd_with, tmp_path, cpus):
     """And say the same, after the same number of instructions; nobody types."""
     initrd, pcap, runs = initrd_with("exchange", EXCHANGE), tmp_path / "net.pcap", []
     for _ in range(2):
         done = rvhyp("run", prepared("debian"), "debian", "--initrd", initrd, "--append", f"{APPEND} rdinit=/exchange", "--net",
-                     "--pcap", str(pcap), "--stats", "--timeout", "300", timeout=400)
+                     "--pcap", str(pcap), "--cpus", cpus, "--stats", "--timeout", "300", timeout=400)
         assert done.returncode == 0, done.stderr
         runs.append((done.stdout, pcap.read_bytes(), re.search(rb"^instructions (\d+)$", done.stderr, re.MULTILINE)[1]))
     said, frames, _ = runs[0]
