@@ -10,6 +10,7 @@ from contextlib import suppress
 from rvhyp.machine.console import CHUNK, Input
 from rvhyp.machine.errors import BadInput
 
+BACKLOG = 1 << 16                       # bytes that are kept for who reads slowly: of single ones a Unix socket takes few
 PATIENCE = 0.2                          # seconds that a full line is waited for, once, until something is read from it
 
 
@@ -21,26 +22,40 @@ class Line(Input):
 
     def __init__(self):
         super().__init__(None)
-        self._is_stuck = False
+        self._backlog, self._is_stuck = bytearray(), False
 
     def __call__(self, data: bytes) -> None:
-        """Send; what finds no room is lost if nobody reads for a while, or nobody is there."""
-        while data:
+        """Send.  What finds no room is kept, up to a limit; the rest is lost if nobody reads for a while, or nobody is there."""
+        self._backlog += data
+        self._push()
+        if len(self._backlog) > BACKLOG:
+            self._push_waiting(BACKLOG)
+            del self._backlog[BACKLOG:]
+
+    def _push(self) -> None:
+        """Send what there is room for."""
+        while self._backlog:
             try:
-                sent = self._send(data)
+                sent = self._send(self._backlog)
             except BlockingIOError:
-                if self._is_stuck or not select.select([], [self.descriptor], [], PATIENCE)[1]:
-                    self._is_stuck = True
-                    return
-                continue
+                return
             except OSError:
                 self._hang_up()
-                return
+                sent = 0
             if not sent:
+                self._backlog.clear()
                 return
-            data, self._is_stuck = data[sent:], False
+            del self._backlog[:sent]
+            self._is_stuck = False
+
+    def _push_waiting(self, left: int) -> None:
+        """Send until no more than that is left, or nobody reads."""
+        while len(self._backlog) > left and not self._is_stuck:
+            self._is_stuck = not select.select([], [self.descriptor], [], PATIENCE)[1]
+            self._push()
 
     def read(self, timeout: float = 0) -> bytes:
+        self._push()
         try:
             if not select.select([self.descriptor], [], [], timeout)[0]:
                 return b""
@@ -51,7 +66,7 @@ class Line(Input):
             self._hang_up()
             return b""
 
-    def _send(self, data: bytes) -> int: ...
+    def _send(self, data: bytes | bytearray) -> int: ...
 
     def _receive(self) -> bytes: ...
 
@@ -76,13 +91,14 @@ class Pty(Line):
         tty.setraw(self._slave)
         os.set_blocking(self.descriptor, False)
 
-    def _send(self, data: bytes) -> int:
+    def _send(self, data: bytes | bytearray) -> int:
         return os.write(self.descriptor, data)
 
     def _receive(self) -> bytes:
         return os.read(self.descriptor, CHUNK)
 
     def close(self) -> None:
+        self._push_waiting(0)
         os.close(self.descriptor)
         os.close(self._slave)
 
@@ -134,7 +150,7 @@ class Socket(Line):
         self._peer.setblocking(False)
         self._is_stuck = False
 
-    def _send(self, data: bytes) -> int:
+    def _send(self, data: bytes | bytearray) -> int:
         if self._peer is None:
             if not select.select([self._listener], [], [], 0)[0]:
                 return 0                # nobody there
@@ -154,8 +170,10 @@ class Socket(Line):
         if self._peer is not None:
             self._peer.close()
             self._peer = None
+            self._backlog.clear()
 
     def close(self) -> None:
+        self._push_waiting(0)
         self._hang_up()
         self._listener.close()
         with suppress(OSError):

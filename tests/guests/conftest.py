@@ -5,6 +5,7 @@ import pytest
 
 from rvhyp.guests import store
 from rvhyp.guests.apt import MIRROR
+from rvhyp.guests.cpio import Archive
 from tests.cli.terminal import rvhyp
 
 
@@ -22,3 +23,16 @@ def prepared():
             assert done.returncode == 0, done.stderr
         return name
     return prepare
+
+
+@pytest.fixture
+def initrd_with(prepared, tmp_path):
+    """Makes the initial RAM disk of the guest debian with one program more, and gives its path."""
+    def make(name, text):
+        folder, debian = store.find(prepared("debian"))
+        more = Archive()
+        more.file(name, text.encode(), 0o755)
+        path = tmp_path / "initrd"
+        path.write_bytes((folder / debian.initrd).read_bytes() + more.to_bytes())     # Linux unpacks one after the other
+        return str(path)
+    return make

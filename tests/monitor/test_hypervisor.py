@@ -299,6 +299,24 @@ def test_registers_of_guests_survive_a_switch():
     assert [vm.status for vm in hypervisor.vms] == [0, 0]
 
 
+def test_a_guest_that_polls_a_device_takes_no_more_than_its_share_of_the_host():
+    """An exit costs the host as much as a thousand instructions, so a slice has not more than so many of either."""
+    poll = program("    li t0, 0x10000000\n1:  lbu t1, 5(t0)\n    j 1b\n", "poll")
+    work = program("    li s0, 6000000\n1:  addi s0, s0, -1\n    bnez s0, 1b\n    li a0, 0\n", "work")
+    hypervisor = Hypervisor([VmConfig("poll", poll, 16 << 20), VmConfig("work", work, 16 << 20)], engine())
+    polls = []
+
+    def until_the_work_is_done(vcpu, leaving):
+        if vcpu.vm.name == "poll" and not hypervisor.vms[1].is_over:
+            polls.append(leaving)
+        elif vcpu.vm.name == "poll":
+            hypervisor.quit()
+
+    hypervisor.hooks.append(until_the_work_is_done)
+    hypervisor.run(100_000_000)
+    assert hypervisor.vms[1].is_over and 0 < len(polls) * 1000 < 2 * 12_000_000         # instructions of the work
+
+
 # Scripting.
 
 def test_hooks_see_exits_and_may_handle_them():
