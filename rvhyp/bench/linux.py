@@ -6,13 +6,13 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
+from rvhyp.bench import process
 from rvhyp.bench.process import RVHYP, Cost
 from rvhyp.fuzz.simulators import find
 from rvhyp.machine.errors import BadInput
@@ -43,33 +43,22 @@ def prepared() -> Path:
 
 def _run(arguments: list[str], stdin: bytes = b"", accept: tuple[int, ...] = (0,)) -> Run:
     with tempfile.NamedTemporaryFile(suffix=".json") as file:
-        command = [*RVHYP, "run", GUEST, *arguments, "--json", file.name]
-        start = time.perf_counter()
-        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as process:
-            process.stdin.write(stdin)
-            process.stdin.close()
-            errors = process.stderr.read()
-            _, status, usage = os.wait4(process.pid, 0)
-            process.returncode = os.waitstatus_to_exitcode(status)
-        wall = time.perf_counter() - start
-        if process.returncode not in accept:
-            raise BadInput(f"failed with status {process.returncode}: {errors.decode(errors='replace').strip()[-300:]}", GUEST)
-        return Run(Cost(wall, usage.ru_utime + usage.ru_stime), json.loads(Path(file.name).read_text()))
+        cost = process.run([*RVHYP, "run", GUEST, *arguments, "--json", file.name], accept=accept, stdin=stdin)
+        return Run(cost, json.loads(Path(file.name).read_text()))
 
 
 def boot() -> Run:
-    """To the first program of userland, with the command line that Debian has."""
+    """To the first program of userland; the kernel tests its ciphers, as it does if nobody says otherwise."""
     return _run(["--append", BOOT])
 
 
 def boot_of_qemu() -> Cost | None:
     """The same kernel on QEMU's TCG, in S-mode, with no hypervisor below it; None if QEMU is not installed."""
-    from rvhyp.bench.process import run
     qemu, folder = find("qemu-system-riscv64"), prepared()
     if not qemu:
         return None
-    return run([qemu, "-M", "virt", "-m", "512M", "-nographic", "-kernel", str(folder / "Image"),
-                "-initrd", str(folder / "initrd"), "-append", BOOT])
+    return process.run([qemu, "-M", "virt", "-m", "512M", "-nographic", "-kernel", str(folder / "Image"),
+                        "-initrd", str(folder / "initrd"), "-append", BOOT])
 
 
 def share_of_exits(engine) -> float:

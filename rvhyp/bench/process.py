@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from typing import NamedTuple
 
 from rvhyp.machine.errors import BadInput
@@ -28,11 +29,18 @@ class Cost(NamedTuple):
     cpu: float
 
 
-def run(command: list[str], environment: dict[str, str] | None = None, accept: tuple[int, ...] = (0,)) -> Cost:
-    """Run a command to its end, without input; its output is dropped.  BadInput if its status is not one to accept."""
+def run(command: list[str], environment: dict[str, str] | None = None, accept: tuple[int, ...] = (0,),
+        stdin: bytes = b"") -> Cost:
+    """Run a command to its end; its output is dropped.  BadInput if its status is not one to accept.
+
+    `stdin` is no more than a pipe holds.
+    """
     start = time.perf_counter()
-    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
                           env=os.environ | (environment or {})) as process:
+        with suppress(BrokenPipeError):         # it ended: its status says why
+            process.stdin.write(stdin)
+            process.stdin.close()
         errors = process.stderr.read()
         _, status, usage = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
