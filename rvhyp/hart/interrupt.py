@@ -239,3 +239,16 @@ def wfi(h):
     return 0
 
 
+@rule
+def wrs_nto(h):
+    """Wait until the reservation is lost (Zawrs).  Nobody else runs while this hart does, so that a wait would last for ever:
+    it is an exception where TW or VTW bounds it, for whoever schedules harts, and over at once elsewhere."""
+    if (h.reservation == 0) | ((pending(h) & h.mie) != 0) | (h.prv == M):
+        return 0
+    if MSTATUS_TW.get(h.mstatus):
+        return illegal(h)
+    if (h.v != 0) & (HSTATUS_VTW.get(h.hstatus) != 0):
+        return virtual(h)
+    return 0
+
+

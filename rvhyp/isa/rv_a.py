@@ -94,7 +94,9 @@ def amocas_q(hart, rs1, rs2_field, rd_field):
     return hart.amocas_q(rs1, rs2_field, rd_field)
 
 
-# A wait may end "for any reason": here it is over at once, so that mstatus.TW and hstatus.VTW have nothing to bound.
+@zawrs("wrs.nto", "000000001101 00000 000 00000 1110011", Kind.SYSTEM)
+def wrs_nto(hart):
+    return hart.wrs_nto()
 
-zawrs("wrs.nto", "000000001101 00000 000 00000 1110011", Kind.FENCE)(None)
-zawrs("wrs.sto", "000000011101 00000 000 00000 1110011", Kind.FENCE)(None)
+
+zawrs("wrs.sto", "000000011101 00000 000 00000 1110011", Kind.FENCE)(None)      # its short time is over at once

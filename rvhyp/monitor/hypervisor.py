@@ -45,7 +45,7 @@ SCAUSE = OFFSET["scause"] // 8
 A0, A1, A6, A7 = 10, 11, 16, 17
 QUANTUM_END = OFFSET["quantum_end"] // 8
 NO_TIMER = (1 << 64) - 1
-WFI = 0x1050_0073
+WFI, WRS_NTO = 0x1050_0073, 0x00D0_0073
 
 Hook = Callable[[Vcpu, Exit], bool]
 
@@ -270,7 +270,7 @@ class Hypervisor:
                          "nor a device", leaving.gva, leaving.gpa)
 
     def _virtual_instruction(self, vcpu: Vcpu, leaving: VirtualInstruction) -> None:
-        """WFI waits; everything else is an instruction that the guest's hart does not have."""
+        """WFI waits, WRS.NTO lets others run; everything else is an instruction that the guest's hart does not have."""
         words = self.hart.words
         try:
             insn = leaving.insn or emulate.fetch_bits(self.hart, self.rules)
@@ -280,6 +280,10 @@ class Hypervisor:
             emulate.step_over(self.hart, 4)
             if not vcpu.is_interrupted(self.machine.now()):
                 vcpu.state = State.WAITING
+            return
+        if insn == WRS_NTO:
+            emulate.step_over(self.hart, 4)
+            self.end_slice()            # what it waits for, another vcpu does
             return
         vcpu.pmu.count(Firmware.ILLEGAL_INSN)
         self.rules.inject(self.hart.address, ILLEGAL_INSTRUCTION, leaving.insn)

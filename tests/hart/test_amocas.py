@@ -1,4 +1,4 @@
-"""AMOCAS: compare-and-swap of every width, register pairs, and where it may be."""
+"""AMOCAS: compare-and-swap of every width, register pairs, and where it may be.  Zawrs: waiting for a reservation."""
 import pytest
 
 from rvhyp.isa.instruction import INSTRUCTIONS
@@ -82,11 +82,33 @@ def test_pairs_begin_at_even_registers(engine):
         assert bench.csr("mcause") == 2
 
 
+TW = VTW = 1 << 21
+ILLEGAL, VIRTUAL = 2, 22
+
+
+def wait(engine, source, prv, v, **registers):
+    """The cause of the trap that a program of three instructions takes; 0 if it takes none."""
+    bench = Bench(engine)
+    bench.put(source + "\n j .")
+    bench.put("j .", BASE + 0x100)
+    bench.set(mtvec=BASE + 0x100, x2=DATA, prv=prv, v=v, **registers)
+    bench.run(3)
+    return 0 if bench.hart.pc == BASE + 12 else bench.csr("mcause")
+
+
 @both
-def test_waiting_for_a_reservation_is_over_at_once(engine):
-    """WRS.NTO and WRS.STO do not wait, so mstatus.TW and hstatus.VTW have nothing to bound."""
-    for prv, v in ((0, 0), (1, 0), (0, 1), (1, 1)):
-        bench = Bench(engine)
-        bench.put("lr.w a0, (sp)\n wrs.nto\n wrs.sto\n j .")
-        bench.set(x2=DATA, prv=prv, v=v, mstatus=1 << 21, hstatus=1 << 21)
-        assert bench.run(3) == [("budget", 3)] and bench.hart.pc == BASE + 12
+@pytest.mark.parametrize("prv, v, by_vtw, by_tw", [(3, 0, 0, 0), (1, 0, 0, ILLEGAL), (0, 0, 0, ILLEGAL), (1, 1, VIRTUAL, ILLEGAL),
+                                             (0, 1, VIRTUAL, ILLEGAL)])
+def test_a_wait_for_a_reservation_is_bounded_by_tw_and_vtw(engine, prv, v, by_vtw, by_tw):
+    """Nobody else runs, so the bound is always reached: with VTW alone, and with TW, which counts first (Zawrs)."""
+    source = "lr.w a0, (sp)\n wrs.nto\n wrs.sto"
+    assert wait(engine, source, prv, v) == 0
+    assert wait(engine, source, prv, v, hstatus=VTW) == by_vtw
+    assert wait(engine, source, prv, v, hstatus=VTW, mstatus=TW) == wait(engine, source, prv, v, mstatus=TW) == by_tw
+
+
+@both
+def test_without_a_reservation_or_with_an_interrupt_there_is_no_wait(engine):
+    assert wait(engine, "lr.w a0, (sp)\n sc.w a0, a0, (sp)\n wrs.nto", 1, 1, hstatus=VTW, mstatus=TW) == 0
+    pending = {"software_interrupts": 2, "mie": 2, "mideleg": 2, "vsstatus": 0}          # SSIP, in S-mode with SIE clear
+    assert wait(engine, "lr.w a0, (sp)\n wrs.nto\n nop", 1, 0, mstatus=TW, **pending) == 0

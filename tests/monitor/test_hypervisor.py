@@ -375,3 +375,41 @@ def test_absurd_memory_is_refused(memory):
 def test_program_outside_memory_is_refused():
     with pytest.raises(BadInput, match="--memory"):
         Hypervisor([VmConfig("guest", program("    j .\n"), 1 << 20)], engine())
+
+
+HANDOVER = """
+    la s0, turn
+    li s1, 100                  # rounds
+    mv s2, a0                   # this hart: its turn is when the word is its number
+    bnez a0, 1f
+    li a7, 0x48534D             # HSM: start the other hart here
+    li a6, 0
+    li a0, 1
+    la a1, _start
+    ecall
+1:  lr.w t0, (s0)
+    beq t0, s2, 2f
+    wrs.nto
+    j 1b
+2:  xori t0, s2, 1
+    fence rw, w
+    sw t0, (s0)
+    addi s1, s1, -1
+    bnez s1, 1b
+    li a0, 0
+    bnez s2, exit               # the other hart has the last turn
+3:  lr.w t0, (s0)
+    wrs.nto
+    j 3b
+    .balign 4
+turn:
+    .word 0
+"""
+
+
+def test_a_vcpu_that_waits_for_a_reservation_lets_the_others_run():
+    """As a waiter for Linux's ticket lock does: 200 turns cost their own instructions, not a slice each."""
+    run = boot(HANDOVER, cpus=2)
+    assert run.outcome.status == 0
+    assert run.hypervisor.machine.instret < 20_000
+    assert 190 < run.vm.exits["virtual instruction"] < 220
