@@ -226,7 +226,7 @@ class Hypervisor:
             case GuestPageFault():
                 self._guest_page_fault(vcpu, leaving)
             case VirtualInstruction():
-                self._virtual_instruction(vcpu, leaving)
+                return self._virtual_instruction(vcpu, leaving)
             case HsInterrupt():
                 return self._interrupt(leaving)
             case GuestException():
@@ -269,24 +269,24 @@ class Hypervisor:
         self._stop(vcpu, f"{leaving.name}: it {verb} {what} at guest physical {leaving.gpa:#x}, where it has neither RAM "
                          "nor a device", leaving.gva, leaving.gpa)
 
-    def _virtual_instruction(self, vcpu: Vcpu, leaving: VirtualInstruction) -> None:
+    def _virtual_instruction(self, vcpu: Vcpu, leaving: VirtualInstruction) -> bool:
         """WFI waits, WRS.NTO lets others run; everything else is an instruction that the guest's hart does not have."""
         words = self.hart.words
         try:
             insn = leaving.insn or emulate.fetch_bits(self.hart, self.rules)
         except emulate.CannotFetch:
-            return
+            return True
         if insn == WFI and words[MSTATUS] & MSTATUS_SPP.mask:
             emulate.step_over(self.hart, 4)
             if not vcpu.is_interrupted(self.machine.now()):
                 vcpu.state = State.WAITING
-            return
+            return vcpu.state is State.STARTED
         if insn == WRS_NTO:
             emulate.step_over(self.hart, 4)
-            self.end_slice()            # what it waits for, another vcpu does
-            return
+            return not any(other is not vcpu and other.state is State.STARTED for other in self.vcpus)
         vcpu.pmu.count(Firmware.ILLEGAL_INSN)
         self.rules.inject(self.hart.address, ILLEGAL_INSTRUCTION, leaving.insn)
+        return True
 
     def _interrupt(self, leaving: HsInterrupt) -> bool:
         """The monitor's own timer: the slice is over."""
