@@ -55,6 +55,7 @@ ACCESS_PRIORITY = privileged("Machine Cause (mcause) Register")
 ALIGNMENT = privileged("Misaligned Atomicity Granule PMA")
 RETURNS = privileged("Trap-Return Instructions")
 WAITING = privileged("Wait for Interrupt")
+RESERVATIONS = 'Unprivileged ISA, Zawrs, "Wait-on-Reservation-Set Instructions"'
 
 PTE_ROWS = [
     Row("pte_is_reserved", "pte & PTE_V", "V is 0", step(3)),
@@ -157,6 +158,8 @@ INSTRUCTION_ROWS = [
     Row("wfi", "h.v == 0", "WFI is not for U-mode", WAITING),
     Row("wfi", "h.prv == U", "WFI is not for VU-mode", CAUSES),
     Row("wfi", "HSTATUS_VTW", "hstatus.VTW is 1: WFI in VS-mode is the hypervisor's business", HSTATUS),
+    Row("wrs_nto", "MSTATUS_TW", "mstatus.TW is 1: a wait for the loss of a reservation must end in time", RESERVATIONS),
+    Row("wrs_nto", "HSTATUS_VTW", "hstatus.VTW is 1: a wait that does not end in time is the hypervisor's", RESERVATIONS),
     Row("sfence_vma", "h.prv == U", "it is not for user mode", FENCE),
     Row("sfence_vma", "HSTATUS_VTVM", "hstatus.VTVM is 1: the hypervisor wants to see the guest's fences", HSTATUS),
     Row("sfence_vma", "MSTATUS_TVM", "mstatus.TVM is 1", VIRTUALIZATION),
