@@ -1,6 +1,7 @@
 """A virtual CPU: the guest's view of a hart, kept here while another one is loaded."""
 from __future__ import annotations
 
+from array import array
 from enum import Enum
 from typing import TYPE_CHECKING
 
@@ -56,7 +57,7 @@ class Vcpu:
         self.vm, self.number = vm, number
         self.state = State.STOPPED
         self.hart: Hart | None = None                   # while loaded
-        self._registers = [[0] * 32, [0] * 32]
+        self._registers = [array("Q", bytes(8 * 32)) for _ in REGISTERS]
         self._saved = dict.fromkeys(SWITCHED, 0)
         self._resume: tuple[int, int] | None = None     # where a suspended hart starts anew, and its a1
         self.pmu = Pmu()
@@ -87,7 +88,7 @@ class Vcpu:
 
     def _enter(self, pc: int, a0: int, a1: int) -> None:
         """VS-mode at pc, satp = 0, interrupts off, a0 and a1 as given, everything else 0."""
-        self._registers = [[0] * 32, [0] * 32]
+        self._registers = [array("Q", bytes(8 * 32)) for _ in REGISTERS]
         self._registers[0][10], self._registers[0][11] = a0, a1
         widths = MSTATUS_UXL.put(u64(0), 2)
         self._saved = dict.fromkeys(SWITCHED, 0) | {
@@ -105,8 +106,7 @@ class Vcpu:
         """Put the guest's state on a hart in HS-mode; SRET then enters it."""
         words = hart.words
         for registers, where in zip(self._registers, REGISTERS, strict=True):
-            for index, value in enumerate(registers, where.start):
-                words[index] = value
+            words[where] = registers
         for name, value in self._saved.items():
             words[INDEX[name]] = value
         words[INDEX["reservation"]] = 0
@@ -115,7 +115,7 @@ class Vcpu:
     def save(self, now: int) -> None:
         """Take the guest's state off its hart, at that tick.  One that could go on is preempted."""
         words = self.hart.words
-        self._registers = [words[where].tolist() for where in REGISTERS]
+        self._registers = [array("Q", words[where]) for where in REGISTERS]
         self._saved = {name: words[INDEX[name]] for name in SWITCHED}
         self.hart = None
         self._off_since = now
