@@ -202,8 +202,13 @@ def store_bytes(h, pa, size, value):
 def store_misaligned(h, va, size, value, flavour):
     """Both parts are translated before anything is written."""
     mode = access_mode(h, flavour)
+    slot = access_slot(h, flavour)
     first = 4096 - (va & 0xFFF)
     if first >= size:
+        host = tlb_find(h, WRITE_TLB, va, load64(slot + 8))
+        if host:                        # nothing is to be noticed on such a page
+            store_sized(host, size, value)
+            return 0
         first = size
     pa = store_target(h, va, first, flavour)
     if h.fault:
@@ -212,6 +217,7 @@ def store_misaligned(h, va, size, value, flavour):
         return access_fault(h, va, STORE, mode >> 2)
     if first == size:
         store_bytes(h, pa, size, value)
+        fill_for(h, WRITE_TLB, va, pa, ram_host(h, pa, size), mode, slot)
         return 0
     rest = store_target(h, va + first, size - first, flavour)
     if h.fault == 0:
