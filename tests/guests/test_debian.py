@@ -212,6 +212,25 @@ def test_linux_boots_works_and_powers_off(prepared, name, cpus):
     assert runs[0] == runs[1] == runs[2]
 
 
+BUSY = """#!/bin/busybox sh
+work() { i=0; while [ $i -lt 50 ]; do /bin/busybox true; i=$((i+1)); done; }
+work & work & wait
+/bin/busybox poweroff -f
+"""
+
+
+@pytest.mark.long
+def test_waiting_for_locks_costs_no_slices(prepared, initrd_with):
+    """Two shells that start processes want the same locks all the time: a vcpu that waits for one lets the other run."""
+    initrd, counts = initrd_with("busy", BUSY), []
+    for cpus in ("1", "2"):
+        done = rvhyp("run", prepared("debian"), "--initrd", initrd, "--cpus", cpus, "--stats", "--timeout", "300", "--append",
+                     "console=ttyS0 cryptomgr.notests rdinit=/busy", timeout=400)
+        assert done.returncode == 0, done.stderr
+        counts.append(int(re.search(rb"^instructions (\d+)$", done.stderr, re.MULTILINE)[1]))
+    assert counts[1] < 1.15 * counts[0]
+
+
 @pytest.mark.long
 def test_uboot_of_the_package(prepared):
     with Session("run", prepared("u-boot"), "--timeout", "120") as session:
