@@ -215,7 +215,29 @@ define ptr @builtin_{name}(ptr %self, ptr %unused) #0 {{
 
 # Rules that Python calls in compiled form, as symbols export.NAME.
 EXPORTS = ("prepare_scratch", "notice_write", "csr_read", "csr_write", "load", "store", "inject", "ticks", "next_event",
-           "hfence_gvma", "update_contexts", "fetch", "return_to_guest")
+           "hfence_gvma", "update_contexts", "fetch", "return_to_guest", "region_install")
+
+
+# What translated code goes on in or calls, by its place behind the handlers in the core's table.
+EXITS = ("resume_slow", "step", "slice_end")
+FILLS = {"fill_read": 0, "fill_write": 1}
+
+
+def callables() -> list[str]:
+    """Symbols that translated code reaches: functions like handlers, TLB fills, rules of floating point."""
+    import rvhyp.isa.fpu  # noqa: F401
+    return [*EXITS, *FILLS, "rule.fp_rounding", *(f"rule.{name}" for name in sorted(RULES) if name.startswith("f_"))]
+
+
+def fill_text(name: str, is_write: int) -> str:
+    """A TLB fill that keeps nearly all registers: it is called where translated code has its values in them."""
+    return f"""
+define preserve_mostcc i64 @{name}(ptr %hart, i64 %va, i64 %size) noinline #0 {{
+  %h = ptrtoint ptr %hart to i64
+  %r = call i64 @"rule.region_fill"(i64 %h, i64 %va, i64 %size, i64 {is_write})
+  ret i64 %r
+}}
+"""
 
 
 def export_text(name: str) -> str:
@@ -233,6 +255,6 @@ def interpreter_text() -> str:
             functions += write_handler(handler)
     declarations = sorted(set().union(*(f.declarations for f in functions)))
     return "\n".join([*DECLARATIONS, *declarations, *(f.definition() for f in functions), ENTRY_POINTS,
-                      *map(builtin_text, BUILTINS),
+                      *map(builtin_text, BUILTINS), *(fill_text(*each) for each in FILLS.items()),
                       *map(export_text, EXPORTS), METADATA,
                       "attributes #0 = { nounwind strictfp \"no-builtins\" }"])

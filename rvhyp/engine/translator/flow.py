@@ -1,0 +1,89 @@
+"""What control flow says about a region: an order to write blocks in, registers that are live or changed, instructions until the end."""
+from __future__ import annotations
+
+from collections import defaultdict
+
+from rvhyp.engine.translator.blocks import Region
+
+
+class Flow:
+    """All by the first slot of a block.
+
+    order         blocks, each behind one that leads to it
+    predecessors  blocks that lead to it
+    loops         (from, to) of the edges that close loops
+    need          instructions that may retire from its start before the region is left, or a loop closed
+    changed       registers that may differ at its start from what is stored in the hart record
+    live          registers whose values are wanted at its start
+    """
+
+    def __init__(self, region: Region):
+        self.order: list[int] = []
+        self.predecessors: dict[int, list[int]] = defaultdict(list)
+        self.loops: set[tuple[int, int]] = set()
+        self.need: dict[int, int] = {}
+        self._blocks = blocks = region.blocks
+        self._walk(region.entries)
+        for start in self.order:
+            for successor in blocks[start].successors:
+                self.predecessors[successor].append(start)
+        written = {start: {i.result for i in blocks[start].insns} - {None} for start in self.order}
+        self.changed = self._changed(written)
+        self.live = self._live(written)
+
+    def _walk(self, entries: list[int]) -> None:
+        """Depth first, without recursion: `order` is the order of discovery, `need` is known when a block is left."""
+        on_path: set[int] = set()
+        for entry in entries:
+            if entry in self.need or entry in on_path:
+                continue
+            path = [(entry, iter(self._enter(entry, on_path)))]
+            while path:
+                start, ways = path[-1]
+                for successor in ways:
+                    if successor in on_path:
+                        self.loops.add((start, successor))
+                    elif successor not in self.need:
+                        path.append((successor, iter(self._enter(successor, on_path))))
+                        break
+                else:
+                    path.pop()
+                    on_path.discard(start)
+                    forward = [s for s in self._blocks[start].successors if (start, s) not in self.loops]
+                    self.need[start] = len(self._blocks[start].insns) + max((self.need[s] for s in forward), default=0)
+
+    def _enter(self, start: int, on_path: set[int]) -> list[int]:
+        on_path.add(start)
+        self.order.append(start)
+        return self._blocks[start].successors
+
+    def _changed(self, written: dict[int, set[int]]) -> dict[int, set[int]]:
+        changed: dict[int, set[int]] = {start: set() for start in self.order}
+        work = list(self.order)
+        while work:
+            start = work.pop()
+            out = changed[start] | written[start]
+            for successor in self._blocks[start].successors:
+                if not out <= changed[successor]:
+                    changed[successor] |= out
+                    work.append(successor)
+        return changed
+
+    def _live(self, written: dict[int, set[int]]) -> dict[int, set[int]]:
+        """Any block may be left, and what is changed must be stored then: changed registers are wanted."""
+        live = {start: set(self.changed[start]) for start in self.order}
+        for start in self.order:
+            done: set[int] = set()
+            for insn in self._blocks[start].insns:
+                live[start] |= insn.sources - done
+                if insn.result is not None:
+                    done.add(insn.result)
+        work = list(self.order)
+        while work:
+            start = work.pop()
+            for successor in self._blocks[start].successors:
+                wanted = live[successor] - written[start]
+                if not wanted <= live[start]:
+                    live[start] |= wanted
+                    work += self.predecessors[start]
+        return live
