@@ -52,6 +52,9 @@ class Interpreter:
         hart.compressed_extension = EXTENSIONS["C"].number
         self.core.prepare_scratch(hart.address)
 
+    def tend(self, hart: Hart) -> None:
+        """Called between two slices of a hart, now and then."""
+
     def bind(self, hart: Hart) -> tuple[Callable[[], int], Callable[[], int]]:
         """Two functions that run an attached hart and give the reason to return: from hart.pc; and after the monitor's SRET.
 

@@ -1,4 +1,5 @@
 """What translated code needs of the hart: TLB fills for its accesses, and its entries among the uops of a decoded page."""
+from rvhyp.engine.codepages import decode_at
 from rvhyp.engine.lines import depth_of, target_slot
 from rvhyp.engine.tables import IS_LOCAL, ROW_FLAGS, ROW_FORMAT
 from rvhyp.engine.uop import (
@@ -15,25 +16,13 @@ from rvhyp.engine.uop import (
 from rvhyp.hart.access import fill_for
 from rvhyp.hart.memory import HEADER_HOST, HEADER_UNDECODED, SLOTS, ram_host
 from rvhyp.hart.paging import translate
-from rvhyp.hart.tlb import READ_TLB, WRITE_TLB, effective_mode, mixed_entry, tlb_find
+from rvhyp.hart.tlb import READ_TLB, WRITE_TLB, effective_mode, tlb_find
 from rvhyp.hart.trap import LOAD, STORE
 from rvhyp.isa.choices import MISALIGNED_TRAPS
 from rvhyp.isa.rule import load8, load16, load64, rule, store16, store64
 
 REACH = 16                      # half-words before an entry in which a superinstruction that runs over it may begin
 PAGE = 0xFFF
-
-
-@rule
-def beside_code(h, va, size):
-    """Host address of a store to a 64-byte block without decoded code, of a page that has some; 0 if it is none."""
-    entry = mixed_entry(h, va)
-    if load64(entry) != ((va & ~PAGE) | h.data_context):
-        return 0
-    blocks = load64(load64(entry + 16))
-    if ((blocks >> ((va >> 6) & 63)) | (blocks >> (((va + size - 1) >> 6) & 63))) & 1:
-        return 0
-    return va + load64(entry + 8)
 
 
 @rule
@@ -48,13 +37,6 @@ def region_fill(h, va, size, is_write):
     if (va & PAGE) + size > 4096:
         return 0
     table = WRITE_TLB if is_write else READ_TLB
-    host = tlb_find(h, table, va, h.data_context)
-    if host:
-        return host
-    if is_write:
-        host = beside_code(h, va, size)
-        if host:
-            return host
     mode = effective_mode(h)
     pa = translate(h, va, size, STORE if is_write else LOAD, mode, 0)
     if h.fault:
@@ -91,10 +73,13 @@ def write_single(h, page, slot):
 
 @rule
 def region_install(h, page, slot, code):
-    """Let translated code run where a slot of a decoded page is reached.  0 if the slot is not decoded."""
+    """Let translated code run where a slot of a decoded page is reached.
+
+    All that the slot leads to in the page is decoded, so that a store to any of it is noticed.
+    """
     undecoded = load64(page + HEADER_UNDECODED)
-    if (load64(page + (slot << 4)) == undecoded) | (depth_of(page, slot) == 0):
-        return 0
+    if load64(page + (slot << 4)) == undecoded:
+        decode_at(h, page, slot)
     at = slot - REACH if slot > REACH else 0
     while at < slot:
         before = load64(page + (at << 4))
@@ -102,4 +87,3 @@ def region_install(h, page, slot, code):
             write_single(h, page, at)
         at += 1
     store64(page + (slot << 4), code)
-    return 1

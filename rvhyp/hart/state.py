@@ -74,6 +74,8 @@ _FIELDS = [
     ("imm_formats", 1), ("expansions", 1), ("fusions", 1), ("compressed_extension", 1),
     ("pool", 1), ("scratch", 1), ("worklist", 1), ("work_top", 1), ("work_lines", 1),
     ("translated_low", 1), ("translated_high", 1),      # where code of rvhyp.engine.translator lies
+    ("fill_read", 1), ("fill_write", 1),                # functions of the core that it calls
+    ("in_region", 1),                                   # not 0: translated code ended the last slice
 ]
 _STORED: dict[str, int] = {}
 for _row in CSRS.values():

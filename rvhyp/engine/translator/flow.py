@@ -87,3 +87,43 @@ class Flow:
                     live[start] |= wanted
                     work += self.predecessors[start]
         return live
+
+
+def loop_head(region: Region, slot: int) -> int:
+    """The first slot of the innermost loop that a block is in, which is where to enter it; the slot itself if it is in none."""
+    back = _backwards(region, slot)
+    if slot not in back:
+        return slot
+    heads = [start for start in back if start <= slot and any(
+        start in region.blocks[other].successors and other >= start for other in back)]
+    return max((head for head in heads if slot in _around(region, head)), default=slot)
+
+
+def _backwards(region: Region, slot: int) -> set[int]:
+    """Blocks that can be reached from a block and lead back to it."""
+    return _reach(region, slot, forward=True) & _reach(region, slot, forward=False)
+
+
+def _around(region: Region, head: int) -> set[int]:
+    """The blocks of the natural loops of a head: those that reach a backward branch to it without passing it."""
+    found = {head}
+    work = [start for start, block in region.blocks.items() if head in block.successors and start >= head]
+    while work:
+        start = work.pop()
+        if start not in found:
+            found.add(start)
+            work += [other for other, block in region.blocks.items() if start in block.successors]
+    return found
+
+
+def _reach(region: Region, slot: int, forward: bool) -> set[int]:
+    found: set[int] = set()
+    work = [slot]
+    while work:
+        here = work.pop()
+        near = region.blocks[here].successors if forward else [s for s, b in region.blocks.items() if here in b.successors]
+        for other in near:
+            if other not in found:
+                found.add(other)
+                work.append(other)
+    return found

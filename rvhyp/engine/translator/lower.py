@@ -22,22 +22,21 @@ SPAN = 1024                     # bytes that one look at the TLB may cover
 
 def groups(block: Block) -> dict[int, Group]:
     """The groups of a block's accesses, by slot."""
-    members: dict[tuple[int, int], list[Insn]] = {}
+    members: dict[tuple[int, int, bool], list[Insn]] = {}
     version: dict[int, int] = {}
     for insn in block.insns:
         if insn.kind in MEMORY_KINDS:
             base = insn.registers["rs1"]
-            members.setdefault((base, version.get(base, 0)), []).append(insn)
+            members.setdefault((base, version.get(base, 0), insn.kind is Kind.LOAD), []).append(insn)
         if insn.result is not None:
             version[insn.result] = version.get(insn.result, 0) + 1
     found = {}
-    for (base, _), insns in members.items():
+    for (base, _, is_load), insns in members.items():
         while insns:
             low = insns[0].immediate
             together = [i for i in insns if abs(i.immediate - low) < SPAN // 2]
             insns = [i for i in insns if i not in together]
-            group = Group(base, any(i.kind is not Kind.LOAD for i in together), min(i.immediate for i in together),
-                          max(i.immediate + i.record.size for i in together))
+            group = Group(base, not is_load, min(i.immediate for i in together), max(i.immediate + i.record.size for i in together))
             found.update((i.slot, group) for i in together)
     return found
 
@@ -91,14 +90,17 @@ class Lowering:
         t.label(f"enter{slot}")
         depth = t.load("i16", t.at("%page", DEPTH + 2 * slot), "uop")
         left = Symbol(t, "%K") + t.word(f"zext i16 {depth} to i64")
-        enough, go, other = t.new_label("enough"), t.new_label("go"), t.new_label("other")
+        enough, go, other, closed = (t.new_label(stem) for stem in ("enough", "go", "other", "closed"))
         t.branch(left.lt_s(self.flow.need[slot]), other, enough, UNLIKELY)
         t.label(enough)
         if mask := self._gates():
-            t.branch((t.get("fp_gate") & mask) != 0, other, go, UNLIKELY)
+            t.branch((t.get("fp_gate") & mask) != 0, closed, go, UNLIKELY)
         else:
             t.line(f"br label %{go}")
         t.label(other)
+        t.put("in_region", 1)
+        t.line(f"br label %{closed}")
+        t.label(closed)
         t.tail_to(t.function_at(t.entries[slot]), "%uop", "%K")
         t.label(go)
         values = {}
@@ -192,6 +194,7 @@ class Lowering:
                 on, out = t.new_label("on"), t.new_label("out")
                 t.branch(t.left().lt_s(self.flow.need[slot]), out, on, UNLIKELY)
                 t.label(out)
+                t.put("in_region", 1)
                 t.leave(slot, t.passed)
                 t.label(on)
             left = t.left()

@@ -138,8 +138,8 @@ class RegionText(HandlerText):
         found, miss, on = self.new_label("found"), self.new_label("miss"), self.new_label("on")
         self.branch(group.hit, found, miss, LIKELY)
         self.label(miss)
-        name = "fill_write" if is_write else "fill_read"
-        host = self.word(f"call preserve_mostcc i64 {self.function(name)}(ptr %hart, i64 {va.name}, i64 {size})")
+        fill = self.load("ptr", self.at("%hart", OFFSET["fill_write" if is_write else "fill_read"]), "hart")
+        host = self.word(f"call preserve_allcc i64 {fill}(ptr %hart, i64 {va.name}, i64 {size})")
         self.leave_if(host == 0)
         missed = self.block
         self.line(f"br label %{on}")
@@ -183,29 +183,34 @@ class RegionText(HandlerText):
     def leave(self, slot: int, passed: int) -> None:
         """Go on in the interpreter, or in another region, at a slot; `passed` instructions of the block have retired."""
         key = (slot if slot in self.entries else None, *self.state())
-        if key not in self.exits:
-            self.exits[key] = []
-        self.exits[key].append((self.block, slot, passed))
+        self.exits.setdefault(key, []).append((self.block, slot, passed))
         self.line(f"br label %exit{list(self.exits).index(key)}")
 
     def write_exits(self) -> None:
-        """The blocks that exits lead to."""
+        """The blocks that exits lead to: each stores its registers; then all go on alike, but for those to an entry of this region,
+        where the interpreter's own handler must run."""
+        ends: dict[int | None, list[tuple[str, str, str]]] = {}
         for number, (key, ways) in enumerate(self.exits.items()):
             self.label(f"exit{number}")
-            if len(ways) == 1:
-                slot, passed = self.literal(ways[0][1]), self.literal(ways[0][2])
-            else:
-                slot = self.word("phi i64 " + ", ".join(f"[{slot}, %{block}]" for block, slot, _ in ways))
-                passed = self.word("phi i64 " + ", ".join(f"[{n}, %{block}]" for block, _, n in ways))
-            _, left, registers = key
+            slot, passed = str(ways[0][1]), str(ways[0][2])
+            if len(ways) > 1:
+                slot = self.value("phi i64 " + ", ".join(f"[{slot}, %{block}]" for block, slot, _ in ways))
+                passed = self.value("phi i64 " + ", ".join(f"[{n}, %{block}]" for block, _, n in ways))
+            entry, left, registers = key
             for register, value in registers:
                 self.store_register(register, FloatSymbol(self, value) if is_float(register) else Symbol(self, value))
-            self.go_to_slot(slot, Symbol(self, left) - passed, self.entries.get(key[0]))
+            left = self.value(f"sub i64 {left}, {passed}")
+            ends.setdefault(entry, []).append((self.block, slot, left))
+            self.line(f"br label %end{'' if entry is None else entry}")
+        for entry, ways in ends.items():
+            self.label(f"end{'' if entry is None else entry}")
+            slot = self.word("phi i64 " + ", ".join(f"[{slot}, %{block}]" for block, slot, _ in ways))
+            left = self.word("phi i64 " + ", ".join(f"[{left}, %{block}]" for block, _, left in ways))
+            self.go_to_slot(slot, left, None if entry is None else self.entries[entry])
 
     def go_to_slot(self, slot: Symbol, left: Symbol, original: int | None) -> None:
         """Go on at a slot of this page; with the interpreter's own handler of a number, if one is given."""
-        at = self.value(f"getelementptr i8, ptr %page, i64 {(slot << 1).name}")
-        depth = self.load("i16", self.at(at, DEPTH), "uop")
+        depth = self.load("i16", self.at(self.at("%page", slot << 1), DEPTH), "uop")
         k = left - self.word(f"zext i16 {depth} to i64")
         uop = self.at("%page", slot << 4)
         short, go = self.new_label("short"), self.new_label("go")

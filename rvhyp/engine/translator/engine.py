@@ -1,0 +1,224 @@
+"""The translating engine: the interpreter, and regions of hot code among its uops.
+
+Now and then (`tend`) it looks where the hart is.  A place where the interpreter is found again and again is translated, by another
+process while the guest goes on; what was translated before, now or in an earlier run, comes from the store.
+"""
+from __future__ import annotations
+
+import ctypes
+import subprocess
+import sys
+from collections import Counter
+from contextlib import suppress
+from dataclasses import dataclass, field
+from multiprocessing.connection import Connection
+
+from rvhyp.engine.core import Progress
+from rvhyp.engine.interpreter import POOL_BYTES, Interpreter
+from rvhyp.engine.translator.arena import Arena
+from rvhyp.engine.translator.store import Store, made_from
+from rvhyp.engine.translator.worker import Product, Request
+from rvhyp.hart.memory import HEADER_HOST, HEADER_PA
+from rvhyp.hart.state import OFFSET, TLB_ENTRIES, Hart
+
+PAGE, HALF = 4096, 2
+WORTHWHILE = 8                  # looks that find the interpreter at work before anything is compiled
+SEEN = 2                        # looks that find it in one page before that page is
+
+
+class Compiler:
+    """The process that compiles, started when it is first asked, and asked one thing at a time.  It may die: then nothing more comes."""
+
+    def __init__(self):
+        self._process: subprocess.Popen | None = None
+        self._connection: Connection | None = None
+        self.is_busy = False
+        self.is_dead = False
+
+    def ask(self, request: Request) -> None:
+        if self._process is None:
+            self._start()
+        if not self.is_dead:
+            self._give(request)
+
+    def _start(self) -> None:
+        from multiprocessing import Pipe
+        self._connection, theirs = Pipe()
+        try:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "rvhyp.engine.translator", str(theirs.fileno())], stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, pass_fds=[theirs.fileno()])
+        except OSError:
+            self.is_dead = True
+        theirs.close()
+
+    def _give(self, request: Request) -> None:
+        try:
+            self._connection.send(request)
+            self.is_busy = True
+        except OSError:
+            self.is_dead = True
+
+    def answer(self) -> Product | None:
+        """What has been made since, if anything; `is_busy` is False from then on."""
+        if not self.is_busy:
+            return None
+        try:
+            if not self._connection.poll():
+                return None
+            self.is_busy = False
+            return self._connection.recv()
+        except (EOFError, OSError):
+            self.is_dead, self.is_busy = True, False
+            return None
+
+    def wait(self, seconds: float) -> None:
+        """Until there is an answer."""
+        if self.is_busy:
+            with suppress(OSError):
+                self._connection.poll(seconds)
+
+    def close(self) -> None:
+        if self._process:
+            self._connection.close()
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+
+
+@dataclass(eq=False)
+class Page:
+    """What is known of a page of decoded code, at one host address."""
+
+    address: int                                # of the decoded page
+    pa: int
+    host: int                                   # of the guest's bytes
+    heat: Counter = field(default_factory=Counter)          # looks that found the interpreter there, by slot
+    products: list[Product] = field(default_factory=list)
+    refused: set[int] = field(default_factory=set)          # slots where nothing can be translated
+    is_searched: bool = False                   # the store was asked
+
+
+class Translator(Interpreter):
+    """Runs harts on the compiled core, and translates what is hot."""
+
+    name = "translator"
+
+    def __init__(self, pool_bytes: int = POOL_BYTES, progress: Progress | None = None):
+        super().__init__(pool_bytes, progress)
+        self.arena, self.store, self.compiler = Arena(), Store(), Compiler()
+        self._pages: dict[int, Page] = {}
+        self._asked: tuple[Page, int, bytes] | None = None      # page, slot, bytes it was asked for
+        self._places: dict[int, int] = {}                       # host address of each product's code, by its identity
+        self.looks = self.translated_looks = self.regions = 0
+
+    def attach(self, hart: Hart) -> None:
+        super().attach(hart)
+        hart.translated_low, hart.translated_high = self.arena.low, self.arena.high
+
+    def tend(self, hart: Hart) -> None:
+        """Look where a hart is that has just left the engine at the end of a slice."""
+        self.looks += 1
+        self._take(hart)
+        words = hart.words
+        if words[IN_REGION]:
+            words[IN_REGION] = 0
+            self.translated_looks += 1
+            return
+        place = self._place(hart)
+        if place is None:
+            return
+        address, slot = place
+        page = self._page(address)
+        if slot in page.refused:
+            return
+        if not page.is_searched:
+            page.is_searched = True
+            found = self.store.find(self._bytes(page), int(hart.extensions))
+            for product in found:
+                self._install(hart, page, product)
+            if found:
+                return
+        elif page.products and self._reinstall(hart, page):
+            return
+        page.heat[slot] += 1
+        self._ask(hart, page)
+
+    def _place(self, hart: Hart) -> tuple[int, int] | None:
+        """The decoded page and slot of hart.pc, by the fetch TLB."""
+        words = hart.words
+        pc = words[PC]
+        at = FETCH + 2 * (pc >> 12 & TLB_ENTRIES - 1)
+        if words[at] != (pc & ~0xFFF) + words[FETCH_CONTEXT]:
+            return None
+        return (pc & ~0xFFF) + words[at + 1] & (1 << 64) - 1, (pc & 0xFFF) >> 1
+
+    def _page(self, address: int) -> Page:
+        pa, host = _word(address + HEADER_PA), _word(address + HEADER_HOST)
+        page = self._pages.get(address)
+        if page is None or page.pa != pa or page.host != host:
+            page = self._pages[address] = Page(address, pa, host)
+        return page
+
+    def _bytes(self, page: Page) -> bytes:
+        return ctypes.string_at(page.host, PAGE)
+
+    def _reinstall(self, hart: Hart, page: Page) -> bool:
+        """The page may have been decoded anew, or have been written to: put in what still fits.  Whether something was put in."""
+        data, done = self._bytes(page), False
+        for product in page.products:
+            uop = _word(page.address + 16 * product.entries[0])
+            if not self.arena.low <= uop < self.arena.high:
+                done |= self._install(hart, page, product, data)
+        return done
+
+    def _install(self, hart: Hart, page: Page, product: Product, data: bytes | None = None, source: bytes | None = None) -> bool:
+        where = self._places.get(id(product))
+        if where is None:
+            places = self.arena.add([product.code])
+            if places is None:
+                return False
+            self._places[id(product)] = where = places[0]
+            page.products.append(product)
+            self.regions += 1
+        for slot in product.entries:
+            self.rules.region_install(hart.address, page.address, slot, where + product.start)
+        return True
+
+    def _ask(self, hart: Hart, page: Page) -> None:
+        if self.compiler.is_busy or self.compiler.is_dead or self.looks - self.translated_looks < WORTHWHILE:
+            return
+        if page.heat.total() < SEEN:
+            return
+        (slot, _), = page.heat.most_common(1)
+        data = self._bytes(page)
+        taken = frozenset(entry for product in page.products for entry in product.entries)
+        self._asked = page, slot, data
+        self.compiler.ask(Request(data, slot, taken, int(hart.extensions)))
+        page.heat.clear()
+
+    def _take(self, hart: Hart) -> None:
+        """Put in what was compiled, if the page is still as it was."""
+        if not self.compiler.is_busy:
+            return
+        product = self.compiler.answer()
+        if self.compiler.is_busy or self._asked is None:
+            return
+        page, slot, data = self._asked
+        if product is None:
+            page.refused.add(slot)
+            return
+        self.store.add(data, int(hart.extensions), product)
+        if self._pages.get(page.address) is page and _word(page.address + HEADER_PA) == page.pa:
+            if made_from(self._bytes(page), product.cover) == made_from(data, product.cover):
+                self._install(hart, page, product)
+
+    def close(self) -> None:
+        self.compiler.close()
+
+
+IN_REGION, PC, FETCH_CONTEXT, FETCH = (OFFSET[name] // 8 for name in ("in_region", "pc", "fetch_context", "fetch_tlb"))
+
+
+def _word(address: int) -> int:
+    return ctypes.c_uint64.from_address(address).value

@@ -1,0 +1,68 @@
+"""The process that compiles regions: it keeps numba's and llvmlite's weight, and the time they take, out of the one that runs guests.
+
+    python -m rvhyp.engine.translator DESCRIPTOR
+
+It answers each `Request` with a `Product`, or None where nothing can be translated, over a pipe, until the other end is closed.
+"""
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from multiprocessing.connection import Connection
+from typing import NamedTuple
+
+
+class Request(NamedTuple):
+    """What to translate: the page's bytes, the slot where the guest was found, slots that have translated code already, and the
+    hart's mask of extensions."""
+
+    page: bytes
+    slot: int
+    taken: frozenset[int]
+    extensions: int
+
+
+class Product(NamedTuple):
+    """A translated region: slots it is entered at, ranges of slots it was made from, its code, where that begins."""
+
+    entries: list[int]
+    cover: list[tuple[int, int]]
+    code: bytes
+    start: int
+    instructions: int
+
+
+def make(request: Request) -> Product | None:
+    """Translate a region around a slot: from the head of the loop that the slot is in, if it is in one."""
+    from rvhyp.engine.translator.blocks import discover
+    from rvhyp.engine.translator.compiler import compile_text
+    from rvhyp.engine.translator.flow import loop_head
+    from rvhyp.engine.translator.lower import translated
+    region = discover(request.page, [request.slot], request.extensions)
+    if region is None:
+        return None
+    head = loop_head(region, request.slot)
+    if head != request.slot and head not in request.taken:
+        region = discover(request.page, [head], request.extensions) or region
+    code, start = compile_text(translated(region), "region")
+    return Product(region.entries, region.cover(), code, start, region.size)
+
+
+def serve(connection: Connection) -> None:
+    """Answer requests until nobody sends any."""
+    import rvhyp.engine.translator.lower  # noqa: F401
+    while True:
+        try:
+            request = connection.recv()
+            connection.send(make(request))
+        except (EOFError, OSError):
+            return
+
+
+def main() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)        # whoever started us ends us, by closing the pipe
+    os.nice(5)                                          # the guest goes first where there is one processor
+    serve(Connection(int(sys.argv[1])))
+
+
