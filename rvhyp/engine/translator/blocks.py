@@ -6,6 +6,7 @@ entered again.
 """
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from rvhyp.engine.tables import BY_RULE, DYNAMIC, LOCAL_KINDS, NUMBER, TRUNCATING, is_half
@@ -187,3 +188,23 @@ def leads_to(block: Block) -> list[int]:
     if insn.kind is Kind.JAL:
         return [] if insn.is_call else [insn.target]
     return [] if insn.kind is Kind.JALR else [block.end]
+
+
+def leader(page: bytes, decoded: Iterable[int], slot: int, extensions: int) -> int:
+    """Where control comes to the block of a slot: at a branch's target, or behind a jump or what is not translated.
+
+    `decoded` are the slots of the page where the interpreter has found instructions.
+    """
+    before: dict[int, Insn] = {}
+    targets = set()
+    for each in decoded:
+        insn = read(page, each, extensions)
+        if insn is None:
+            continue
+        if insn.kind in LOCAL_KINDS:
+            targets.add(insn.target)
+        if insn.kind not in (Kind.JAL, Kind.JALR):
+            before[insn.end] = insn
+    while slot not in targets and slot in before:
+        slot = before[slot].slot
+    return slot

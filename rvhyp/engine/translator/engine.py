@@ -18,11 +18,12 @@ from rvhyp.engine.interpreter import POOL_BYTES, Interpreter
 from rvhyp.engine.translator.arena import Arena
 from rvhyp.engine.translator.store import Store, made_from
 from rvhyp.engine.translator.worker import Product, Request
-from rvhyp.hart.memory import HEADER_HOST, HEADER_PA
+from rvhyp.hart.memory import HEADER_HOST, HEADER_PA, HEADER_UNDECODED, SLOTS, UOP_BYTES
 from rvhyp.hart.state import OFFSET, TLB_ENTRIES, Hart
 
 PAGE, HALF = 4096, 2
 WORTHWHILE = 8                  # looks that find the interpreter at work before anything is compiled
+DOUBTFUL = 6                    # looks that find code that is translated, but not running so, less those that do
 SEEN = 2                        # looks that find it in one page before that page is
 
 
@@ -95,6 +96,7 @@ class Page:
     host: int                                   # of the guest's bytes
     heat: Counter = field(default_factory=Counter)          # looks that found the interpreter there, by slot
     products: list[Product] = field(default_factory=list)
+    doubts: Counter = field(default_factory=Counter)        # by product: how much it looks as if it was not entered
     refused: set[int] = field(default_factory=set)          # slots where nothing can be translated
     is_searched: bool = False                   # the store was asked
 
@@ -117,32 +119,37 @@ class Translator(Interpreter):
         hart.translated_low, hart.translated_high = self.arena.low, self.arena.high
 
     def tend(self, hart: Hart) -> None:
-        """Look where a hart is that has just left the engine at the end of a slice."""
+        """Look where a hart is that has just left the engine at the end of a slice: some instruction, each as likely as another."""
         self.looks += 1
         self._take(hart)
-        words = hart.words
-        if words[IN_REGION]:
-            words[IN_REGION] = 0
-            self.translated_looks += 1
-            return
+        was_translated = hart.words[IN_REGION]
+        hart.words[IN_REGION] = 0
         place = self._place(hart)
         if place is None:
             return
         address, slot = place
         page = self._page(address)
-        if slot in page.refused:
-            return
         if not page.is_searched:
             page.is_searched = True
-            found = self.store.find(self._bytes(page), int(hart.extensions))
-            for product in found:
+            for product in self.store.find(self._bytes(page), int(hart.extensions)):
                 self._install(hart, page, product)
-            if found:
-                return
-        elif page.products and self._reinstall(hart, page):
-            return
-        page.heat[slot] += 1
-        self._ask(hart, page)
+        elif page.products:
+            self._reinstall(hart, page)
+        if self._is_hot(page, slot, was_translated):
+            page.heat[slot] += 1
+            self._ask(hart, page)
+
+    def _is_hot(self, page: Page, slot: int, was_translated: int) -> bool:
+        """Whether the instruction at a slot runs in the interpreter, as far as can be told."""
+        for product in page.products:
+            if any(start <= slot < end for start, end in product.cover):
+                self.translated_looks += 1
+                page.doubts[id(product)] += -1 if was_translated else 1
+                if page.doubts[id(product)] < DOUBTFUL:
+                    page.doubts[id(product)] = max(0, page.doubts[id(product)])
+                    return False
+                page.doubts[id(product)] = 0
+        return slot not in page.refused
 
     def _place(self, hart: Hart) -> tuple[int, int] | None:
         """The decoded page and slot of hart.pc, by the fetch TLB."""
@@ -162,6 +169,12 @@ class Translator(Interpreter):
 
     def _bytes(self, page: Page) -> bytes:
         return ctypes.string_at(page.host, PAGE)
+
+    def _decoded(self, page: Page) -> list[int]:
+        """The slots of a page that are decoded."""
+        undecoded = _word(page.address + HEADER_UNDECODED)
+        uops = memoryview(ctypes.string_at(page.address, UOP_BYTES * SLOTS)).cast("Q")[::2].tolist()
+        return [slot for slot, handler in enumerate(uops) if handler != undecoded]
 
     def _reinstall(self, hart: Hart, page: Page) -> bool:
         """The page may have been decoded anew, or have been written to: put in what still fits.  Whether something was put in."""
@@ -194,7 +207,7 @@ class Translator(Interpreter):
         data = self._bytes(page)
         taken = frozenset(entry for product in page.products for entry in product.entries)
         self._asked = page, slot, data
-        self.compiler.ask(Request(data, slot, taken, int(hart.extensions)))
+        self.compiler.ask(Request(data, slot, self._decoded(page), taken, int(hart.extensions)))
         page.heat.clear()
 
     def _take(self, hart: Hart) -> None:

@@ -18,6 +18,7 @@ from rvhyp.isa.rule import RULES
 
 CALLABLE = {name: len(HANDLERS) + n for n, name in enumerate(callables())}
 ZERO = 0
+SLICE_ENDS = ("step", "slice_end")
 
 
 class FloatSymbol(Symbol):
@@ -224,6 +225,8 @@ class RegionText(HandlerText):
             self.tail_to(self.function_at(original), uop, k)
 
     def tail(self, function: str, uop: str | None = None, k="%K") -> None:
+        if function in SLICE_ENDS:
+            self.put("in_region", 1)
         self.tail_to(self.function(function), uop or "%uop", k)
 
     def tail_to(self, pointer: str, uop: str, k) -> None:

@@ -14,11 +14,12 @@ from typing import NamedTuple
 
 
 class Request(NamedTuple):
-    """What to translate: the page's bytes, the slot where the guest was found, slots that have translated code already, and the
-    hart's mask of extensions."""
+    """What to translate: the page's bytes, the slot where the guest was found, slots that are decoded, those that have translated
+    code already, and the hart's mask of extensions."""
 
     page: bytes
     slot: int
+    decoded: list[int]
     taken: frozenset[int]
     extensions: int
 
@@ -34,17 +35,20 @@ class Product(NamedTuple):
 
 
 def make(request: Request) -> Product | None:
-    """Translate a region around a slot: from the head of the loop that the slot is in, if it is in one."""
-    from rvhyp.engine.translator.blocks import discover
+    """Translate the region that begins with the block of a slot, or with the head of the loop it is in."""
+    from rvhyp.engine.translator.blocks import discover, leader
     from rvhyp.engine.translator.compiler import compile_text
     from rvhyp.engine.translator.flow import loop_head
     from rvhyp.engine.translator.lower import translated
-    region = discover(request.page, [request.slot], request.extensions)
+    page, extensions = request.page, request.extensions
+    slot = leader(page, request.decoded, request.slot, extensions)
+    slot = request.slot if slot in request.taken else slot
+    region = discover(page, [slot], extensions)
     if region is None:
         return None
-    head = loop_head(region, request.slot)
-    if head != request.slot and head not in request.taken:
-        region = discover(request.page, [head], request.extensions) or region
+    head = loop_head(region, slot)
+    if head != slot and head not in request.taken:
+        region = discover(page, [head], extensions) or region
     code, start = compile_text(translated(region), "region")
     return Product(region.entries, region.cover(), code, start, region.size)
 
