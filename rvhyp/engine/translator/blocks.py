@@ -190,21 +190,15 @@ def leads_to(block: Block) -> list[int]:
     return [] if insn.kind is Kind.JALR else [block.end]
 
 
-def leader(page: bytes, decoded: Iterable[int], slot: int, extensions: int) -> int:
-    """Where control comes to the block of a slot: at a branch's target, or behind a jump or what is not translated.
+def leaders(page: bytes, decoded: Iterable[int], extensions: int) -> dict[int, int]:
+    """For each slot in `decoded`, where control comes to its block: at a branch's target, or behind a jump or what is not translated.
 
-    `decoded` are the slots of the page where the interpreter has found instructions.
+    `decoded` are the slots of the page where the interpreter has found instructions, in their order.
     """
-    before: dict[int, Insn] = {}
-    targets = set()
-    for each in decoded:
-        insn = read(page, each, extensions)
-        if insn is None:
-            continue
-        if insn.kind in LOCAL_KINDS:
-            targets.add(insn.target)
-        if insn.kind not in (Kind.JAL, Kind.JALR):
-            before[insn.end] = insn
-    while slot not in targets and slot in before:
-        slot = before[slot].slot
-    return slot
+    insns = {slot: read(page, slot, extensions) for slot in decoded}
+    targets = {insn.target for insn in insns.values() if insn and insn.kind in LOCAL_KINDS}
+    before = {insn.end: slot for slot, insn in insns.items() if insn and insn.kind not in (Kind.JAL, Kind.JALR)}
+    found: dict[int, int] = {}
+    for slot in insns:
+        found[slot] = slot if slot in targets or slot not in before else found[before[slot]]
+    return found

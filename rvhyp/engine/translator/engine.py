@@ -13,12 +13,14 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 
+from rvhyp.engine.codepages import POOL_FIRST, POOL_NEXT
 from rvhyp.engine.core import Progress
 from rvhyp.engine.interpreter import POOL_BYTES, Interpreter
 from rvhyp.engine.translator.arena import Arena
-from rvhyp.engine.translator.store import Store, made_from
+from rvhyp.engine.translator.blocks import leaders
+from rvhyp.engine.translator.store import Store
 from rvhyp.engine.translator.worker import Product, Request
-from rvhyp.hart.memory import HEADER_HOST, HEADER_PA, HEADER_UNDECODED, SLOTS, UOP_BYTES
+from rvhyp.hart.memory import HEADER_HOST, HEADER_PA, HEADER_UNDECODED, PAGE_BYTES, SLOTS, UOP_BYTES
 from rvhyp.hart.state import OFFSET, TLB_ENTRIES, Hart
 
 PAGE, HALF = 4096, 2
@@ -88,6 +90,15 @@ class Compiler:
 
 
 @dataclass(eq=False)
+class Translation:
+    """A region of a page, and its code."""
+
+    product: Product
+    address: int | None = None                  # host address of its function, once it is in the arena
+    doubt: int = 0                              # how much it looks as if it was not entered
+
+
+@dataclass(eq=False)
 class Page:
     """What is known of a page of decoded code, at one host address."""
 
@@ -95,8 +106,7 @@ class Page:
     pa: int
     host: int                                   # of the guest's bytes
     heat: Counter = field(default_factory=Counter)          # looks that found the interpreter there, by slot
-    products: list[Product] = field(default_factory=list)
-    doubts: Counter = field(default_factory=Counter)        # by product: how much it looks as if it was not entered
+    translations: list[Translation] = field(default_factory=list)
     refused: set[int] = field(default_factory=set)          # slots where nothing can be translated
     is_searched: bool = False                   # the store was asked
 
@@ -111,7 +121,6 @@ class Translator(Interpreter):
         self.arena, self.store, self.compiler = Arena(), Store(), Compiler()
         self._pages: dict[int, Page] = {}
         self._asked: tuple[Page, int, bytes] | None = None      # page, slot, bytes it was asked for
-        self._places: dict[int, int] = {}                       # host address of each product's code, by its identity
         self.looks = self.translated_looks = self.regions = 0
 
     def attach(self, hart: Hart) -> None:
@@ -131,24 +140,21 @@ class Translator(Interpreter):
         page = self._page(address)
         if not page.is_searched:
             page.is_searched = True
-            for product in self.store.find(self._bytes(page), int(hart.extensions)):
-                self._install(hart, page, product)
-        elif page.products:
-            self._reinstall(hart, page)
+            page.translations += map(Translation, self.store.find(self._bytes(page), int(hart.extensions)))
+        self._install(hart, page)
         if self._is_hot(page, slot, was_translated):
             page.heat[slot] += 1
             self._ask(hart, page)
 
     def _is_hot(self, page: Page, slot: int, was_translated: int) -> bool:
         """Whether the instruction at a slot runs in the interpreter, as far as can be told."""
-        for product in page.products:
-            if any(start <= slot < end for start, end in product.cover):
+        for each in page.translations:
+            if any(start <= slot < end for start, end in each.product.cover):
                 self.translated_looks += 1
-                page.doubts[id(product)] += -1 if was_translated else 1
-                if page.doubts[id(product)] < DOUBTFUL:
-                    page.doubts[id(product)] = max(0, page.doubts[id(product)])
+                each.doubt = max(0, each.doubt + (-1 if was_translated else 1))
+                if each.doubt < DOUBTFUL:
                     return False
-                page.doubts[id(product)] = 0
+                each.doubt = 0
         return slot not in page.refused
 
     def _place(self, hart: Hart) -> tuple[int, int] | None:
@@ -176,26 +182,25 @@ class Translator(Interpreter):
         uops = memoryview(ctypes.string_at(page.address, UOP_BYTES * SLOTS)).cast("Q")[::2].tolist()
         return [slot for slot, handler in enumerate(uops) if handler != undecoded]
 
-    def _reinstall(self, hart: Hart, page: Page) -> bool:
-        """The page may have been decoded anew, or have been written to: put in what still fits.  Whether something was put in."""
-        data, done = self._bytes(page), False
-        for product in page.products:
-            uop = _word(page.address + 16 * product.entries[0])
-            if not self.arena.low <= uop < self.arena.high:
-                done |= self._install(hart, page, product, data)
-        return done
+    def _install(self, hart: Hart, page: Page) -> None:
+        """Put a page's regions among its uops, where they fit: it may have been decoded anew, or been written to."""
+        data = None
+        for each in page.translations:
+            entries = each.product.entries
+            if not self.arena.low <= _word(page.address + UOP_BYTES * entries[0]) < self.arena.high:
+                data = data or self._bytes(page)
+                if each.product.fits(data) and self._has_place(each):
+                    for slot in entries:
+                        self.rules.region_install(hart.address, page.address, slot, each.address)
 
-    def _install(self, hart: Hart, page: Page, product: Product, data: bytes | None = None, source: bytes | None = None) -> bool:
-        where = self._places.get(id(product))
-        if where is None:
-            places = self.arena.add([product.code])
+    def _has_place(self, each: Translation) -> bool:
+        """Put the code of a region in the arena, if it is not there; False if there is no room for it."""
+        if each.address is None:
+            places = self.arena.add([each.product.code])
             if places is None:
                 return False
-            self._places[id(product)] = where = places[0]
-            page.products.append(product)
+            each.address = places[0] + each.product.start
             self.regions += 1
-        for slot in product.entries:
-            self.rules.region_install(hart.address, page.address, slot, where + product.start)
         return True
 
     def _ask(self, hart: Hart, page: Page) -> None:
@@ -205,9 +210,8 @@ class Translator(Interpreter):
             return
         (slot, _), = page.heat.most_common(1)
         data = self._bytes(page)
-        taken = frozenset(entry for product in page.products for entry in product.entries)
         self._asked = page, slot, data
-        self.compiler.ask(Request(data, slot, self._decoded(page), taken, int(hart.extensions)))
+        self.compiler.ask(Request(data, slot, self._decoded(page), self._entries(page), int(hart.extensions)))
         page.heat.clear()
 
     def _take(self, hart: Hart) -> None:
@@ -223,10 +227,42 @@ class Translator(Interpreter):
             return
         self.store.add(data, int(hart.extensions), product)
         if self._pages.get(page.address) is page and _word(page.address + HEADER_PA) == page.pa:
-            if made_from(self._bytes(page), product.cover) == made_from(data, product.cover):
-                self._install(hart, page, product)
+            page.translations.append(Translation(product))
+            self._install(hart, page)
+
+    def decoded(self, hart: Hart) -> dict[int, list[int]]:
+        """Slots that are decoded, by the system physical address of their page."""
+        pool, found = int(hart.pool), {}
+        first, end = _word(pool + POOL_FIRST), _word(pool + POOL_NEXT)
+        for address in range(first, end, PAGE_BYTES):
+            page = self._page(address)
+            found[page.pa] = self._decoded(page)
+        return found
+
+    def translate(self, hart: Hart, pa: int, slots: list[int], limit: int) -> int:
+        """Translate all of some slots of a page of RAM, now and before they run; gives the number of regions.
+
+        Each slot that control can come to is an entry of a region of at most `limit` instructions.
+        """
+        page = self._page(self.rules.code_page(hart.address, pa))
+        data, extensions, made = self._bytes(page), int(hart.extensions), 0
+        for slot in sorted(set(leaders(data, slots, extensions).values())):
+            if slot in self._entries(page):
+                continue
+            self.compiler.ask(Request(data, slot, slots, self._entries(page), extensions, limit))
+            while self.compiler.is_busy:
+                self.compiler.wait(1)
+                if product := self.compiler.answer():
+                    page.translations.append(Translation(product))
+                    self._install(hart, page)
+                    made += 1
+        return made
+
+    def _entries(self, page: Page) -> frozenset[int]:
+        return frozenset(entry for each in page.translations for entry in each.product.entries)
 
     def close(self) -> None:
+        """End the process that compiles."""
         self.compiler.close()
 
 

@@ -12,7 +12,6 @@ import os
 import stat
 import zlib
 from pathlib import Path
-from typing import NamedTuple
 
 from rvhyp.engine import cache
 from rvhyp.engine.translator.worker import Product
@@ -20,19 +19,6 @@ from rvhyp.engine.translator.worker import Product
 DIGEST = 16
 MAGIC = b"rvhyp regions 1\n"
 LIMIT = 192 << 20               # bytes of the file
-
-
-class Kept(NamedTuple):
-    """A region in the file."""
-
-    product: Product
-    made_from: bytes            # the bytes of its slots, one range after the other
-    extensions: int
-
-
-def made_from(page: bytes, cover: list[tuple[int, int]]) -> bytes:
-    """The bytes of a page that a region depends on."""
-    return b"".join(page[2 * start:2 * end] for start, end in cover)
 
 
 def key() -> str:
@@ -81,28 +67,28 @@ class Store:
         products = []
         for at in self._places.get(zlib.crc32(page), ()):
             kept = self._open(at)
-            if kept and kept.extensions == extensions and made_from(page, kept.product.cover) == kept.made_from:
-                products.append(kept.product)
+            if kept and kept[1] == extensions and kept[0].fits(page):
+                products.append(kept[0])
         return products
 
-    def _open(self, at: int) -> Kept | None:
+    def _open(self, at: int) -> tuple[Product, int] | None:
+        """A region and the extensions it is for; None if its record is damaged."""
         length = int.from_bytes(self._data[at + DIGEST:at + DIGEST + 4], "little")
         body = self._data[at + DIGEST:at + DIGEST + length]
         if hashlib.blake2b(body, digest_size=DIGEST).digest() != self._data[at:at + DIGEST]:
             return None
         size = int.from_bytes(body[8:12], "little")
         header = json.loads(body[12:12 + size])
-        code_at = 12 + size + header["made_from"]
-        product = Product(header["entries"], [tuple(pair) for pair in header["cover"]], body[code_at:], header["start"],
-                          header["instructions"])
-        return Kept(product, body[12 + size:code_at], header["extensions"])
+        code_at = 12 + size + header["source"]
+        product = Product(header["entries"], [tuple(pair) for pair in header["cover"]], body[12 + size:code_at], body[code_at:],
+                          header["start"], header["instructions"])
+        return product, header["extensions"]
 
     def add(self, page: bytes, extensions: int, product: Product) -> None:
         """Keep a region; nothing happens if the folder cannot be written to."""
-        source = made_from(page, product.cover)
         header = json.dumps({"entries": product.entries, "cover": product.cover, "start": product.start,
-                             "instructions": product.instructions, "extensions": extensions, "made_from": len(source)}).encode()
-        body = zlib.crc32(page).to_bytes(4, "little") + len(header).to_bytes(4, "little") + header + source + product.code
+                             "instructions": product.instructions, "extensions": extensions, "source": len(product.source)}).encode()
+        body = zlib.crc32(page).to_bytes(4, "little") + len(header).to_bytes(4, "little") + header + product.source + product.code
         body = (len(body) + 4).to_bytes(4, "little") + body
         try:
             self._append(hashlib.blake2b(body, digest_size=DIGEST).digest() + body)

@@ -14,6 +14,7 @@ from rvhyp.engine.trace import LIKELY, UNLIKELY, Symbol, Text, operand
 from rvhyp.engine.translator.blocks import Insn
 from rvhyp.engine.uop import UOP_IMM, UOP_RD, UOP_RS1, UOP_RS2
 from rvhyp.hart.state import F0, OFFSET, SINK, TLB_ENTRIES
+from rvhyp.isa.instruction import Kind
 from rvhyp.isa.rule import RULES
 
 CALLABLE = {name: len(HANDLERS) + n for n, name in enumerate(callables())}
@@ -131,10 +132,18 @@ class RegionText(HandlerText):
     # Memory.
 
     def access(self, table: str, va: Symbol, size: int, slow: str, is_urgent: bool = False) -> str:
-        """Host pointer of an access: by the group's look at the TLB, or a call that fills it; else the interpreter makes it."""
+        """Host pointer of an access: by the group's look at the TLB, or a call that fills it; else the interpreter makes it.
+
+        An AMO must be aligned; where it misses, the interpreter makes it at once.
+        """
+        if self.insn.kind is Kind.AMO:
+            self.leave_if((va & size - 1) != 0)
         group = self.groups[self.insn.slot]
         if group.hit is None:
             group.look(self)
+        if self.insn.kind is Kind.AMO:
+            self.leave_if(group.hit == 0)
+            return self.value(f"inttoptr i64 {(va + group.addend).name} to ptr")
         is_write = table == "write_tlb"
         found, miss, on = self.new_label("found"), self.new_label("miss"), self.new_label("on")
         self.branch(group.hit, found, miss, LIKELY)
@@ -244,13 +253,13 @@ class Group:
         self.addend: Symbol | None = None
 
     def look(self, t: RegionText) -> None:
-        """Whether all of [low, high) off the base lies in one page that the TLB has; tag == page's address + context."""
-        first = t.value_of(self.base) + self.low if self.low else t.value_of(self.base)
+        """Whether all of [low, high) off the base lies in one page that the TLB has: the entry is that of the first byte's page, its
+        tag must be that of the last byte's."""
+        first, last = (t.value_of(self.base) + away if away else t.value_of(self.base) for away in (self.low, self.high - 1))
         table = "write_tlb" if self.is_write else "read_tlb"
         entry = t.at(t.at("%hart", OFFSET[table]), (first >> 8) & (TLB_ENTRIES - 1 << 4))
         tag = Symbol(t, t.load("i64", entry, "hart"))
-        inside = first + t.get("data_context") - tag
-        self.hit = inside <= 4096 - (self.high - self.low)
+        self.hit = tag == (last & ~0xFFF) + t.get("data_context")
         self.addend = Symbol(t, t.load("i64", t.at(entry, 8), "hart"))
 
 

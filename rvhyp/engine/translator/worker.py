@@ -12,45 +12,58 @@ import sys
 from multiprocessing.connection import Connection
 from typing import NamedTuple
 
+from rvhyp.engine.translator.blocks import INSTRUCTIONS, discover, leaders
+
 
 class Request(NamedTuple):
     """What to translate: the page's bytes, the slot where the guest was found, slots that are decoded, those that have translated
-    code already, and the hart's mask of extensions."""
+    code already, the hart's mask of extensions, and how many instructions at most."""
 
     page: bytes
     slot: int
     decoded: list[int]
     taken: frozenset[int]
     extensions: int
+    limit: int = INSTRUCTIONS
 
 
 class Product(NamedTuple):
-    """A translated region: slots it is entered at, ranges of slots it was made from, its code, where that begins."""
+    """A translated region: slots it is entered at, ranges of slots it was made from and the bytes there, its code, where that begins."""
 
     entries: list[int]
     cover: list[tuple[int, int]]
+    source: bytes
     code: bytes
     start: int
     instructions: int
 
+    def fits(self, page: bytes) -> bool:
+        """Whether a page still has the bytes that this was made from."""
+        return covered(page, self.cover) == self.source
+
+
+def covered(page: bytes, cover: list[tuple[int, int]]) -> bytes:
+    """The bytes of ranges of slots, one after the other."""
+    return b"".join(page[2 * start:2 * end] for start, end in cover)
+
 
 def make(request: Request) -> Product | None:
     """Translate the region that begins with the block of a slot, or with the head of the loop it is in."""
-    from rvhyp.engine.translator.blocks import discover, leader
     from rvhyp.engine.translator.compiler import compile_text
     from rvhyp.engine.translator.flow import loop_head
     from rvhyp.engine.translator.lower import translated
     page, extensions = request.page, request.extensions
-    slot = leader(page, request.decoded, request.slot, extensions)
+    slot = leaders(page, request.decoded, extensions).get(request.slot, request.slot)
     slot = request.slot if slot in request.taken else slot
-    region = discover(page, [slot], extensions)
+    region = discover(page, [slot], extensions, request.limit)
     if region is None:
         return None
     head = loop_head(region, slot)
     if head != slot and head not in request.taken:
-        region = discover(page, [head], extensions) or region
+        region = discover(page, [head], extensions, request.limit) or region
     code, start = compile_text(translated(region), "region")
-    return Product(region.entries, region.cover(), code, start, region.size)
+    cover = region.cover()
+    return Product(region.entries, cover, covered(page, cover), code, start, region.size)
 
 
 def serve(connection: Connection) -> None:
