@@ -17,19 +17,22 @@ class Arena:
         self.low = ctypes.addressof(ctypes.c_char.from_buffer(self._map))
         self.high, self._size, self._used = self.low + size, size, 0
 
-    def add(self, codes: list[bytes]) -> list[int] | None:
-        """Host addresses of pieces of code, executable from now on; None if there is no room for them."""
-        block, places = bytearray(), []
-        for code in codes:
-            block += bytes(-len(block) % 64)
-            places.append(self.low + self._used + len(block))
-            block += code
-        length = -(-len(block) // mmap.PAGESIZE) * mmap.PAGESIZE
+    def add(self, code: bytes) -> int | None:
+        """Host address of a piece of code, executable from now on; None if there is no room for it."""
+        length = -(-len(code) // mmap.PAGESIZE) * mmap.PAGESIZE
         if self._used + length > self._size:
             return None
         at = self._used
-        self._map[at:at + len(block)] = bytes(block)
-        if _libc.mprotect(self.low + at, length, mmap.PROT_READ | mmap.PROT_EXEC):
-            raise OSError(ctypes.get_errno(), "cannot make translated code executable")
+        self._map[at:at + len(code)] = code
+        self._protect(at, length, mmap.PROT_READ | mmap.PROT_EXEC)
         self._used += length
-        return places
+        return self.low + at
+
+    def clear(self) -> None:
+        """Forget all code: nothing may lead to it, or run it."""
+        self._protect(0, self._size, mmap.PROT_READ | mmap.PROT_WRITE)
+        self._used = 0
+
+    def _protect(self, at: int, length: int, protection: int) -> None:
+        if _libc.mprotect(self.low + at, length, protection):
+            raise OSError(ctypes.get_errno(), "cannot change what translated code's memory may be used for")

@@ -1,92 +1,34 @@
 """The translating engine: the interpreter, and regions of hot code among its uops.
 
-Now and then (`tend`) it looks where the hart is.  A place where the interpreter is found again and again is translated, by another
-process while the guest goes on; what was translated before, now or in an earlier run, comes from the store.
+Now and then (`tend`) it looks where the hart is: at some instruction, each as likely as another.  Code that is found in the interpreter
+again and again is translated by another process while the guest goes on; what was translated before comes from the store.
 """
 from __future__ import annotations
 
 import ctypes
-import subprocess
-import sys
+import weakref
 from collections import Counter
-from contextlib import suppress
 from dataclasses import dataclass, field
-from multiprocessing.connection import Connection
 
 from rvhyp.engine.codepages import POOL_FIRST, POOL_NEXT
 from rvhyp.engine.core import Progress
 from rvhyp.engine.interpreter import POOL_BYTES, Interpreter
 from rvhyp.engine.translator.arena import Arena
 from rvhyp.engine.translator.blocks import leaders
+from rvhyp.engine.translator.process import Compiler
 from rvhyp.engine.translator.store import Store
-from rvhyp.engine.translator.worker import Product, Request
+from rvhyp.engine.translator.worker import Demands, Product, Request
 from rvhyp.hart.memory import HEADER_HOST, HEADER_PA, HEADER_UNDECODED, PAGE_BYTES, SLOTS, UOP_BYTES
 from rvhyp.hart.state import OFFSET, TLB_ENTRIES, Hart
+from rvhyp.isa.choices import MISALIGNED_TRAPS
 
-PAGE, HALF = 4096, 2
+PAGE = 4096
+PERIOD = 20_000                 # instructions between two looks, at least
 WORTHWHILE = 8                  # looks that find the interpreter at work before anything is compiled
-DOUBTFUL = 6                    # looks that find code that is translated, but not running so, less those that do
-SEEN = 2                        # looks that find it in one page before that page is
-
-
-class Compiler:
-    """The process that compiles, started when it is first asked, and asked one thing at a time.  It may die: then nothing more comes."""
-
-    def __init__(self):
-        self._process: subprocess.Popen | None = None
-        self._connection: Connection | None = None
-        self.is_busy = False
-        self.is_dead = False
-
-    def ask(self, request: Request) -> None:
-        if self._process is None:
-            self._start()
-        if not self.is_dead:
-            self._give(request)
-
-    def _start(self) -> None:
-        from multiprocessing import Pipe
-        self._connection, theirs = Pipe()
-        try:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "rvhyp.engine.translator", str(theirs.fileno())], stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, pass_fds=[theirs.fileno()])
-        except OSError:
-            self.is_dead = True
-        theirs.close()
-
-    def _give(self, request: Request) -> None:
-        try:
-            self._connection.send(request)
-            self.is_busy = True
-        except OSError:
-            self.is_dead = True
-
-    def answer(self) -> Product | None:
-        """What has been made since, if anything; `is_busy` is False from then on."""
-        if not self.is_busy:
-            return None
-        try:
-            if not self._connection.poll():
-                return None
-            self.is_busy = False
-            return self._connection.recv()
-        except (EOFError, OSError):
-            self.is_dead, self.is_busy = True, False
-            return None
-
-    def wait(self, seconds: float) -> None:
-        """Until there is an answer."""
-        if self.is_busy:
-            with suppress(OSError):
-                self._connection.poll(seconds)
-
-    def close(self) -> None:
-        if self._process:
-            self._connection.close()
-            self._process.kill()
-            self._process.wait()
-            self._process = None
+SEEN = 2                        # ... that find it in one page before that page is
+DOUBTFUL = 6                    # ... that find code that is translated, but not running so, less those that find it running so
+IN_REGION, TENDED, PC, SLICE_END, BUDGET, FETCH_CONTEXT, FETCH = (
+    OFFSET[name] // 8 for name in ("in_region", "tended", "pc", "slice_end", "budget", "fetch_context", "fetch_tlb"))
 
 
 @dataclass(eq=False)
@@ -100,15 +42,38 @@ class Translation:
 
 @dataclass(eq=False)
 class Page:
-    """What is known of a page of decoded code, at one host address."""
+    """What is known of a page of decoded code."""
 
-    address: int                                # of the decoded page
+    address: int                                # of the decoded page, on the host
     pa: int
-    host: int                                   # of the guest's bytes
-    heat: Counter = field(default_factory=Counter)          # looks that found the interpreter there, by slot
+    host: int                                   # of the guest's bytes, on the host
+    heat: Counter = field(default_factory=Counter)              # looks that found the interpreter there, by slot
     translations: list[Translation] = field(default_factory=list)
-    refused: set[int] = field(default_factory=set)          # slots where nothing can be translated
-    is_searched: bool = False                   # the store was asked
+    refused: set[int] = field(default_factory=set)              # slots of which nothing could be made
+    is_searched: bool = False                                   # the store was asked
+
+    def bytes(self) -> bytes:
+        """The guest's bytes."""
+        return ctypes.string_at(self.host, PAGE)
+
+    def entries(self) -> frozenset[int]:
+        """Slots at which its regions are entered."""
+        return frozenset(entry for each in self.translations for entry in each.product.entries)
+
+    def decoded(self) -> list[int]:
+        """Slots that are decoded."""
+        undecoded = _word(self.address + HEADER_UNDECODED)
+        uops = memoryview(ctypes.string_at(self.address, UOP_BYTES * SLOTS)).cast("Q")[::2].tolist()
+        return [slot for slot, handler in enumerate(uops) if handler != undecoded]
+
+
+@dataclass(eq=False)
+class Asked:
+    """What the compiler is busy with."""
+
+    hart: Hart
+    page: Page
+    request: Request
 
 
 class Translator(Interpreter):
@@ -119,35 +84,51 @@ class Translator(Interpreter):
     def __init__(self, pool_bytes: int = POOL_BYTES, progress: Progress | None = None):
         super().__init__(pool_bytes, progress)
         self.arena, self.store, self.compiler = Arena(), Store(), Compiler()
-        self._pages: dict[int, Page] = {}
-        self._asked: tuple[Page, int, bytes] | None = None      # page, slot, bytes it was asked for
+        self._pages: weakref.WeakKeyDictionary[Hart, dict[int, Page]] = weakref.WeakKeyDictionary()    # by address
+        self._asked: Asked | None = None
         self.looks = self.translated_looks = self.regions = 0
+        weakref.finalize(self, self.compiler.close)
 
     def attach(self, hart: Hart) -> None:
         super().attach(hart)
         hart.translated_low, hart.translated_high = self.arena.low, self.arena.high
+        self._pages[hart] = {}
+
+    @property
+    def share(self) -> float:
+        """The part of all instructions that ran translated, as far as looks can tell."""
+        return self.translated_looks / max(1, self.looks)
 
     def tend(self, hart: Hart) -> None:
-        """Look where a hart is that has just left the engine at the end of a slice: some instruction, each as likely as another."""
+        """Look where a hart is that has just left the engine at the end of a slice."""
+        instret = hart.words[SLICE_END] - hart.words[BUDGET]
+        if 0 <= instret - hart.words[TENDED] < PERIOD:
+            return
+        hart.words[TENDED] = instret
         self.looks += 1
-        self._take(hart)
         was_translated = hart.words[IN_REGION]
         hart.words[IN_REGION] = 0
+        self._take(hart)
         place = self._place(hart)
         if place is None:
             return
-        address, slot = place
-        page = self._page(address)
+        page, slot = place
         if not page.is_searched:
             page.is_searched = True
-            page.translations += map(Translation, self.store.find(self._bytes(page), int(hart.extensions)))
+            page.translations += map(Translation, self.store.find(page.bytes(), self._demands(hart)))
         self._install(hart, page)
-        if self._is_hot(page, slot, was_translated):
+        if self._is_hot(page, slot, bool(was_translated)):
             page.heat[slot] += 1
             self._ask(hart, page)
 
-    def _is_hot(self, page: Page, slot: int, was_translated: int) -> bool:
-        """Whether the instruction at a slot runs in the interpreter, as far as can be told."""
+    def _demands(self, hart: Hart) -> Demands:
+        return Demands(int(hart.extensions), int(MISALIGNED_TRAPS.get(hart.choices)))
+
+    def _is_hot(self, page: Page, slot: int, was_translated: bool) -> bool:
+        """Whether the instruction at a slot runs in the interpreter, as far as can be told.
+
+        `was_translated`: translated code saw that the slice would end, but that may have been in code that led to this.
+        """
         for each in page.translations:
             if any(start <= slot < end for start, end in each.product.cover):
                 self.translated_looks += 1
@@ -157,30 +138,22 @@ class Translator(Interpreter):
                 each.doubt = 0
         return slot not in page.refused
 
-    def _place(self, hart: Hart) -> tuple[int, int] | None:
+    def _place(self, hart: Hart) -> tuple[Page, int] | None:
         """The decoded page and slot of hart.pc, by the fetch TLB."""
         words = hart.words
         pc = words[PC]
         at = FETCH + 2 * (pc >> 12 & TLB_ENTRIES - 1)
         if words[at] != (pc & ~0xFFF) + words[FETCH_CONTEXT]:
             return None
-        return (pc & ~0xFFF) + words[at + 1] & (1 << 64) - 1, (pc & 0xFFF) >> 1
+        return self._page(hart, (pc & ~0xFFF) + words[at + 1] & (1 << 64) - 1), (pc & 0xFFF) >> 1
 
-    def _page(self, address: int) -> Page:
-        pa, host = _word(address + HEADER_PA), _word(address + HEADER_HOST)
-        page = self._pages.get(address)
+    def _page(self, hart: Hart, address: int) -> Page:
+        """The page at an address in the pool, which may have been another one when it was last looked at."""
+        pages, pa, host = self._pages[hart], _word(address + HEADER_PA), _word(address + HEADER_HOST)
+        page = pages.get(address)
         if page is None or page.pa != pa or page.host != host:
-            page = self._pages[address] = Page(address, pa, host)
+            page = pages[address] = Page(address, pa, host)
         return page
-
-    def _bytes(self, page: Page) -> bytes:
-        return ctypes.string_at(page.host, PAGE)
-
-    def _decoded(self, page: Page) -> list[int]:
-        """The slots of a page that are decoded."""
-        undecoded = _word(page.address + HEADER_UNDECODED)
-        uops = memoryview(ctypes.string_at(page.address, UOP_BYTES * SLOTS)).cast("Q")[::2].tolist()
-        return [slot for slot, handler in enumerate(uops) if handler != undecoded]
 
     def _install(self, hart: Hart, page: Page) -> None:
         """Put a page's regions among its uops, where they fit: it may have been decoded anew, or been written to."""
@@ -188,7 +161,7 @@ class Translator(Interpreter):
         for each in page.translations:
             entries = each.product.entries
             if not self.arena.low <= _word(page.address + UOP_BYTES * entries[0]) < self.arena.high:
-                data = data or self._bytes(page)
+                data = data or page.bytes()
                 if each.product.fits(data) and self._has_place(each):
                     for slot in entries:
                         self.rules.region_install(hart.address, page.address, slot, each.address)
@@ -196,77 +169,73 @@ class Translator(Interpreter):
     def _has_place(self, each: Translation) -> bool:
         """Put the code of a region in the arena, if it is not there; False if there is no room for it."""
         if each.address is None:
-            places = self.arena.add([each.product.code])
-            if places is None:
+            at = self.arena.add(each.product.code)
+            if at is None:
+                self._forget()
                 return False
-            each.address = places[0] + each.product.start
+            each.address = at + each.product.start
             self.regions += 1
         return True
 
+    def _forget(self) -> None:
+        """Begin anew with an empty arena: no uop leads there any more, and nothing translated is running."""
+        for hart, pages in self._pages.items():
+            self.rules.flush_pool(hart.address)
+            pages.clear()
+        self.arena.clear()
+
     def _ask(self, hart: Hart, page: Page) -> None:
-        if self.compiler.is_busy or self.compiler.is_dead or self.looks - self.translated_looks < WORTHWHILE:
-            return
-        if page.heat.total() < SEEN:
+        if self.compiler.is_busy or self.looks - self.translated_looks < WORTHWHILE or page.heat.total() < SEEN:
             return
         (slot, _), = page.heat.most_common(1)
-        data = self._bytes(page)
-        self._asked = page, slot, data
-        self.compiler.ask(Request(data, slot, self._decoded(page), self._entries(page), int(hart.extensions)))
         page.heat.clear()
+        request = Request(page.bytes(), slot, page.decoded(), page.entries(), self._demands(hart))
+        self._asked = Asked(hart, page, request)
+        self.compiler.ask(request)
 
     def _take(self, hart: Hart) -> None:
-        """Put in what was compiled, if the page is still as it was."""
-        if not self.compiler.is_busy:
+        """Use what has been compiled, if the answer has come."""
+        asked = self._asked
+        if asked is None:
             return
         product = self.compiler.answer()
-        if self.compiler.is_busy or self._asked is None:
+        if self.compiler.is_busy:
             return
-        page, slot, data = self._asked
+        self._asked = None
         if product is None:
-            page.refused.add(slot)
+            asked.page.refused.add(asked.request.slot)
             return
-        self.store.add(data, int(hart.extensions), product)
-        if self._pages.get(page.address) is page and _word(page.address + HEADER_PA) == page.pa:
-            page.translations.append(Translation(product))
-            self._install(hart, page)
+        self.store.add(asked.request.page, asked.request.demands, product)
+        asked.page.translations.append(Translation(product))
+        if asked.hart is hart and self._page(hart, asked.page.address) is asked.page:
+            self._install(hart, asked.page)
+
+    # Ahead of time.
 
     def decoded(self, hart: Hart) -> dict[int, list[int]]:
         """Slots that are decoded, by the system physical address of their page."""
-        pool, found = int(hart.pool), {}
-        first, end = _word(pool + POOL_FIRST), _word(pool + POOL_NEXT)
-        for address in range(first, end, PAGE_BYTES):
-            page = self._page(address)
-            found[page.pa] = self._decoded(page)
-        return found
+        pool = int(hart.pool)
+        pages = [self._page(hart, at) for at in range(_word(pool + POOL_FIRST), _word(pool + POOL_NEXT), PAGE_BYTES)]
+        return {page.pa: page.decoded() for page in pages}
 
     def translate(self, hart: Hart, pa: int, slots: list[int], limit: int) -> int:
         """Translate all of some slots of a page of RAM, now and before they run; gives the number of regions.
 
         Each slot that control can come to is an entry of a region of at most `limit` instructions.
         """
-        page = self._page(self.rules.code_page(hart.address, pa))
-        data, extensions, made = self._bytes(page), int(hart.extensions), 0
-        for slot in sorted(set(leaders(data, slots, extensions).values())):
-            if slot in self._entries(page):
+        page = self._page(hart, self.rules.code_page(hart.address, pa))
+        data, demands, made = page.bytes(), self._demands(hart), 0
+        for slot in sorted(set(leaders(data, slots, demands.extensions).values())):
+            if slot in page.entries():
                 continue
-            self.compiler.ask(Request(data, slot, slots, self._entries(page), extensions, limit))
+            self.compiler.ask(Request(data, slot, slots, page.entries(), demands, limit))
             while self.compiler.is_busy:
                 self.compiler.wait(1)
                 if product := self.compiler.answer():
                     page.translations.append(Translation(product))
-                    self._install(hart, page)
                     made += 1
+        self._install(hart, page)
         return made
-
-    def _entries(self, page: Page) -> frozenset[int]:
-        return frozenset(entry for each in page.translations for entry in each.product.entries)
-
-    def close(self) -> None:
-        """End the process that compiles."""
-        self.compiler.close()
-
-
-IN_REGION, PC, FETCH_CONTEXT, FETCH = (OFFSET[name] // 8 for name in ("in_region", "pc", "fetch_context", "fetch_tlb"))
 
 
 def _word(address: int) -> int:

@@ -41,17 +41,17 @@ def groups(block: Block) -> dict[int, Group]:
     return found
 
 
-def translated(region: Region, name: str = "region") -> str:
-    """The module of a region: one function like a handler, @name, and nothing else."""
-    return Lowering(region, name).write()
+def translated(region: Region, traps_misaligned: bool = False) -> str:
+    """The module of a region: one function like a handler, @region, and nothing else."""
+    return Lowering(region, traps_misaligned).write()
 
 
 class Lowering:
     """Writes one region."""
 
-    def __init__(self, region: Region, name: str):
-        self.region, self.flow, self.name = region, Flow(region), name
-        self.t = RegionText(name, {slot: region.blocks[slot].insns[0].number for slot in region.entries})
+    def __init__(self, region: Region, traps_misaligned: bool):
+        self.region, self.flow = region, Flow(region)
+        self.t = RegionText(traps_misaligned, {slot: region.blocks[slot].insns[0].number for slot in region.entries})
         self._values: dict[int, dict[int, Symbol]] = {}             # at a block's end
         self._lefts: dict[int, tuple[Symbol, int]] = {}             # instructions left there, less so many
         self._edges: dict[tuple[int, int], list[tuple[str, Symbol]]] = {}   # label that control comes from, instructions left

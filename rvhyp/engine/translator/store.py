@@ -1,24 +1,28 @@
-"""Translated regions on disk, for later runs and other processes.
+"""Translated regions on disk, for later runs and other processes, and what was hot but not yet translated.
 
-One file, to which regions are appended under a lock: each is a digest of all that follows it, a length, a header, the bytes it was
-made from, and its code.  What is torn, damaged or not safely ours is not used; a file that has grown too large begins anew.
+A file is a row of records, appended under a lock: each is a digest of all that follows it in the record, a length, a checksum of the
+page it is about, a header, and bytes.  What is torn, damaged or not safely ours is not used.  A file that would grow too large is
+replaced by an empty one; who has the old one open goes on with that.
 """
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
+import mmap
 import os
 import stat
+import tempfile
 import zlib
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from rvhyp.engine import cache
-from rvhyp.engine.translator.worker import Product
+from rvhyp.engine.translator.worker import Demands, Product
 
 DIGEST = 16
-MAGIC = b"rvhyp regions 1\n"
-LIMIT = 192 << 20               # bytes of the file
+HEAD = DIGEST + 12                      # digest, length of what follows it, checksum, length of the header
+LIMIT = 128 << 20                       # bytes of a file
 
 
 def key() -> str:
@@ -29,82 +33,106 @@ def key() -> str:
     return digest.hexdigest()[:32]
 
 
-class Store:
-    """The regions of the cache folder, by a checksum of the page they were made for."""
+def digest(data: bytes) -> bytes:
+    return hashlib.blake2b(data, digest_size=DIGEST).digest()
 
-    def __init__(self, path: Path | None = None):
-        self.path = path or cache.folder() / f"regions-{key()}"
-        self._data = b""
-        self._places: dict[int, list[int]] = {}         # offsets of records by checksum of page
-        self._read()
 
-    def __len__(self) -> int:
-        return sum(map(len, self._places.values()))
+class Records:
+    """A file of records, as it was when this was made, and to append to."""
 
-    def _read(self) -> None:
+    def __init__(self, path: Path):
+        self.path = path
+        self._data: mmap.mmap | bytes = self._map()
+        self.places: dict[int, list[int]] = {}          # offsets by checksum
+        at = 0
+        while at + HEAD <= len(self._data):
+            length, checksum = (int.from_bytes(self._data[at + n:at + n + 4], "little") for n in (DIGEST, DIGEST + 4))
+            if length < HEAD - DIGEST or at + DIGEST + length > len(self._data):
+                break                                   # torn: its writer was ended
+            self.places.setdefault(checksum, []).append(at)
+            at += DIGEST + length
+
+    def _map(self) -> mmap.mmap | bytes:
         try:
             descriptor = os.open(self.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
         except OSError:
-            return
+            return b""
         with open(descriptor, "rb") as file:
             status = os.fstat(descriptor)
-            if status.st_uid != os.geteuid() or status.st_mode & 0o077 or not stat.S_ISREG(status.st_mode):
-                return
-            self._data = file.read()
-        if not self._data.startswith(MAGIC):
-            self._data = b""
-            return
-        at = len(MAGIC)
-        while at + DIGEST + 8 <= len(self._data):
-            length, checksum = (int.from_bytes(self._data[at + DIGEST + n:at + DIGEST + n + 4], "little") for n in (0, 4))
-            if at + DIGEST + length > len(self._data):
-                break                                   # torn: its writer was ended
-            self._places.setdefault(checksum, []).append(at)
-            at += DIGEST + length
+            if status.st_uid != os.geteuid() or status.st_mode & 0o077 or not stat.S_ISREG(status.st_mode) or not status.st_size:
+                return b""
+            return mmap.mmap(descriptor, status.st_size, mmap.MAP_PRIVATE, mmap.PROT_READ)
 
-    def find(self, page: bytes, extensions: int) -> list[Product]:
-        """Regions made from a page like this one, for harts with these extensions."""
-        products = []
-        for at in self._places.get(zlib.crc32(page), ()):
-            kept = self._open(at)
-            if kept and kept[1] == extensions and kept[0].fits(page):
-                products.append(kept[0])
-        return products
-
-    def _open(self, at: int) -> tuple[Product, int] | None:
-        """A region and the extensions it is for; None if its record is damaged."""
+    def read(self, at: int) -> tuple[dict, bytes] | None:
+        """Header and bytes of the record at an offset; None if it is damaged."""
         length = int.from_bytes(self._data[at + DIGEST:at + DIGEST + 4], "little")
         body = self._data[at + DIGEST:at + DIGEST + length]
-        if hashlib.blake2b(body, digest_size=DIGEST).digest() != self._data[at:at + DIGEST]:
+        if digest(body) != self._data[at:at + DIGEST]:
             return None
         size = int.from_bytes(body[8:12], "little")
-        header = json.loads(body[12:12 + size])
-        code_at = 12 + size + header["source"]
-        product = Product(header["entries"], [tuple(pair) for pair in header["cover"]], body[12 + size:code_at], body[code_at:],
-                          header["start"], header["instructions"])
-        return product, header["extensions"]
+        return json.loads(body[12:12 + size]), body[12 + size:]
 
-    def add(self, page: bytes, extensions: int, product: Product) -> None:
-        """Keep a region; nothing happens if the folder cannot be written to."""
-        header = json.dumps({"entries": product.entries, "cover": product.cover, "start": product.start,
-                             "instructions": product.instructions, "extensions": extensions, "source": len(product.source)}).encode()
-        body = zlib.crc32(page).to_bytes(4, "little") + len(header).to_bytes(4, "little") + header + product.source + product.code
-        body = (len(body) + 4).to_bytes(4, "little") + body
-        try:
-            self._append(hashlib.blake2b(body, digest_size=DIGEST).digest() + body)
-        except OSError:
-            pass
+    def __iter__(self) -> Iterator[tuple[dict, bytes]]:
+        for at in sorted(at for places in self.places.values() for at in places):
+            if record := self.read(at):
+                yield record
 
-    def _append(self, record: bytes) -> None:
+    def __len__(self) -> int:
+        return sum(map(len, self.places.values()))
+
+    def append(self, records: list[tuple[int, dict, bytes]]) -> None:
+        """Append (checksum, header, bytes); nothing happens if the folder cannot be written to or the disk is full."""
+        text = b""
+        for checksum, header, data in records:
+            head = json.dumps(header).encode()
+            body = checksum.to_bytes(4, "little") + len(head).to_bytes(4, "little") + head + data
+            body = (len(body) + 4).to_bytes(4, "little") + body
+            text += digest(body) + body
+        with suppress(OSError):
+            self._append(text)
+
+    def _append(self, text: bytes) -> None:
         self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
-        descriptor = os.open(self.path, flags, 0o600)
-        with open(descriptor, "ab", buffering=0) as file:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-            size = os.fstat(descriptor).st_size
-            if size + len(record) > LIMIT:
-                os.ftruncate(descriptor, 0)
-                size = 0
-            if size == 0:
-                file.write(MAGIC)
-            file.write(record)
+        with cache.lock(self.path.parent / "translated.lock"):
+            size = self.path.stat().st_size if self.path.exists() else 0
+            if size == 0 or size + len(text) > LIMIT:
+                descriptor, name = tempfile.mkstemp(dir=self.path.parent, prefix=self.path.name)        # mode 0600
+                os.close(descriptor)
+                os.replace(name, self.path)
+                cache.remove_others(self.path, f"{self.path.name.partition('-')[0]}-*")
+            descriptor = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC)
+            with open(descriptor, "ab", buffering=0) as file:
+                size = os.fstat(descriptor).st_size
+                if file.write(text) != len(text):
+                    os.ftruncate(descriptor, size)      # the disk is full
+
+
+class Store:
+    """The translated regions of the cache folder."""
+
+    def __init__(self):
+        self._records = Records(cache.folder() / f"regions-{key()}")
+
+    def __len__(self) -> int:
+        return len(self._records)
+
+    def find(self, page: bytes, demands: Demands) -> list[Product]:
+        """Regions made from a page like this one."""
+        found = []
+        for at in self._records.places.get(zlib.crc32(page), ()):
+            record = self._records.read(at)
+            if record is None:
+                continue
+            header, data = record
+            size = header["source"]
+            product = Product(header["entries"], [tuple(pair) for pair in header["cover"]], data[:size], data[size:],
+                              header["start"], header["instructions"])
+            if header["demands"] == [*demands] and product.fits(page):
+                found.append(product)
+        return found
+
+    def add(self, page: bytes, demands: Demands, product: Product) -> None:
+        """Keep a region that was made from a page."""
+        header = {"entries": product.entries, "cover": product.cover, "source": len(product.source), "start": product.start,
+                  "instructions": product.instructions, "demands": demands}
+        self._records.append([(zlib.crc32(page), header, product.source + product.code)])

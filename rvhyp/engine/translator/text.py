@@ -42,10 +42,10 @@ def is_float(register: int) -> bool:
 class RegionText(HandlerText):
     """The text of one region.  `values` are the registers' values where the text has come to, `dirty` those not yet stored."""
 
-    def __init__(self, name: str, entries: dict[int, int]):
+    def __init__(self, traps_misaligned: bool, entries: dict[int, int]):
         """`entries`: by slot, the number of the interpreter's handler of the instruction there."""
-        super().__init__(name)
-        self.entries = entries
+        super().__init__("region")
+        self.traps_misaligned, self.entries = traps_misaligned, entries
         self.values: dict[int, Symbol] = {}
         self.dirty: set[int] = set()
         self.insn: Insn | None = None
@@ -136,7 +136,7 @@ class RegionText(HandlerText):
 
         An AMO must be aligned; where it misses, the interpreter makes it at once.
         """
-        if self.insn.kind is Kind.AMO:
+        if (self.traps_misaligned or self.insn.kind is Kind.AMO) and size > 1:
             self.leave_if((va & size - 1) != 0)
         group = self.groups[self.insn.slot]
         if group.hit is None:

@@ -1,11 +1,10 @@
 """The process that compiles regions: it keeps numba's and llvmlite's weight, and the time they take, out of the one that runs guests.
 
-    python -m rvhyp.engine.translator DESCRIPTOR
-
 It answers each `Request` with a `Product`, or None where nothing can be translated, over a pipe, until the other end is closed.
 """
 from __future__ import annotations
 
+import ctypes
 import os
 import signal
 import sys
@@ -14,16 +13,26 @@ from typing import NamedTuple
 
 from rvhyp.engine.translator.blocks import INSTRUCTIONS, discover, leaders
 
+PR_SET_PDEATHSIG = 1
+NICENESS = 5                    # the guest goes first where there is one processor
+
+
+class Demands(NamedTuple):
+    """What code depends on besides the guest's bytes: the hart's mask of extensions, whether misaligned accesses trap."""
+
+    extensions: int
+    traps_misaligned: int
+
 
 class Request(NamedTuple):
-    """What to translate: the page's bytes, the slot where the guest was found, slots that are decoded, those that have translated
-    code already, the hart's mask of extensions, and how many instructions at most."""
+    """What to translate: the page's bytes, the slot where the guest was found, slots that are decoded, those at which translated code is
+    entered already, and how many instructions at most."""
 
     page: bytes
     slot: int
     decoded: list[int]
     taken: frozenset[int]
-    extensions: int
+    demands: Demands
     limit: int = INSTRUCTIONS
 
 
@@ -52,7 +61,7 @@ def make(request: Request) -> Product | None:
     from rvhyp.engine.translator.compiler import compile_text
     from rvhyp.engine.translator.flow import loop_head
     from rvhyp.engine.translator.lower import translated
-    page, extensions = request.page, request.extensions
+    page, extensions = request.page, request.demands.extensions
     slot = leaders(page, request.decoded, extensions).get(request.slot, request.slot)
     slot = request.slot if slot in request.taken else slot
     region = discover(page, [slot], extensions, request.limit)
@@ -61,14 +70,13 @@ def make(request: Request) -> Product | None:
     head = loop_head(region, slot)
     if head != slot and head not in request.taken:
         region = discover(page, [head], extensions, request.limit) or region
-    code, start = compile_text(translated(region), "region")
+    code, start = compile_text(translated(region, bool(request.demands.traps_misaligned)), "region")
     cover = region.cover()
     return Product(region.entries, cover, covered(page, cover), code, start, region.size)
 
 
 def serve(connection: Connection) -> None:
     """Answer requests until nobody sends any."""
-    import rvhyp.engine.translator.lower  # noqa: F401
     while True:
         try:
             request = connection.recv()
@@ -78,8 +86,8 @@ def serve(connection: Connection) -> None:
 
 
 def main() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)        # whoever started us ends us, by closing the pipe
-    os.nice(5)                                          # the guest goes first where there is one processor
+    """Serve the descriptor that the command line names.  Ctrl-C is for whoever started us; we end when that does."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    os.nice(NICENESS)
     serve(Connection(int(sys.argv[1])))
-
-
