@@ -15,6 +15,7 @@ from rvhyp.engine.core import Progress
 from rvhyp.engine.interpreter import POOL_BYTES, Interpreter
 from rvhyp.engine.translator.arena import Arena
 from rvhyp.engine.translator.blocks import leaders
+from rvhyp.engine.translator.hot import HotPages
 from rvhyp.engine.translator.process import Compiler
 from rvhyp.engine.translator.store import Store
 from rvhyp.engine.translator.worker import Demands, Product, Request
@@ -87,7 +88,8 @@ class Translator(Interpreter):
         self._pages: weakref.WeakKeyDictionary[Hart, dict[int, Page]] = weakref.WeakKeyDictionary()    # by address
         self._asked: Asked | None = None
         self.looks = self.translated_looks = self.regions = 0
-        weakref.finalize(self, self.compiler.close)
+        self._hot = HotPages()
+        weakref.finalize(self, _end, self.compiler, self._hot)
 
     def attach(self, hart: Hart) -> None:
         super().attach(hart)
@@ -119,6 +121,7 @@ class Translator(Interpreter):
         self._install(hart, page)
         if self._is_hot(page, slot, bool(was_translated)):
             page.heat[slot] += 1
+            self._hot.note(page.bytes(), slot, self._demands(hart), page.decoded)
             self._ask(hart, page)
 
     def _demands(self, hart: Hart) -> Demands:
@@ -130,7 +133,7 @@ class Translator(Interpreter):
         `was_translated`: translated code saw that the slice would end, but that may have been in code that led to this.
         """
         for each in page.translations:
-            if any(start <= slot < end for start, end in each.product.cover):
+            if each.product.has(slot):
                 self.translated_looks += 1
                 each.doubt = max(0, each.doubt + (-1 if was_translated else 1))
                 if each.doubt < DOUBTFUL:
@@ -206,6 +209,7 @@ class Translator(Interpreter):
             asked.page.refused.add(asked.request.slot)
             return
         self.store.add(asked.request.page, asked.request.demands, product)
+        self._hot.drop(asked.request.page, product)
         asked.page.translations.append(Translation(product))
         if asked.hart is hart and self._page(hart, asked.page.address) is asked.page:
             self._install(hart, asked.page)
@@ -236,6 +240,12 @@ class Translator(Interpreter):
                     made += 1
         self._install(hart, page)
         return made
+
+
+def _end(compiler: Compiler, hot: HotPages) -> None:
+    """The engine is not wanted any more, or the process ends."""
+    compiler.close()
+    hot.save()
 
 
 def _word(address: int) -> int:

@@ -82,14 +82,14 @@ class Records:
 
     def append(self, records: list[tuple[int, dict, bytes]]) -> None:
         """Append (checksum, header, bytes); nothing happens if the folder cannot be written to or the disk is full."""
-        text = b""
+        parts = []
         for checksum, header, data in records:
             head = json.dumps(header).encode()
             body = checksum.to_bytes(4, "little") + len(head).to_bytes(4, "little") + head + data
             body = (len(body) + 4).to_bytes(4, "little") + body
-            text += digest(body) + body
+            parts += [digest(body), body]
         with suppress(OSError):
-            self._append(text)
+            self._append(b"".join(parts))
 
     def _append(self, text: bytes) -> None:
         self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -46,6 +46,10 @@ class Product(NamedTuple):
     start: int
     instructions: int
 
+    def has(self, slot: int) -> bool:
+        """Whether it was made from a slot, among others."""
+        return any(start <= slot < end for start, end in self.cover)
+
     def fits(self, page: bytes) -> bool:
         """Whether a page still has the bytes that this was made from."""
         return covered(page, self.cover) == self.source
