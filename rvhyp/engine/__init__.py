@@ -12,10 +12,10 @@ def make_engine(name: str = "auto", progress: Progress | None = None):
     `progress(done, total)` is called while the compiled core is built, the first time.  `HostUnsupported` if the engine
     cannot run here, `ValueError` for an unknown name.
     """
-    if name == "translator":
+    if name in ("auto", "translator"):
         from rvhyp.engine.translator.engine import Translator
         return Translator(progress=progress)
-    if name in ("auto", "interpreter"):
+    if name == "interpreter":
         from rvhyp.engine.interpreter import Interpreter
         return Interpreter(progress=progress)
     if name == "reference":

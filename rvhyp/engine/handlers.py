@@ -232,8 +232,8 @@ def callables() -> list[str]:
 def fill_text(name: str, is_write: bool) -> str:
     """What translated code calls where its own look at the TLB finds nothing: the host's address of the access, or 0.
 
-    It keeps all registers, since these hold the program's; what is quickly found (beside decoded code; an access that does not lie
-    in one page with all others of its group) calls nothing.
+    It keeps all registers, since these hold the program's.  What is quickly found (beside decoded code; an access that does not
+    lie in one page with all others of its group) calls nothing.
     """
     t = HandlerText(name)
     va, size = Symbol(t, "%va"), Symbol(t, "%size")

@@ -60,7 +60,7 @@ def _translator(pool_bytes: int) -> Translator:
 
 
 def make_engine(name: str, pool_bytes: int = POOL_BYTES):
-    """An engine for one machine; the reference has nothing of its own to share, and a translator's compiler takes long to start."""
+    """An engine for one machine; the reference has nothing of its own to share, a translator's compiler takes long to start."""
     if name == "translator":
         return _translator(pool_bytes)
     return _reference() if name == "reference" else Interpreter(pool_bytes)
@@ -199,8 +199,8 @@ def hold_sliced(prepare, slices: list[int], engine: str = "interpreter", **optio
 
 
 def hold_translated(prepare, slices: list[int], limits=(40, 5, 12, 1), **options) -> Bench:
-    """Run what `prepare(bench)` sets up by the interpreter, and with all that it has run translated before: after each slice, states
-    and reasons must be equal.  `limits`: instructions of regions at most, by turns of the pages.
+    """Run what `prepare(bench)` sets up by the interpreter, and with all that it has run translated before: after each slice,
+    states and reasons must be equal.  `limits`: instructions of regions at most, by turns of the pages.
 
     Gives the translating bench; `bench.translated` is the number of regions.
     """

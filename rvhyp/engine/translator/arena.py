@@ -13,7 +13,7 @@ class Arena:
     """Memory for code, filled from its start; `low` and `high` are host addresses of all of it."""
 
     def __init__(self, size: int = ARENA_BYTES):
-        self._map = mmap.mmap(-1, size)
+        self._map = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
         self.low = ctypes.addressof(ctypes.c_char.from_buffer(self._map))
         self.high, self._size, self._used = self.low + size, size, 0
 

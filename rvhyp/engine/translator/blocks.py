@@ -15,7 +15,6 @@ from rvhyp.hart.state import F0, SINK
 from rvhyp.isa.decode import Decoded, decode, is_compressed
 from rvhyp.isa.instruction import Kind
 
-INSTRUCTIONS = 150              # in a region: the time to compile one grows faster than it does
 TRANSLATED = {Kind.ALU, Kind.BRANCH, Kind.JAL, Kind.JALR, Kind.LOAD, Kind.STORE, Kind.AMO, Kind.FENCE, Kind.FP}
 LINKS = (1, 5)                  # registers that hold return addresses (Unprivileged ISA, "JALR")
 RD, RS1, RS2, RS3 = range(4)
@@ -140,7 +139,7 @@ def read(page: bytes, slot: int, extensions: int) -> Insn | None:
     return Insn(slot, decoded, variant, registers, slot + decoded.length // 2)
 
 
-def discover(page: bytes, slots: list[int], extensions: int, limit: int = INSTRUCTIONS) -> Region | None:
+def discover(page: bytes, slots: list[int], extensions: int, limit: int) -> Region | None:
     """The region that is entered at some slots of a page (4096 bytes); None if nothing there can be translated."""
     insns: dict[int, Insn] = {}
     leaders, entries, work = set(slots), list(slots), list(slots)
@@ -191,7 +190,7 @@ def leads_to(block: Block) -> list[int]:
 
 
 def leaders(page: bytes, decoded: Iterable[int], extensions: int) -> dict[int, int]:
-    """For each slot in `decoded`, where control comes to its block: at a branch's target, or behind a jump or what is not translated.
+    """For each slot in `decoded`, where control comes to its block: a branch's target, behind a jump or what is not translated.
 
     `decoded` are the slots of the page where the interpreter has found instructions, in their order.
     """

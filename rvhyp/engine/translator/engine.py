@@ -1,7 +1,7 @@
 """The translating engine: the interpreter, and regions of hot code among its uops.
 
-Now and then (`tend`) it looks where the hart is: at some instruction, each as likely as another.  Code that is found in the interpreter
-again and again is translated by another process while the guest goes on; what was translated before comes from the store.
+Now and then (`tend`) it looks where the hart is: at some instruction, each as likely as another.  Code that is found in the
+interpreter again and again is translated by another process while the guest goes on; what was made before comes from the store.
 """
 from __future__ import annotations
 
@@ -10,11 +10,9 @@ import weakref
 from collections import Counter
 from dataclasses import dataclass, field
 
-from rvhyp.engine.codepages import POOL_FIRST, POOL_NEXT
 from rvhyp.engine.core import Progress
 from rvhyp.engine.interpreter import POOL_BYTES, Interpreter
 from rvhyp.engine.translator.arena import Arena
-from rvhyp.engine.translator.blocks import leaders
 from rvhyp.engine.translator.hot import HotPages
 from rvhyp.engine.translator.process import Compiler
 from rvhyp.engine.translator.store import Store
@@ -25,7 +23,7 @@ from rvhyp.isa.choices import MISALIGNED_TRAPS
 
 PAGE = 4096
 PERIOD = 20_000                 # instructions between two looks, at least
-WORTHWHILE = 8                  # looks that find the interpreter at work before anything is compiled
+WORTHWHILE = 50                 # looks that find the interpreter at work before anything is compiled
 SEEN = 2                        # ... that find it in one page before that page is
 DOUBTFUL = 6                    # ... that find code that is translated, but not running so, less those that find it running so
 IN_REGION, TENDED, PC, SLICE_END, BUDGET, FETCH_CONTEXT, FETCH = (
@@ -70,9 +68,9 @@ class Page:
 
 @dataclass(eq=False)
 class Asked:
-    """What the compiler is busy with."""
+    """What the compiler is busy with.  Its hart may be gone when the answer comes."""
 
-    hart: Hart
+    hart: weakref.ref[Hart]
     page: Page
     request: Request
 
@@ -85,9 +83,9 @@ class Translator(Interpreter):
     def __init__(self, pool_bytes: int = POOL_BYTES, progress: Progress | None = None):
         super().__init__(pool_bytes, progress)
         self.arena, self.store, self.compiler = Arena(), Store(), Compiler()
-        self._pages: weakref.WeakKeyDictionary[Hart, dict[int, Page]] = weakref.WeakKeyDictionary()    # by address
+        self._pages: weakref.WeakKeyDictionary[Hart, dict[int, Page]] = weakref.WeakKeyDictionary()     # by address
         self._asked: Asked | None = None
-        self.looks = self.translated_looks = self.regions = 0
+        self.looks = self.translated_looks = self.regions = self.made = 0
         self._hot = HotPages()
         weakref.finalize(self, _end, self.compiler, self._hot)
 
@@ -96,10 +94,12 @@ class Translator(Interpreter):
         hart.translated_low, hart.translated_high = self.arena.low, self.arena.high
         self._pages[hart] = {}
 
-    @property
-    def share(self) -> float:
-        """The part of all instructions that ran translated, as far as looks can tell."""
-        return self.translated_looks / max(1, self.looks)
+    def figures(self) -> dict[str, object]:
+        """Besides name and trouble: the part of all instructions that ran translated, as far as looks at the hart, so many, can
+        tell; regions put to use; regions made in this run."""
+        trouble = "the process that translates died again and again: no more was translated" if self.compiler.is_dead else ""
+        return {"name": self.name, "translated": self.translated_looks / max(1, self.looks), "looks": self.looks,
+                "regions": self.regions, "made": self.made, "trouble": trouble}
 
     def tend(self, hart: Hart) -> None:
         """Look where a hart is that has just left the engine at the end of a slice."""
@@ -193,7 +193,7 @@ class Translator(Interpreter):
         (slot, _), = page.heat.most_common(1)
         page.heat.clear()
         request = Request(page.bytes(), slot, page.decoded(), page.entries(), self._demands(hart))
-        self._asked = Asked(hart, page, request)
+        self._asked = Asked(weakref.ref(hart), page, request)
         self.compiler.ask(request)
 
     def _take(self, hart: Hart) -> None:
@@ -210,14 +210,16 @@ class Translator(Interpreter):
             return
         self.store.add(asked.request.page, asked.request.demands, product)
         self._hot.drop(asked.request.page, product)
+        self.made += 1
         asked.page.translations.append(Translation(product))
-        if asked.hart is hart and self._page(hart, asked.page.address) is asked.page:
+        if asked.hart() is hart and self._page(hart, asked.page.address) is asked.page:
             self._install(hart, asked.page)
 
     # Ahead of time.
 
     def decoded(self, hart: Hart) -> dict[int, list[int]]:
         """Slots that are decoded, by the system physical address of their page."""
+        from rvhyp.engine.codepages import POOL_FIRST, POOL_NEXT
         pool = int(hart.pool)
         pages = [self._page(hart, at) for at in range(_word(pool + POOL_FIRST), _word(pool + POOL_NEXT), PAGE_BYTES)]
         return {page.pa: page.decoded() for page in pages}
@@ -227,6 +229,7 @@ class Translator(Interpreter):
 
         Each slot that control can come to is an entry of a region of at most `limit` instructions.
         """
+        from rvhyp.engine.translator.blocks import leaders
         page = self._page(hart, self.rules.code_page(hart.address, pa))
         data, demands, made = page.bytes(), self._demands(hart), 0
         for slot in sorted(set(leaders(data, slots, demands.extensions).values())):

@@ -1,4 +1,4 @@
-"""What control flow says about a region: an order to write blocks in, registers that are live or changed, instructions until the end."""
+"""What control flow says about a region: an order to write blocks in, live and changed registers, the longest ways."""
 from __future__ import annotations
 
 from collections import defaultdict

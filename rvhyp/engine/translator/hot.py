@@ -7,7 +7,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from rvhyp.engine import cache
-from rvhyp.engine.children import available_cores, call_in_children
 from rvhyp.engine.translator.store import Records, Store, key
 from rvhyp.engine.translator.worker import Demands, Product, Request, make
 
@@ -51,8 +50,8 @@ class HotPages:
         """Keep the hottest pages for later."""
         hottest = sorted((hot for hot in self._pages.values() if hot.looks), key=lambda hot: -hot.looks.total())[:KEPT]
         if hottest:
-            _file().append([(zlib.crc32(hot.page), {"decoded": hot.decoded, "demands": hot.demands, "looks": [*hot.looks.items()]},
-                             hot.page) for hot in hottest])
+            _file().append([(zlib.crc32(hot.page), {"decoded": hot.decoded, "demands": hot.demands,
+                                                    "looks": [*hot.looks.items()]}, hot.page) for hot in hottest])
 
 
 def _file() -> Records:
@@ -75,6 +74,7 @@ def warm(progress: Callable[[int, int], None]) -> int:
 
     `ChildFailed` if a process that compiles dies.
     """
+    from rvhyp.engine.children import available_cores, call_in_children
     store, pages, made = Store(), kept(), 0
     progress(0, len(pages))
     calls = [(_warm_page, number, hot, store.find(hot.page, hot.demands)) for number, hot in enumerate(pages)]

@@ -1,4 +1,4 @@
-"""From a region to LLVM IR in SSA form: registers are values, joined by phi where blocks meet, and stored where the region is left."""
+"""From a region to LLVM IR in SSA form: registers are values, joined where blocks meet, stored where the region is left."""
 from __future__ import annotations
 
 from rvhyp.engine.fpu import DYNAMIC as HOST_DYNAMIC
@@ -36,7 +36,8 @@ def groups(block: Block) -> dict[int, Group]:
             low = insns[0].immediate
             together = [i for i in insns if abs(i.immediate - low) < SPAN // 2]
             insns = [i for i in insns if i not in together]
-            group = Group(base, not is_load, min(i.immediate for i in together), max(i.immediate + i.record.size for i in together))
+            group = Group(base, not is_load, min(i.immediate for i in together),
+                          max(i.immediate + i.record.size for i in together))
             found.update((i.slot, group) for i in together)
     return found
 

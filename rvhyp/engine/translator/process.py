@@ -1,13 +1,15 @@
-"""The process that compiles, as seen by the one that runs guests: asked one thing at a time, never waited for, and free to die."""
+"""The process that compiles, seen by the one that runs guests: asked one thing at a time, not waited for, and free to die."""
 from __future__ import annotations
 
-import subprocess
 import sys
 from contextlib import suppress
-from multiprocessing import Pipe
-from multiprocessing.connection import Connection
+from typing import TYPE_CHECKING
 
 from rvhyp.engine.translator.worker import Product, Request
+
+if TYPE_CHECKING:
+    import subprocess
+    from multiprocessing.connection import Connection
 
 DEATHS = 3                      # processes that may die before no other is started
 
@@ -41,6 +43,8 @@ class Compiler:
             self._died()
 
     def _start(self) -> None:
+        import subprocess
+        from multiprocessing import Pipe
         self._connection, theirs = Pipe()
         with theirs:
             self._process = subprocess.Popen(
@@ -52,7 +56,7 @@ class Compiler:
         self.close()
 
     def answer(self) -> Product | None:
-        """What has been made, if the answer has come: `is_busy` is False from then on.  None too if nothing could be made of it."""
+        """What has been made, if the answer has come: `is_busy` is False from then on.  None too if nothing could be made."""
         try:
             if not self.is_busy or not self._connection.poll():
                 return None

@@ -1,8 +1,8 @@
 """Translated regions on disk, for later runs and other processes, and what was hot but not yet translated.
 
-A file is a row of records, appended under a lock: each is a digest of all that follows it in the record, a length, a checksum of the
-page it is about, a header, and bytes.  What is torn, damaged or not safely ours is not used.  A file that would grow too large is
-replaced by an empty one; who has the old one open goes on with that.
+A file is a row of records, appended under a lock: each is a digest of all that follows in it, a length, a checksum of the page it
+is about, a header, and bytes.  What is torn, damaged or not safely ours is not used.  A file that would grow too large
+is replaced by an empty one; who has the old one open goes on with that.
 """
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class Records:
             descriptor = os.open(self.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
         except OSError:
             return b""
-        with open(descriptor, "rb") as file:
+        with open(descriptor, "rb"):
             status = os.fstat(descriptor)
             if status.st_uid != os.geteuid() or status.st_mode & 0o077 or not stat.S_ISREG(status.st_mode) or not status.st_size:
                 return b""

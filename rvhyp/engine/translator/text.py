@@ -197,8 +197,8 @@ class RegionText(HandlerText):
         self.line(f"br label %exit{list(self.exits).index(key)}")
 
     def write_exits(self) -> None:
-        """The blocks that exits lead to: each stores its registers; then all go on alike, but for those to an entry of this region,
-        where the interpreter's own handler must run."""
+        """The blocks that exits lead to: each stores its registers; then all go on alike, but for those to an entry of this
+        region, where the interpreter's own handler must run."""
         ends: dict[int | None, list[tuple[str, str, str]]] = {}
         for number, (key, ways) in enumerate(self.exits.items()):
             self.label(f"exit{number}")
@@ -253,8 +253,8 @@ class Group:
         self.addend: Symbol | None = None
 
     def look(self, t: RegionText) -> None:
-        """Whether all of [low, high) off the base lies in one page that the TLB has: the entry is that of the first byte's page, its
-        tag must be that of the last byte's."""
+        """Whether all of [low, high) off the base lies in one page that the TLB has: the entry is that of the first byte's page,
+        its tag must be that of the last byte's."""
         first, last = (t.value_of(self.base) + away if away else t.value_of(self.base) for away in (self.low, self.high - 1))
         table = "write_tlb" if self.is_write else "read_tlb"
         entry = t.at(t.at("%hart", OFFSET[table]), (first >> 8) & (TLB_ENTRIES - 1 << 4))
@@ -285,7 +285,7 @@ class RegionFpu(HostFpu):
         if width != 64:
             return super()._result(width, name)
         self.declarations.add("declare i1 @llvm.experimental.constrained.fcmp.f64(double, double, metadata, metadata)")
-        is_nan = self.text.value(f'call i1 @llvm.experimental.constrained.fcmp.f64(double {name}, double {name}, metadata !"uno", '
-                                 'metadata !"fpexcept.strict") strictfp')
+        is_nan = self.text.value(f'call i1 @llvm.experimental.constrained.fcmp.f64(double {name}, double {name}, '
+                                 'metadata !"uno", metadata !"fpexcept.strict") strictfp')
         return FloatSymbol(self.text, self.text.value(f"select i1 {is_nan}, double 0x7FF8000000000000, double {name}, "
                                                       f"!prof {UNLIKELY}"))

@@ -1,4 +1,4 @@
-"""The process that compiles regions: it keeps numba's and llvmlite's weight, and the time they take, out of the one that runs guests.
+"""The process that compiles regions: it keeps llvmlite's weight, and the time it takes, out of the one that runs guests.
 
 It answers each `Request` with a `Product`, or None where nothing can be translated, over a pipe, until the other end is closed.
 """
@@ -8,10 +8,10 @@ import ctypes
 import os
 import signal
 import sys
-from multiprocessing.connection import Connection
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from rvhyp.engine.translator.blocks import INSTRUCTIONS, discover, leaders
+if TYPE_CHECKING:
+    from multiprocessing.connection import Connection
 
 PR_SET_PDEATHSIG = 1
 NICENESS = 5                    # the guest goes first where there is one processor
@@ -25,19 +25,20 @@ class Demands(NamedTuple):
 
 
 class Request(NamedTuple):
-    """What to translate: the page's bytes, the slot where the guest was found, slots that are decoded, those at which translated code is
-    entered already, and how many instructions at most."""
+    """What to translate: the page's bytes, the slot where the guest was found, slots that are decoded, those at which translated
+    code is entered already, and how many instructions at most."""
 
     page: bytes
     slot: int
     decoded: list[int]
     taken: frozenset[int]
     demands: Demands
-    limit: int = INSTRUCTIONS
+    limit: int = 150            # the time to compile a region grows faster than it does
 
 
 class Product(NamedTuple):
-    """A translated region: slots it is entered at, ranges of slots it was made from and the bytes there, its code, where that begins."""
+    """A translated region: slots it is entered at, ranges of slots it was made from and the bytes there, its code, where that
+    begins."""
 
     entries: list[int]
     cover: list[tuple[int, int]]
@@ -62,6 +63,7 @@ def covered(page: bytes, cover: list[tuple[int, int]]) -> bytes:
 
 def make(request: Request) -> Product | None:
     """Translate the region that begins with the block of a slot, or with the head of the loop it is in."""
+    from rvhyp.engine.translator.blocks import discover, leaders
     from rvhyp.engine.translator.compiler import compile_text
     from rvhyp.engine.translator.flow import loop_head
     from rvhyp.engine.translator.lower import translated
@@ -94,4 +96,5 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     os.nice(NICENESS)
+    from multiprocessing.connection import Connection
     serve(Connection(int(sys.argv[1])))
