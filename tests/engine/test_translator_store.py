@@ -9,7 +9,7 @@ import pytest
 
 from rvhyp.engine.translator import hot, store
 from rvhyp.engine.translator.hot import HotPages
-from rvhyp.engine.translator.store import Records, Store
+from rvhyp.engine.translator.store import Store
 from rvhyp.engine.translator.worker import Demands, Product
 
 PAGE = bytes(range(256)) * 16
