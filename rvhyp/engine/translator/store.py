@@ -112,14 +112,16 @@ class Store:
 
     def __init__(self):
         self._records = Records(cache.folder() / f"regions-{key()}")
+        self._added: dict[int, list[tuple[Demands, Product]]] = {}      # here, by checksum of the page
 
     def __len__(self) -> int:
         return len(self._records)
 
     def find(self, page: bytes, demands: Demands) -> list[Product]:
         """Regions made from a page like this one."""
-        found = []
-        for at in self._records.places.get(zlib.crc32(page), ()):
+        checksum = zlib.crc32(page)
+        found = [product for made_for, product in self._added.get(checksum, ()) if made_for == demands and product.fits(page)]
+        for at in self._records.places.get(checksum, ()):
             record = self._records.read(at)
             if record is None:
                 continue
@@ -133,6 +135,7 @@ class Store:
 
     def add(self, page: bytes, demands: Demands, product: Product) -> None:
         """Keep a region that was made from a page."""
+        self._added.setdefault(zlib.crc32(page), []).append((demands, product))
         header = {"entries": product.entries, "cover": product.cover, "source": len(product.source), "start": product.start,
                   "instructions": product.instructions, "demands": demands}
         self._records.append([(zlib.crc32(page), header, product.source + product.code)])
