@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
+from typing import TYPE_CHECKING, NamedTuple
 
 from rvhyp.bench import process
 from rvhyp.bench.peers import Peer
@@ -13,7 +14,19 @@ from rvhyp.bench.process import RVHYP, Cost
 from rvhyp.machine.errors import BadInput
 from rvhyp.machine.machine import Ended
 
-OURS = "rvhyp"
+if TYPE_CHECKING:
+    from rvhyp.engine.interpreter import Interpreter
+    from rvhyp.engine.translator.engine import Translator
+
+OURS, INTERPRETED = "rvhyp", "rvhyp interpreter"
+WARM, WARM_UPS = 0.95, 5                # runs before the first that counts: until so much of one is translated, but not more
+
+
+class Engines(NamedTuple):
+    """Ours."""
+
+    translator: Translator
+    interpreter: Interpreter
 
 
 @dataclass
@@ -26,6 +39,7 @@ class Measurement:
     command: list[str]
     whole: list[Cost] = field(default_factory=list)
     steady: list[Cost] = field(default_factory=list)
+    translated: float | None = None     # the part of its instructions that ran translated, in steady state, as looks tell
 
     def mips(self, runs: str, clock: str = "cpu") -> float:
         """Median million instructions per second of `runs` ("whole" or "steady"), by the "cpu" or "wall" clock."""
@@ -67,24 +81,42 @@ def iterations_for(name: str, wanted: int, engine) -> int:
     return max(1, wanted // (two - one))
 
 
-def measure(name: str, wanted: int, rounds: int, engine, peers: list[Peer]) -> list[Measurement]:
+def translated_part(elf: bytes, name: str, engine) -> tuple[Cost, float]:
+    """A run here: its cost, and the part of its instructions that ran translated, as far as looks at the hart can tell."""
+    looks, translated = engine.looks, engine.translated_looks
+    cost, _ = run_here(elf, name, engine)
+    return cost, (engine.translated_looks - translated) / max(1, engine.looks - looks)
+
+
+def measure(name: str, wanted: int, rounds: int, engines: Engines, peers: list[Peer]) -> list[Measurement]:
     """One benchmark on everything, in turn: ours in this process and as a process, each peer as a process.
 
-    A peer's steady state is a run less one of a single iteration, which is nearly all start.
+    Steady state is without start, and behind runs in which the translator has come to rest.  A peer's is a run less one of a
+    single iteration, which is nearly all start.
     """
-    elf = with_iterations(name, iterations_for(name, wanted, engine))
-    _, count = run_here(elf, name, engine)
+    elf = with_iterations(name, iterations_for(name, wanted, engines.interpreter))
+    _, count = run_here(elf, name, engines.interpreter)
+    for _ in range(WARM_UPS):
+        if translated_part(elf, name, engines.translator)[1] >= WARM:
+            break
     with tempfile.TemporaryDirectory() as folder:
         path, short = Path(folder) / f"{name}.elf", Path(folder) / "short.elf"
         path.write_bytes(elf)
         short.write_bytes(with_iterations(name, 1))
         ours = Measurement(name, OURS, count, [*RVHYP, "bare", path.name])
+        interpreted = Measurement(name, INTERPRETED, count, [*RVHYP, "bare", "--engine", "interpreter", path.name])
         others = [Measurement(name, peer.name, count, peer.command(path.name)) for peer in peers]
+        shares = []
         for _ in range(rounds):
-            ours.steady.append(run_here(elf, name, engine)[0])
-            ours.whole.append(process.run([*RVHYP, "bare", str(path)]))
+            cost, share = translated_part(elf, name, engines.translator)
+            ours.steady.append(cost)
+            shares.append(share)
+            interpreted.steady.append(run_here(elf, name, engines.interpreter)[0])
+            for each in (ours, interpreted):
+                each.whole.append(process.run([*each.command[:-1], str(path)]))
             for peer, other in zip(peers, others, strict=True):
                 whole, start = (process.run(peer.command(str(each))) for each in (path, short))
                 other.whole.append(whole)
                 other.steady.append(Cost(whole.wall - start.wall, whole.cpu - start.cpu))
-    return [ours, *others]
+    ours.translated = median(shares)
+    return [ours, interpreted, *others]

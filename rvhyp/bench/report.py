@@ -4,7 +4,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import asdict
 
-from rvhyp.bench.programs import OURS, Measurement
+from rvhyp.bench.programs import INTERPRETED, OURS, Measurement
 
 HEADINGS = {"steady": "steady state", "whole": "whole process"}
 
@@ -18,14 +18,16 @@ def by_program(measurements: list[Measurement]) -> dict[str, dict[str, Measureme
 
 
 def speed_table(measurements: list[Measurement], runs: str) -> list[list[str]]:
-    """Header and rows: MIPS by CPU time and, in brackets, by wall time; then how many times each peer's ours is."""
+    """Header and rows: MIPS by CPU time and, in brackets, by wall time; then how much ran translated, and how many times each
+    peer's ours is."""
     runners = list(dict.fromkeys(each.runner for each in measurements))
-    peers = [runner for runner in runners if runner != OURS]
-    rows = [[HEADINGS[runs], "M instructions", *runners, *(f"/ {peer}" for peer in peers)]]
+    peers = [runner for runner in runners if runner not in (OURS, INTERPRETED)]
+    rows = [[HEADINGS[runs], "M instructions", *runners, "translated", *(f"/ {peer}" for peer in peers)]]
     for program, of in by_program(measurements).items():
         ours = of[OURS]
         rows.append([program, f"{ours.instructions / 1e6:.0f}",
                      *(f"{of[runner].mips(runs):.0f} ({of[runner].mips(runs, 'wall'):.0f})" for runner in runners),
+                     f"{ours.translated:.1%}" if runs == "steady" else "",
                      *(f"{ours.mips(runs) / of[peer].mips(runs):.2f}x" for peer in peers)])
     return rows
 

@@ -9,6 +9,7 @@ from rvhyp.cli.common import (
     Size,
     choices_options,
     commit_log,
+    engine_line,
     engine_options,
     granularity_option,
     guarded,
@@ -18,6 +19,7 @@ from rvhyp.cli.common import (
     say,
     start_engine,
     status_of,
+    tell_trouble,
     write_json,
 )
 from rvhyp.cli.interruption import during
@@ -89,8 +91,9 @@ def bare(program, memory, isa, kernel, initrd, append, stats, signature_path, gr
         write_signature(Path(signature_path), image, machine.memory, granularity)
     if outcome.ended is not Ended.EXIT:
         say(f"{outcome.ended.value}: stopped after {machine.instret} instructions, {position(board)}")
+    tell_trouble(machine.engine)
     if stats:
-        click.echo(f"instructions {machine.instret}\ntraps {int(machine.hart.traps)}", err=True)
+        click.echo(f"instructions {machine.instret}\ntraps {int(machine.hart.traps)}\n{engine_line(machine.engine)}", err=True)
     write_json(json_path, {"ended": outcome.ended.value, "status": status_of(outcome), "instructions": machine.instret,
-                           "traps": int(machine.hart.traps), "pc": int(machine.hart.pc)})
+                           "traps": int(machine.hart.traps), "pc": int(machine.hart.pc), "engine": machine.engine.figures()})
     return status_of(outcome)

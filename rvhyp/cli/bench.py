@@ -11,18 +11,18 @@ DEFAULT_PARTS = PARTS[:-1]              # linux wants a guest that must be prepa
 MIB = 1 << 20
 
 
-def measure_programs(names, instructions, rounds, engine):
+def measure_programs(names, instructions, rounds, interpreter):
     """Every program on everything; None where there is nothing to show."""
     from rvhyp.bench.peers import peers
-    from rvhyp.bench.programs import measure
-    found = peers()
+    from rvhyp.bench.programs import Engines, measure
+    found, engines = peers(), Engines(start_engine("translator"), interpreter)
     for peer in found:
         if peer.missing:
             say(f"{peer.missing} is not installed: no comparison with {peer.name}")
     measurements = []
     for name in names:
         say(f"{name}: {instructions / 1e6:.0f} M instructions, {rounds} rounds ...")
-        measurements += measure(name, instructions, rounds, engine, [peer for peer in found if not peer.missing])
+        measurements += measure(name, instructions, rounds, engines, [peer for peer in found if not peer.missing])
     return measurements
 
 

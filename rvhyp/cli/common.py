@@ -166,6 +166,21 @@ def start_engine(name: str):
     return engine
 
 
+def engine_line(engine) -> str:
+    """What the engine did, for --stats."""
+    figures = engine.figures()
+    if "translated" not in figures:
+        return f"engine {figures['name']}"
+    return (f"engine {figures['name']}: {figures['translated']:.1%} of {figures['looks']} looks found translated code; "
+            f"{figures['regions']} regions, {figures['made']} made in this run")
+
+
+def tell_trouble(engine) -> None:
+    """Say what went wrong in an engine, though the run went on."""
+    if trouble := engine.figures()["trouble"]:
+        say(str(trouble))
+
+
 def guarded(command):
     """Run a verb: bad input is one message and status 2, our own bug leaves a report."""
     @functools.wraps(command)

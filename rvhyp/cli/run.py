@@ -8,6 +8,7 @@ import click
 from rvhyp.cli.common import (
     choices_options,
     commit_log,
+    engine_line,
     engine_options,
     guarded,
     json_option,
@@ -17,6 +18,7 @@ from rvhyp.cli.common import (
     say,
     start_engine,
     status_of,
+    tell_trouble,
     write_json,
 )
 from rvhyp.cli.consoles import Consoles, console_option
@@ -137,8 +139,9 @@ def run(guests, memory, cpus, append, initrd, dtb, dump_dtb, console, realtime, 
     for each in (each for name in names for each in devices[name]):
         each.close()
     report_end(hypervisor, outcome)
+    tell_trouble(hypervisor.machine.engine)
     if stats:
         tables = f"{exit_table(hypervisor.vms)}\n{network_table(hypervisor.vms)}"
-        click.echo(f"{tables}instructions {hypervisor.machine.instret}", err=True)
+        click.echo(f"{tables}instructions {hypervisor.machine.instret}\n{engine_line(hypervisor.machine.engine)}", err=True)
     write_json(json_path, summary(hypervisor, outcome))
     return status_of(outcome)

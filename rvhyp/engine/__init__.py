@@ -3,7 +3,7 @@ from __future__ import annotations
 
 from rvhyp.engine.core import HostUnsupported, Progress, load_core
 
-ENGINES = ("interpreter", "reference")
+ENGINES = ("translator", "interpreter", "reference")
 
 
 def make_engine(name: str = "auto", progress: Progress | None = None):
@@ -12,7 +12,10 @@ def make_engine(name: str = "auto", progress: Progress | None = None):
     `progress(done, total)` is called while the compiled core is built, the first time.  `HostUnsupported` if the engine
     cannot run here, `ValueError` for an unknown name.
     """
-    if name in ("auto", "interpreter"):
+    if name in ("auto", "translator"):
+        from rvhyp.engine.translator.engine import Translator
+        return Translator(progress=progress)
+    if name == "interpreter":
         from rvhyp.engine.interpreter import Interpreter
         return Interpreter(progress=progress)
     if name == "reference":

@@ -27,6 +27,7 @@ _OPTIMISER = Path(__file__).read_text()
 def load_rules() -> None:
     """Import every module that defines rules."""
     import rvhyp.engine.codepages
+    import rvhyp.engine.regions
     import rvhyp.hart.blocks
     import rvhyp.hart.csrs
     import rvhyp.hart.fences
@@ -122,13 +123,15 @@ def target_machine():
 
 
 def handler_table() -> str:
-    """A table of handler offsets, from its own address, by handler number."""
+    """A table of offsets from its own address: of handlers by their numbers, then of what translated code calls."""
+    from rvhyp.engine.handlers import callables
     from rvhyp.engine.tables import HANDLERS
+    names = [*HANDLERS, *callables()]
     entries = ", ".join(
         "i32 0" if name == "none" else
         f'i32 trunc (i64 sub (i64 ptrtoint (ptr @"{name}" to i64), i64 ptrtoint (ptr @handler_table to i64)) to i32)'
-        for name in HANDLERS)
-    return f"@handler_table = constant [{len(HANDLERS)} x i32] [{entries}]\n"
+        for name in names)
+    return f"@handler_table = constant [{len(names)} x i32] [{entries}]\n"
 
 
 def build_image(progress: Callable[[int, int], None]) -> tuple[bytes, dict[str, int]]:
@@ -180,10 +183,10 @@ def handlers_text() -> str:
     They lie in one object, next to each other: placed apart they would compete for the same lines of the host's caches.
     """
     from rvhyp.engine.handlers import interpreter_text
-    text = interpreter_text()
+    text = "\n".join([interpreter_text(), handler_table()])
     called = sorted(set(re.findall(r'@"rule\.(\w+)"', text)))
     declarations = [f'declare i64 @"rule.{name}"({", ".join(["i64"] * arguments(name))}) nounwind' for name in called]
-    return "\n".join([*declarations, text, handler_table()])
+    return "\n".join([*declarations, text])
 
 
 def arguments(name: str) -> int:

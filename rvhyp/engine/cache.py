@@ -22,6 +22,9 @@ SOURCES = ("isa", "hart", "engine")             # packages whose every file goes
 RUNTIME = {"cache.py", "children.py", "core.py", "interpreter.py", "reference.py"}     # compiled code
 
 
+TRANSLATOR = "translator"                       # makes code of its own, under a key of its own
+
+
 def folder() -> Path:
     """Where cache files live: RVHYP_CACHE, or the user's cache folder."""
     if path := os.environ.get("RVHYP_CACHE"):
@@ -47,7 +50,7 @@ def source_key() -> str:
     package = Path(__file__).resolve().parent.parent
     for name in SOURCES:
         for path in sorted((package / name).rglob("*.py")):
-            if path.name in RUNTIME:
+            if path.name in RUNTIME or path.parent.name == TRANSLATOR:
                 continue
             digest.update(str(path.relative_to(package)).encode() + b"\0" + path.read_bytes() + b"\0")
     digest.update(toolchain().encode())

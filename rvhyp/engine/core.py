@@ -51,6 +51,7 @@ class Core:
         for name, (offset, count) in exports.items():
             setattr(self, name, ctypes.PYFUNCTYPE(ctypes.c_uint64, *[ctypes.c_uint64] * count)(self.address + offset))
         self.pointers = {name: self.address + at for name, (at, _) in tables.items()}
+        self.pointers |= {name: self.address + symbols[name] for name in ("fill_read", "fill_write")}
         self.pointers["handlers"] = self.pointers["code_base"] = self.address + symbols["handler_table"]
 
 

@@ -11,6 +11,7 @@ from rvhyp.engine.handlertext import (
 from rvhyp.engine.shells import shell
 from rvhyp.engine.tables import HANDLERS, Handler
 from rvhyp.engine.trace import DECLARATIONS, Symbol
+from rvhyp.hart.state import MIXED_ENTRIES, OFFSET, TLB_ENTRIES
 from rvhyp.isa.rule import RULES
 
 BUILTINS = ("run", "return_to_guest", "run_covered")        # entry points that Python calls
@@ -215,7 +216,63 @@ define ptr @builtin_{name}(ptr %self, ptr %unused) #0 {{
 
 # Rules that Python calls in compiled form, as symbols export.NAME.
 EXPORTS = ("prepare_scratch", "notice_write", "csr_read", "csr_write", "load", "store", "inject", "ticks", "next_event",
-           "hfence_gvma", "update_contexts", "fetch", "return_to_guest")
+           "hfence_gvma", "update_contexts", "fetch", "return_to_guest", "code_page", "flush_pool", "region_install")
+
+
+# What translated code goes on in or calls, by its place behind the handlers in the core's table.
+EXITS = ("resume_slow", "step", "slice_end")
+
+
+def callables() -> list[str]:
+    """Symbols that translated code reaches: functions like handlers, rules of floating point."""
+    import rvhyp.isa.fpu  # noqa: F401
+    return [*EXITS, "rule.fp_rounding", *(f"rule.{name}" for name in sorted(RULES) if name.startswith("f_"))]
+
+
+def fill_text(name: str, is_write: bool) -> str:
+    """What translated code calls where its own look at the TLB finds nothing: the host's address of the access, or 0.
+
+    It keeps all registers, since these hold the program's.  What is quickly found (beside decoded code; an access that does not
+    lie in one page with all others of its group) calls nothing.
+    """
+    t = HandlerText(name)
+    va, size = Symbol(t, "%va"), Symbol(t, "%size")
+    probe, found, slow = t.new_label("probe"), t.new_label("found"), t.new_label("slow")
+    t.branch((va & 0xFFF) + size <= 4096, probe, slow)
+    t.label(probe)
+    tag = (va & ~0xFFF) + t.get("data_context")
+    entry = t.at(t.at("%hart", OFFSET["write_tlb" if is_write else "read_tlb"]), ((va >> 12) & TLB_ENTRIES - 1) << 4)
+    miss = beside = t.new_label("beside") if is_write else slow
+    t.branch(Symbol(t, t.load("i64", entry, "hart")) == tag, found, miss)
+    t.label(found)
+    t.line(f"ret i64 {(va + Symbol(t, t.load('i64', t.at(entry, 8), 'hart'))).name}")
+    if is_write:
+        t.label(beside)
+        clear, mixed = t.new_label("clear"), t.new_label("mixed")
+        entry = t.at(t.at("%hart", OFFSET["mixed_tlb"]), ((va >> 12) & MIXED_ENTRIES - 1) << 5)
+        t.branch(Symbol(t, t.load("i64", entry, "hart")) == tag, mixed, slow)
+        t.label(mixed)
+        blocks = Symbol(t, t.load("i64", t.at(entry, 16), "hart"))
+        bits = Symbol(t, t.load("i64", t.value(f"inttoptr i64 {blocks.name} to ptr"), "uop"))
+        hit = (bits >> ((va >> 6) & 63) | bits >> (((va + size - 1) >> 6) & 63)) & 1
+        t.branch(hit == 0, clear, slow)
+        t.label(clear)
+        t.line(f"ret i64 {(va + Symbol(t, t.load('i64', t.at(entry, 8), 'hart'))).name}")
+    t.label(slow)
+    result = t.value(f"call preserve_allcc i64 @{name}_slow(ptr %hart, i64 %va, i64 %size)")
+    t.line(f"ret i64 {result}")
+    body = "\n".join(t.lines)
+    return f"""
+define preserve_allcc i64 @{name}_slow(ptr %hart, i64 %va, i64 %size) noinline #0 {{
+  %h = ptrtoint ptr %hart to i64
+  %r = call i64 @"rule.region_fill"(i64 %h, i64 %va, i64 %size, i64 {int(is_write)})
+  ret i64 %r
+}}
+define preserve_allcc i64 @{name}(ptr %hart, i64 %va, i64 %size) #0 {{
+entry:
+{body}
+}}
+"""
 
 
 def export_text(name: str) -> str:
@@ -233,6 +290,6 @@ def interpreter_text() -> str:
             functions += write_handler(handler)
     declarations = sorted(set().union(*(f.declarations for f in functions)))
     return "\n".join([*DECLARATIONS, *declarations, *(f.definition() for f in functions), ENTRY_POINTS,
-                      *map(builtin_text, BUILTINS),
+                      *map(builtin_text, BUILTINS), fill_text("fill_read", False), fill_text("fill_write", True),
                       *map(export_text, EXPORTS), METADATA,
                       "attributes #0 = { nounwind strictfp \"no-builtins\" }"])

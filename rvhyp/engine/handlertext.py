@@ -112,6 +112,39 @@ class HandlerText(Text):
         self.put("budget", self.left())
         return pc
 
+    # Memory and gates.
+
+    def gate(self, mask: int, slow: str) -> None:
+        """Go on in the slow function where floating point may not simply run."""
+        if mask:
+            self.unlikely((self.get("fp_gate") & mask) != 0, slow)
+
+    def access(self, table: str, va: Symbol, size: int, slow: str, is_urgent: bool = False) -> str:
+        """Host pointer of an aligned access that hits the TLB; else go on in the slow function.  An urgent one is waited for."""
+        entry = self.at(self.at("%hart", OFFSET[table]), ((va >> 12) & TLB_ENTRIES - 1) << 4)
+        tag = Symbol(self, self.load("i64", entry, "hart"))
+        self.unlikely(tag != (va & ~0xFFF | va & size - 1) + self.get("data_context"), slow)
+        addend = Symbol(self, self.load("i64", self.at(entry, 8), "hart"))
+        host = va + (self.foreseen(addend) if is_urgent else addend)
+        return self.value(f"inttoptr i64 {host.name} to ptr")
+
+    def foreseen(self, addend: Symbol) -> Symbol:
+        """The addend of a TLB entry, by way of the one of the last fill where they are equal.
+
+        They mostly are, and the host's processor foresees it: an access need not wait for the entry, which depends on its
+        address.  LLVM must not see that both ways give the same value, hence the volatile load.
+        """
+        usual, other, on = self.new_label("usual"), self.new_label("other"), self.new_label("on")
+        pointer = self.at("%hart", OFFSET["addend"])
+        self.branch(addend == Symbol(self, self.load("i64", pointer, "hart")), usual, other, LIKELY)
+        self.label(usual)
+        last = self.value(f"load volatile i64, ptr {pointer}")
+        self.line(f"br label %{on}")
+        self.label(other)
+        self.line(f"br label %{on}")
+        self.label(on)
+        return self.word(f"phi i64 [{last}, %{usual}], [{addend.name}, %{other}]")
+
     # Control flow.
 
     def branch(self, condition: Symbol, yes: str, no: str, weights: str | None = None) -> None:

@@ -52,6 +52,13 @@ class Interpreter:
         hart.compressed_extension = EXTENSIONS["C"].number
         self.core.prepare_scratch(hart.address)
 
+    def tend(self, hart: Hart) -> None:
+        """Called between two slices of a hart, now and then."""
+
+    def figures(self) -> dict[str, object]:
+        """What it did, for `--stats` and `--json`; `trouble` says what went wrong, though the run went on."""
+        return {"name": self.name, "trouble": ""}
+
     def bind(self, hart: Hart) -> tuple[Callable[[], int], Callable[[], int]]:
         """Two functions that run an attached hart and give the reason to return: from hart.pc; and after the monitor's SRET.
 

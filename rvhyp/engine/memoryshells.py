@@ -2,43 +2,13 @@
 from __future__ import annotations
 
 from rvhyp.engine.handlertext import HandlerText, check_fault
-from rvhyp.engine.shell import RuleCalls, Shell, address, apply, check_gate, gate_mask, is_float, operands, writes_float
-from rvhyp.engine.trace import LIKELY, Symbol
+from rvhyp.engine.shell import RuleCalls, Shell, address, apply, gate_mask, is_float, operands, writes_float
+from rvhyp.engine.trace import Symbol
 from rvhyp.engine.uop import UOP_RS2
 from rvhyp.hart.access import HLV, HLVX, PLAIN
-from rvhyp.hart.state import FP_OFF, MIXED_ENTRIES, OFFSET, TLB_ENTRIES
+from rvhyp.hart.state import FP_OFF, MIXED_ENTRIES, OFFSET
 
 FLAVOUR = {"": PLAIN, "hlv": HLV, "hlvx": HLVX}
-
-
-def probe(t: HandlerText, table: str, va: Symbol, size: int, slow: str, is_urgent: bool = False) -> str:
-    """Host pointer of an aligned access that hits the TLB; else go on in the slow function.  An urgent one is soon waited for."""
-    entry = t.at(t.at("%hart", OFFSET[table]), ((va >> 12) & TLB_ENTRIES - 1) << 4)
-    tag = Symbol(t, t.load("i64", entry, "hart"))
-    t.unlikely(tag != (va & ~0xFFF | va & size - 1) + t.get("data_context"), slow)
-    addend = Symbol(t, t.load("i64", t.at(entry, 8), "hart"))
-    host = va + (foreseen(t, addend) if is_urgent else addend)
-    return t.value(f"inttoptr i64 {host.name} to ptr")
-
-
-def foreseen(t: HandlerText, addend: Symbol) -> Symbol:
-    """The addend of a TLB entry, by way of the one of the last fill where they are equal.
-
-    They mostly are, and the host's processor foresees it: an access need not wait for the entry, which depends on its address.
-    LLVM must not see that both ways give the same value, hence the volatile load.
-    """
-    usual, on = t.new_label("usual"), t.new_label("on")
-    pointer = t.at("%hart", OFFSET["addend"])
-    is_usual = addend == Symbol(t, t.load("i64", pointer, "hart"))
-    other = t.new_label("other")
-    t.branch(is_usual, usual, other, LIKELY)
-    t.label(usual)
-    last = t.value(f"load volatile i64, ptr {pointer}")
-    t.line(f"br label %{on}")
-    t.label(other)
-    t.line(f"br label %{on}")
-    t.label(on)
-    return t.word(f"phi i64 [{last}, %{usual}], [{addend.name}, %{other}]")
 
 
 def load_guest(t: HandlerText, pointer: str, size: int) -> Symbol:
@@ -53,11 +23,11 @@ def store_guest(t: HandlerText, pointer: str, size: int, value: Symbol) -> None:
 
 class LoadShell(Shell):
     def hot(self, t):
-        check_gate(t, gate_mask(self.i), self.slow_name)
+        t.gate(gate_mask(self.i), self.slow_name)
         if self.i.guest:
             t.tail(self.slow_name)
             return False
-        pointer = probe(t, "read_tlb", address(t, self.i), self.i.size, self.slow_name, is_urgent=not writes_float(self.i))
+        pointer = t.access("read_tlb", address(t, self.i), self.i.size, self.slow_name, is_urgent=not writes_float(self.i))
         t.set_rd(apply(t, self.i, value=load_guest(t, pointer, self.i.size)))
         return True
 
@@ -79,11 +49,11 @@ class StoreShell(Shell):
         return t.register(UOP_RS2)
 
     def hot(self, t):
-        check_gate(t, gate_mask(self.i) & FP_OFF, self.slow_name)
+        t.gate(gate_mask(self.i) & FP_OFF, self.slow_name)
         if self.i.guest:
             t.tail(self.slow_name)
             return False
-        pointer = probe(t, "write_tlb", address(t, self.i), self.i.size, self.slow_name)
+        pointer = t.access("write_tlb", address(t, self.i), self.i.size, self.slow_name)
         store_guest(t, pointer, self.i.size, self.source(t))
         return True
 
@@ -150,7 +120,7 @@ class AmoShell(Shell):
         return operands["old"], apply(t, self.i, **operands)
 
     def hot(self, t):
-        pointer = probe(t, "write_tlb", address(t, self.i), self.i.size, self.slow_name)
+        pointer = t.access("write_tlb", address(t, self.i), self.i.size, self.slow_name)
         old, new = self.result(t, load_guest(t, pointer, self.i.size))
         store_guest(t, pointer, self.i.size, new)
         t.set_rd(old)

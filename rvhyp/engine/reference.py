@@ -63,6 +63,13 @@ class Reference:
             leave = self.step(hart)
         return int(end(hart))
 
+    def tend(self, hart: Hart) -> None:
+        """Nothing to do between two slices."""
+
+    def figures(self) -> dict[str, object]:
+        """As the interpreter's."""
+        return {"name": self.name, "trouble": ""}
+
     def bind(self, hart: Hart) -> tuple[Callable[[], int], Callable[[], int]]:
         """Two functions that run an attached hart: from hart.pc; and after the monitor's SRET."""
         def return_to_guest():

@@ -64,11 +64,6 @@ def gate_mask(instruction: Instruction, variant: str = "") -> int:
     return FP_OFF | (FP_CLEAN if changes_state else 0) | (FP_MODE if variant == DYNAMIC else 0)
 
 
-def check_gate(t: HandlerText, mask: int, slow: str) -> None:
-    if mask:
-        t.unlikely((t.get("fp_gate") & mask) != 0, slow)
-
-
 class RuleCalls:
     """What a SYSTEM body sees as `hart`: every attribute is a rule."""
 

@@ -15,7 +15,7 @@ from rvhyp.engine.memoryshells import (
     StoreConditionalShell,
     StoreShell,
 )
-from rvhyp.engine.shell import RuleCalls, Shell, apply, check_gate, gate_mask, is_float, operands, writes_float
+from rvhyp.engine.shell import RuleCalls, Shell, apply, gate_mask, is_float, operands, writes_float
 from rvhyp.engine.tables import BY_RULE, TRUNCATING, Part
 from rvhyp.engine.uop import UOP_IMM, UOP_RS1
 from rvhyp.isa.instruction import Instruction, Kind
@@ -23,7 +23,7 @@ from rvhyp.isa.instruction import Instruction, Kind
 
 class AluShell(Shell):
     def hot(self, t):
-        check_gate(t, gate_mask(self.i), self.slow_name)
+        t.gate(gate_mask(self.i), self.slow_name)
         t.set_rd(apply(t, self.i))
         return True
 
@@ -129,7 +129,7 @@ class FpShell(Shell):
         if self.variant == BY_RULE:
             t.tail(self.slow_name)
             return False
-        check_gate(t, gate_mask(self.i, self.variant), self.slow_name)
+        t.gate(gate_mask(self.i, self.variant), self.slow_name)
         unit = HostFpu(t, t.call, RTZ if self.variant == TRUNCATING else HOST_DYNAMIC)
         t.set_rd(apply(t, self.i, fp=unit))
         t.declarations |= unit.declarations

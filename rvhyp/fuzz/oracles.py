@@ -58,6 +58,7 @@ class Oracle:
 
 
 ORACLES: dict[str, Oracle] = {}
+LIMITS = 40, 3, 12, 1, 80               # instructions of the regions of a page, by turns
 SECONDS = 60.0                          # a batch that takes longer hangs
 SPIKE_COUNTS = 8                        # times as many instructions as there are, at most: 5,000 for each trap
 
@@ -108,7 +109,34 @@ class Engine:
         return board
 
 
+class Translated(Engine):
+    """The translating engine, with everything that a first run has found translated before the second."""
+
+    def __init__(self, isa: str):
+        super().__init__("translator", isa)
+
+    def run(self, image: Assembly, region: Region, instructions: int, coverage: Map | None = None) -> bytes:
+        from rvhyp.machine.machine import Ended
+        first = self.board(image)
+        if first.run(instructions, SECONDS).ended is not Ended.EXIT:
+            raise Failed("did not end")
+        pages = self.engine.decoded(first.machine.hart)
+        first.machine.memory.close()
+        board = self.board(image)
+        for number, (pa, slots) in enumerate(pages.items()):
+            self.engine.translate(board.machine.hart, pa, slots, LIMITS[number % len(LIMITS)])
+        outcome = board.run(instructions, SECONDS)
+        data = board.machine.memory.read(region.address, region.size)
+        board.machine.memory.close()
+        if outcome.ended is not Ended.EXIT:
+            raise Failed(outcome.ended.value)
+        return data
+
+
+oracle("translator", "our engine translator", is_ours=True, slots=32, every=16)(Translated)
 for _name in ENGINES:
+    if _name == "translator":
+        continue
     _pace = {"slots": 1, "every": 32} if _name == "reference" else {}
     oracle(_name, f"our engine {_name}", is_ours=True, **_pace)(lambda isa, name=_name: Engine(name, isa))
 

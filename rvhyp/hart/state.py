@@ -73,6 +73,9 @@ _FIELDS = [
     ("code_base", 1), ("handlers", 1), ("handler_flags", 1), ("csr_table", 1), ("decode_buckets", 1), ("decode_rows", 1),
     ("imm_formats", 1), ("expansions", 1), ("fusions", 1), ("compressed_extension", 1),
     ("pool", 1), ("scratch", 1), ("worklist", 1), ("work_top", 1), ("work_lines", 1),
+    ("translated_low", 1), ("translated_high", 1),      # where code of rvhyp.engine.translator lies
+    ("fill_read", 1), ("fill_write", 1),                # functions of the core that it calls
+    ("in_region", 1), ("tended", 1),                    # not 0: it ended the last slice; instret when that was last looked at
 ]
 _STORED: dict[str, int] = {}
 for _row in CSRS.values():

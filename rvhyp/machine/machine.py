@@ -30,9 +30,9 @@ from rvhyp.machine.errors import BadInput
 from rvhyp.machine.fdt import isa_extensions
 from rvhyp.machine.ram import MAP_NORESERVE, PAGE, Memory, Ram
 
-QUANTUM_MIN, QUANTUM_MAX = 10, 200_000          # instructions between two looks at the host ...
+QUANTUM_MIN, QUANTUM_MAX = 10, 5_000_000          # instructions between two looks at the host ...
 INPUT_PERIOD = 1_000_000                # instructions: 10 ms of virtual time, some milliseconds of the host's
-QUANTUM_SECONDS = 0.005                         # ... which should take this long
+QUANTUM_SECONDS = 0.001                         # ... which should take this long
 FAR = 1 << 40                   # ticks: what the rule next_event gives when no timer is set
 NEVER = (1 << 63) - 1
 
@@ -215,6 +215,7 @@ class Machine:
     def look(self, watch: Watch, end: int) -> int:
         """Look at the host's clock and, if it is time, at its input; the instret up to which to run then."""
         self.clock.catch_up()
+        self.engine.tend(self.hart)
         now = self.instret
         if now >= self.input_at:
             self.take_input()

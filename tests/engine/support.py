@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, settings
 
 from rvhyp.engine.interpreter import Interpreter
 from rvhyp.engine.reference import Reference
+from rvhyp.engine.translator.engine import Translator
 from rvhyp.hart.state import (
     COUNT,
     REASON_BUDGET,
@@ -53,8 +54,15 @@ def _reference() -> Reference:
     return Reference()
 
 
+@cache
+def _translator(pool_bytes: int) -> Translator:
+    return Translator(pool_bytes)
+
+
 def make_engine(name: str, pool_bytes: int = POOL_BYTES):
-    """An engine for one machine; the reference has nothing of its own to share."""
+    """An engine for one machine; the reference has nothing of its own to share, a translator's compiler takes long to start."""
+    if name == "translator":
+        return _translator(pool_bytes)
     return _reference() if name == "reference" else Interpreter(pool_bytes)
 
 
@@ -188,3 +196,26 @@ def hold_sliced(prepare, slices: list[int], engine: str = "interpreter", **optio
             break
     assert not difference(whole.state(), sliced.state())
     assert not difference(whole.csrs(), sliced.csrs())
+
+
+def hold_translated(prepare, slices: list[int], limits=(40, 5, 12, 1), **options) -> Bench:
+    """Run what `prepare(bench)` sets up by the interpreter, and with all that it has run translated before: after each slice,
+    states and reasons must be equal.  `limits`: instructions of regions at most, by turns of the pages.
+
+    Gives the translating bench; `bench.translated` is the number of regions.
+    """
+    learning, plain, bench = (Bench("translator", **options) for _ in range(3))
+    for each in (learning, plain, bench):
+        prepare(each)
+    for count in slices:
+        learning.run(count)
+    pages = bench.machine.engine.decoded(learning.hart)
+    bench.translated = sum(bench.machine.engine.translate(bench.hart, pa, slots, limits[number % len(limits)])
+                           for number, (pa, slots) in enumerate(pages.items()))
+    for number, count in enumerate(slices):
+        returns = [each.run(count) for each in (plain, bench)]
+        states = [each.state() for each in (plain, bench)]
+        assert not difference(*states), (f"after slice {number}", difference(*states), returns)
+        assert returns[0] == returns[1], f"after slice {number}"
+    assert not difference(*(each.csrs() for each in (plain, bench)))
+    return bench

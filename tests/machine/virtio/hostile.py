@@ -117,7 +117,7 @@ class HostileMachine(RuleBasedStateMachine):
         good = self.good()
         if kind == "outside":
             size = data.draw(st.integers(1, 0xFFFF_FFFF))
-            gpa = data.draw(st.one_of(st.integers(0, BASE - 1), st.integers(BASE + SIZE - size + 1, (1 << 64) - 1)))
+            gpa = data.draw(st.one_of(st.integers(0, BASE - 1), st.integers(max(0, BASE + SIZE - size + 1), (1 << 64) - 1)))
             at = data.draw(st.integers(0, len(good) - 1))
             return [*good[:at], (gpa, size, good[at][2]), *good[at + 1:]]
         if kind == "empty":

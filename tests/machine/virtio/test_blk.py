@@ -167,7 +167,7 @@ class Machine(HostileMachine):
         return Blk(self.image)
 
     def forget(self):
-        self.offered, self.next_place = [], 0
+        self.offered, self.next_place, self.described = [], 0, 0
 
     def good(self):
         self.driver.ram.write(SCRATCH, struct.pack("<IIQ", T_OUT, 0, 0) + b"w" * 512)
@@ -189,8 +189,10 @@ class Machine(HostileMachine):
         self.driver.ram.write(at + 0x1000, b"\xEE" * (room + 1))
         buffers = (self.cut(data, at, 0, 16 + len(payload)) + self.cut(data, at + 0x1000, 2, room + 1))
         table = at + 0x3000 if is_indirect and self.ring & F_INDIRECT_DESC else None
-        if table is None and len(buffers) * (len(self.offered) + 1) > self.queue.size:
-            return
+        count = 1 if table else len(buffers)
+        if self.described + count > self.queue.size:
+            return                              # it would write over descriptors that the device has not seen
+        self.described += count
         head = self.queue.chain(buffers, table)
         self.queue.offer(head)
         self.offered.append((head, at, kind, sector * 512, payload, room))
@@ -199,7 +201,7 @@ class Machine(HostileMachine):
         expected = [(head, self.outcome(*rest)) for head, *rest in self.offered]
         self.queue.notify()
         assert self.queue.completed() == expected
-        self.offered = []
+        self.offered, self.described = [], 0
 
     def outcome(self, at, kind, offset, payload, room):
         """What the model says of a request: the length used; what must be in memory is checked after the notification."""

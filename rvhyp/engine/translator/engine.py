@@ -1,0 +1,255 @@
+"""The translating engine: the interpreter, and regions of hot code among its uops.
+
+Now and then (`tend`) it looks where the hart is: at some instruction, each as likely as another.  Code that is found in the
+interpreter again and again is translated by another process while the guest goes on; what was made before comes from the store.
+"""
+from __future__ import annotations
+
+import ctypes
+import weakref
+from collections import Counter
+from dataclasses import dataclass, field
+
+from rvhyp.engine.core import Progress
+from rvhyp.engine.interpreter import POOL_BYTES, Interpreter
+from rvhyp.engine.translator.arena import Arena
+from rvhyp.engine.translator.hot import HotPages
+from rvhyp.engine.translator.process import Compiler
+from rvhyp.engine.translator.store import Store
+from rvhyp.engine.translator.worker import Demands, Product, Request
+from rvhyp.hart.memory import HEADER_HOST, HEADER_PA, HEADER_UNDECODED, PAGE_BYTES, SLOTS, UOP_BYTES
+from rvhyp.hart.state import OFFSET, TLB_ENTRIES, Hart
+from rvhyp.isa.choices import MISALIGNED_TRAPS
+
+PAGE = 4096
+PERIOD = 20_000                 # instructions between two looks, at least
+WORTHWHILE = 50                 # looks that find the interpreter at work before anything is compiled
+SEEN = 2                        # ... that find it in one page before that page is
+DOUBTFUL = 6                    # ... that find code that is translated, but not running so, less those that find it running so
+IN_REGION, TENDED, PC, SLICE_END, BUDGET, FETCH_CONTEXT, FETCH = (
+    OFFSET[name] // 8 for name in ("in_region", "tended", "pc", "slice_end", "budget", "fetch_context", "fetch_tlb"))
+
+
+@dataclass(eq=False)
+class Translation:
+    """A region of a page, and its code."""
+
+    product: Product
+    address: int | None = None                  # host address of its function, once it is in the arena
+    doubt: int = 0                              # how much it looks as if it was not entered
+
+
+@dataclass(eq=False)
+class Page:
+    """What is known of a page of decoded code."""
+
+    address: int                                # of the decoded page, on the host
+    pa: int
+    host: int                                   # of the guest's bytes, on the host
+    heat: Counter = field(default_factory=Counter)              # looks that found the interpreter there, by slot
+    translations: list[Translation] = field(default_factory=list)
+    refused: set[int] = field(default_factory=set)              # slots of which nothing could be made
+    is_searched: bool = False                                   # the store was asked
+
+    def bytes(self) -> bytes:
+        """The guest's bytes."""
+        return ctypes.string_at(self.host, PAGE)
+
+    def entries(self) -> frozenset[int]:
+        """Slots at which its regions are entered."""
+        return frozenset(entry for each in self.translations for entry in each.product.entries)
+
+    def decoded(self) -> list[int]:
+        """Slots that are decoded."""
+        undecoded = _word(self.address + HEADER_UNDECODED)
+        uops = memoryview(ctypes.string_at(self.address, UOP_BYTES * SLOTS)).cast("Q")[::2].tolist()
+        return [slot for slot, handler in enumerate(uops) if handler != undecoded]
+
+
+@dataclass(eq=False)
+class Asked:
+    """What the compiler is busy with.  Its hart may be gone when the answer comes."""
+
+    hart: weakref.ref[Hart]
+    page: Page
+    request: Request
+
+
+class Translator(Interpreter):
+    """Runs harts on the compiled core, and translates what is hot."""
+
+    name = "translator"
+
+    def __init__(self, pool_bytes: int = POOL_BYTES, progress: Progress | None = None):
+        super().__init__(pool_bytes, progress)
+        self.arena, self.store, self.compiler = Arena(), Store(), Compiler()
+        self._pages: weakref.WeakKeyDictionary[Hart, dict[int, Page]] = weakref.WeakKeyDictionary()     # by address
+        self._asked: Asked | None = None
+        self.looks = self.translated_looks = self.regions = self.made = 0
+        self._hot = HotPages()
+        weakref.finalize(self, _end, self.compiler, self._hot)
+
+    def attach(self, hart: Hart) -> None:
+        super().attach(hart)
+        hart.translated_low, hart.translated_high = self.arena.low, self.arena.high
+        self._pages[hart] = {}
+
+    def figures(self) -> dict[str, object]:
+        """Besides name and trouble: the part of all instructions that ran translated, as far as looks at the hart, so many, can
+        tell; regions put to use; regions made in this run."""
+        trouble = "the process that translates died again and again: no more was translated" if self.compiler.is_dead else ""
+        return {"name": self.name, "translated": self.translated_looks / max(1, self.looks), "looks": self.looks,
+                "regions": self.regions, "made": self.made, "trouble": trouble}
+
+    def tend(self, hart: Hart) -> None:
+        """Look where a hart is that has just left the engine at the end of a slice."""
+        instret = hart.words[SLICE_END] - hart.words[BUDGET]
+        if 0 <= instret - hart.words[TENDED] < PERIOD:
+            return
+        hart.words[TENDED] = instret
+        self.looks += 1
+        was_translated = hart.words[IN_REGION]
+        hart.words[IN_REGION] = 0
+        self._take(hart)
+        place = self._place(hart)
+        if place is None:
+            return
+        page, slot = place
+        if not page.is_searched:
+            page.is_searched = True
+            page.translations += map(Translation, self.store.find(page.bytes(), self._demands(hart)))
+        self._install(hart, page)
+        if self._is_hot(page, slot, bool(was_translated)):
+            page.heat[slot] += 1
+            self._hot.note(page.bytes(), slot, self._demands(hart), page.decoded)
+            self._ask(hart, page)
+
+    def _demands(self, hart: Hart) -> Demands:
+        return Demands(int(hart.extensions), int(MISALIGNED_TRAPS.get(hart.choices)))
+
+    def _is_hot(self, page: Page, slot: int, was_translated: bool) -> bool:
+        """Whether the instruction at a slot runs in the interpreter, as far as can be told.
+
+        `was_translated`: translated code saw that the slice would end, but that may have been in code that led to this.
+        """
+        for each in page.translations:
+            if each.product.has(slot):
+                self.translated_looks += 1
+                each.doubt = max(0, each.doubt + (-1 if was_translated else 1))
+                if each.doubt < DOUBTFUL:
+                    return False
+                each.doubt = 0
+        return slot not in page.refused
+
+    def _place(self, hart: Hart) -> tuple[Page, int] | None:
+        """The decoded page and slot of hart.pc, by the fetch TLB."""
+        words = hart.words
+        pc = words[PC]
+        at = FETCH + 2 * (pc >> 12 & TLB_ENTRIES - 1)
+        if words[at] != (pc & ~0xFFF) + words[FETCH_CONTEXT]:
+            return None
+        return self._page(hart, (pc & ~0xFFF) + words[at + 1] & (1 << 64) - 1), (pc & 0xFFF) >> 1
+
+    def _page(self, hart: Hart, address: int) -> Page:
+        """The page at an address in the pool, which may have been another one when it was last looked at."""
+        pages, pa, host = self._pages[hart], _word(address + HEADER_PA), _word(address + HEADER_HOST)
+        page = pages.get(address)
+        if page is None or page.pa != pa or page.host != host:
+            page = pages[address] = Page(address, pa, host)
+        return page
+
+    def _install(self, hart: Hart, page: Page) -> None:
+        """Put a page's regions among its uops, where they fit: it may have been decoded anew, or been written to."""
+        data = None
+        for each in page.translations:
+            entries = each.product.entries
+            if not self.arena.low <= _word(page.address + UOP_BYTES * entries[0]) < self.arena.high:
+                data = data or page.bytes()
+                if each.product.fits(data) and self._has_place(each):
+                    for slot in entries:
+                        self.rules.region_install(hart.address, page.address, slot, each.address)
+
+    def _has_place(self, each: Translation) -> bool:
+        """Put the code of a region in the arena, if it is not there; False if there is no room for it."""
+        if each.address is None:
+            at = self.arena.add(each.product.code)
+            if at is None:
+                self._forget()
+                return False
+            each.address = at + each.product.start
+            self.regions += 1
+        return True
+
+    def _forget(self) -> None:
+        """Begin anew with an empty arena: no uop leads there any more, and nothing translated is running."""
+        for hart, pages in self._pages.items():
+            self.rules.flush_pool(hart.address)
+            pages.clear()
+        self.arena.clear()
+
+    def _ask(self, hart: Hart, page: Page) -> None:
+        if self.compiler.is_busy or self.looks - self.translated_looks < WORTHWHILE or page.heat.total() < SEEN:
+            return
+        (slot, _), = page.heat.most_common(1)
+        page.heat.clear()
+        request = Request(page.bytes(), slot, page.decoded(), page.entries(), self._demands(hart))
+        self._asked = Asked(weakref.ref(hart), page, request)
+        self.compiler.ask(request)
+
+    def _take(self, hart: Hart) -> None:
+        """Use what has been compiled, if the answer has come."""
+        asked = self._asked
+        if asked is None:
+            return
+        product = self.compiler.answer()
+        if self.compiler.is_busy:
+            return
+        self._asked = None
+        if product is None:
+            asked.page.refused.add(asked.request.slot)
+            return
+        self.store.add(asked.request.page, asked.request.demands, product)
+        self._hot.drop(asked.request.page, product)
+        self.made += 1
+        asked.page.translations.append(Translation(product))
+        if asked.hart() is hart and self._page(hart, asked.page.address) is asked.page:
+            self._install(hart, asked.page)
+
+    # Ahead of time.
+
+    def decoded(self, hart: Hart) -> dict[int, list[int]]:
+        """Slots that are decoded, by the system physical address of their page."""
+        from rvhyp.engine.codepages import POOL_FIRST, POOL_NEXT
+        pool = int(hart.pool)
+        pages = [self._page(hart, at) for at in range(_word(pool + POOL_FIRST), _word(pool + POOL_NEXT), PAGE_BYTES)]
+        return {page.pa: page.decoded() for page in pages}
+
+    def translate(self, hart: Hart, pa: int, slots: list[int], limit: int) -> int:
+        """Translate all of some slots of a page of RAM, now and before they run; gives the number of regions.
+
+        Each slot that control can come to is an entry of a region of at most `limit` instructions.
+        """
+        from rvhyp.engine.translator.blocks import leaders
+        page = self._page(hart, self.rules.code_page(hart.address, pa))
+        data, demands, made = page.bytes(), self._demands(hart), 0
+        for slot in sorted(set(leaders(data, slots, demands.extensions).values())):
+            if slot in page.entries():
+                continue
+            self.compiler.ask(Request(data, slot, slots, page.entries(), demands, limit))
+            while self.compiler.is_busy:
+                self.compiler.wait(1)
+                if product := self.compiler.answer():
+                    page.translations.append(Translation(product))
+                    made += 1
+        self._install(hart, page)
+        return made
+
+
+def _end(compiler: Compiler, hot: HotPages) -> None:
+    """The engine is not wanted any more, or the process ends."""
+    compiler.close()
+    hot.save()
+
+
+def _word(address: int) -> int:
+    return ctypes.c_uint64.from_address(address).value

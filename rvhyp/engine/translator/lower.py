@@ -1,0 +1,221 @@
+"""From a region to LLVM IR in SSA form: registers are values, joined where blocks meet, stored where the region is left."""
+from __future__ import annotations
+
+from rvhyp.engine.fpu import DYNAMIC as HOST_DYNAMIC
+from rvhyp.engine.fpu import RTZ
+from rvhyp.engine.handlertext import METADATA, continue_at
+from rvhyp.engine.lines import DEPTH
+from rvhyp.engine.shell import apply, gate_mask
+from rvhyp.engine.shells import FpShell, shell
+from rvhyp.engine.tables import TRUNCATING, Part
+from rvhyp.engine.trace import DECLARATIONS, UNLIKELY, Symbol
+from rvhyp.engine.translator.blocks import Block, Insn, Region
+from rvhyp.engine.translator.flow import Flow
+from rvhyp.engine.translator.text import FloatSymbol, Group, RegionFpu, RegionText, is_float
+from rvhyp.hart.memory import SLOTS
+from rvhyp.hart.state import OFFSET
+from rvhyp.isa.instruction import Kind
+
+MEMORY_KINDS = {Kind.LOAD, Kind.STORE, Kind.AMO}
+SPAN = 1024                     # bytes that one look at the TLB may cover
+
+
+def groups(block: Block) -> dict[int, Group]:
+    """The groups of a block's accesses, by slot."""
+    members: dict[tuple[int, int, bool], list[Insn]] = {}
+    version: dict[int, int] = {}
+    for insn in block.insns:
+        if insn.kind in MEMORY_KINDS:
+            base = insn.registers["rs1"]
+            members.setdefault((base, version.get(base, 0), insn.kind is Kind.LOAD), []).append(insn)
+        if insn.result is not None:
+            version[insn.result] = version.get(insn.result, 0) + 1
+    found = {}
+    for (base, _, is_load), insns in members.items():
+        while insns:
+            low = insns[0].immediate
+            together = [i for i in insns if abs(i.immediate - low) < SPAN // 2]
+            insns = [i for i in insns if i not in together]
+            group = Group(base, not is_load, min(i.immediate for i in together),
+                          max(i.immediate + i.record.size for i in together))
+            found.update((i.slot, group) for i in together)
+    return found
+
+
+def translated(region: Region, traps_misaligned: bool = False) -> str:
+    """The module of a region: one function like a handler, @region, and nothing else."""
+    return Lowering(region, traps_misaligned).write()
+
+
+class Lowering:
+    """Writes one region."""
+
+    def __init__(self, region: Region, traps_misaligned: bool):
+        self.region, self.flow = region, Flow(region)
+        self.t = RegionText(traps_misaligned, {slot: region.blocks[slot].insns[0].number for slot in region.entries})
+        self._values: dict[int, dict[int, Symbol]] = {}             # at a block's end
+        self._lefts: dict[int, tuple[Symbol, int]] = {}             # instructions left there, less so many
+        self._edges: dict[tuple[int, int], list[tuple[str, Symbol]]] = {}   # label that control comes from, instructions left
+        self._entered: dict[int, tuple[str, dict[int, Symbol], Symbol]] = {}        # label, values, instructions left, by entry
+        self._joins: list[tuple[int, int, list[int]]] = []          # place in the text, block, registers
+
+    def write(self) -> str:
+        self._write_entries()
+        for start in self.flow.order:
+            self._write_block(start)
+        self._write_joins()
+        self.t.write_exits()
+        function = self.t.definition().replace("define internal", "define")
+        return "\n".join([*DECLARATIONS, *sorted(self.t.declarations), function, METADATA,
+                          'attributes #0 = { nounwind strictfp "no-builtins" }'])
+
+    # Where the region is entered.
+
+    def _write_entries(self) -> None:
+        t, entries = self.t, self.region.entries
+        t.line(f"%page = load ptr, ptr {t.at('%hart', OFFSET['page'])}, !tbaa !1")
+        number = t.word("ptrtoint ptr %page to i64")
+        t.line(f"%base = add i64 {(number >> 3).name}, {t.get('bias').name}")
+        if len(entries) > 1:
+            away = t.word("ptrtoint ptr %uop to i64") - number
+            ways = " ".join(f"i64 {slot << 4}, label %enter{slot}" for slot in entries[1:])
+            t.line(f"switch i64 {away.name}, label %enter{entries[0]} [{ways}]")
+        else:
+            t.line(f"br label %enter{entries[0]}")
+        for slot in entries:
+            self._write_entry(slot)
+
+    def _write_entry(self, slot: int) -> None:
+        """Let the interpreter run it if the slice may end within, or floating point may not simply run."""
+        t = self.t
+        t.label(f"enter{slot}")
+        depth = t.load("i16", t.at("%page", DEPTH + 2 * slot), "uop")
+        left = Symbol(t, "%K") + t.word(f"zext i16 {depth} to i64")
+        enough, go, other, closed = (t.new_label(stem) for stem in ("enough", "go", "other", "closed"))
+        t.branch(left.lt_s(self.flow.need[slot]), other, enough, UNLIKELY)
+        t.label(enough)
+        if mask := self._gates():
+            t.branch((t.get("fp_gate") & mask) != 0, closed, go, UNLIKELY)
+        else:
+            t.line(f"br label %{go}")
+        t.label(other)
+        t.put("in_region", 1)
+        t.line(f"br label %{closed}")
+        t.label(closed)
+        t.tail_to(t.function_at(t.entries[slot]), "%uop", "%K")
+        t.label(go)
+        values = {}
+        for register in sorted(self.flow.live[slot]):
+            pointer = t.at("%hart", 8 * register)
+            if is_float(register):
+                values[register] = FloatSymbol(t, t.load("double", pointer, "hart"))
+            else:
+                values[register] = Symbol(t, t.load("i64", pointer, "hart"))
+        self._entered[slot] = t.block, values, left
+        t.line(f"br label %block{slot}")
+
+    def _gates(self) -> int:
+        mask = 0
+        for block in self.region.blocks.values():
+            for insn in block.insns:
+                mask |= gate_mask(insn.record, insn.variant)
+        return mask
+
+    # Blocks.
+
+    def _write_block(self, start: int) -> None:
+        t, flow = self.t, self.flow
+        t.label(f"block{start}")
+        before = flow.predecessors[start]
+        if start in self._entered and not before:
+            _, t.values, t.left_at_start = self._entered[start]
+            t.values, t.passed = dict(t.values), 0
+        elif len(before) == 1 and start not in self._entered:
+            t.values, (t.left_at_start, t.passed) = dict(self._values[before[0]]), self._lefts[before[0]]
+        else:
+            registers = sorted(flow.live[start])
+            self._joins.append((len(t.lines), start, registers))
+            t.lines.append("")
+            t.values = {r: FloatSymbol(t, f"%j{start}.{r}") if is_float(r) else Symbol(t, f"%j{start}.{r}") for r in registers}
+            t.left_at_start, t.passed = Symbol(t, f"%j{start}.left"), 0
+        t.dirty = set(flow.changed[start])
+        block = self.region.blocks[start]
+        t.groups = groups(block)
+        for insn in block.insns:
+            t.insn = insn
+            if insn.kind not in (Kind.BRANCH, Kind.JAL, Kind.JALR):
+                self._write_insn(insn)
+                t.passed += 1
+        self._write_end(start, block)
+
+    def _write_insn(self, insn: Insn) -> None:
+        one = shell(Part(insn.record, insn.decoded.length, insn.variant))
+        if isinstance(one, FpShell):
+            unit = RegionFpu(self.t, self.t.call, RTZ if insn.variant == TRUNCATING else HOST_DYNAMIC)
+            self.t.set_rd(apply(self.t, insn.record, fp=unit))
+            self.t.declarations |= unit.declarations
+        else:
+            one.hot(self.t)
+
+    def _write_end(self, start: int, block: Block) -> None:
+        t, insn = self.t, block.last
+        if insn.kind is Kind.BRANCH:
+            condition = apply(t, insn.record)
+            t.passed += 1
+            self._finish(start)
+            taken, falls = t.new_label("taken"), t.new_label("falls")
+            t.branch(condition, taken, falls)
+            t.label(taken)
+            self._go(start, insn.target)
+            t.label(falls)
+            self._go(start, insn.end)
+        elif insn.kind is Kind.JAL:
+            t.set_rd(t.pc() + insn.decoded.length)
+            t.passed += 1
+            self._finish(start)
+            self._go(start, insn.target)
+        elif insn.kind is Kind.JALR:
+            target = apply(t, insn.record)
+            t.set_rd(t.pc() + insn.decoded.length)
+            t.passed += 1
+            t.store_registers()
+            continue_at(t, target, t.left())
+        else:
+            self._finish(start)
+            self._go(start, block.end)
+
+    def _finish(self, start: int) -> None:
+        self._values[start], self._lefts[start] = dict(self.t.values), (self.t.left_at_start, self.t.passed)
+
+    def _go(self, start: int, slot: int) -> None:
+        """Control goes on at a slot."""
+        t = self.t
+        if slot in self.region.blocks[start].successors:
+            if (start, slot) in self.flow.loops:
+                on, out = t.new_label("on"), t.new_label("out")
+                t.branch(t.left().lt_s(self.flow.need[slot]), out, on, UNLIKELY)
+                t.label(out)
+                t.put("in_region", 1)
+                t.leave(slot, t.passed)
+                t.label(on)
+            left = t.left()
+            self._edges.setdefault((start, slot), []).append((t.block, left))
+            t.line(f"br label %block{slot}")
+        elif 0 <= slot <= SLOTS:
+            t.leave(slot, t.passed)
+        else:
+            t.store_registers()
+            continue_at(t, Symbol(t, "%base") + 2 * slot, t.left())
+
+    def _write_joins(self) -> None:
+        """The phis, now that all that comes together is known."""
+        t = self.t
+        for place, start, registers in self._joins:
+            ways = [self._entered[start]] if start in self._entered else []
+            for before in self.flow.predecessors[start]:
+                ways += [(block, self._values[before], left) for block, left in self._edges[before, start]]
+            rows = [f"  %j{start}.left = phi i64 " + ", ".join(f"[{left.name}, %{block}]" for block, _, left in ways)]
+            for r in registers:
+                kind, name = ("double", lambda s: s.double) if is_float(r) else ("i64", lambda s: s.name)
+                rows.append(f"  %j{start}.{r} = phi {kind} " + ", ".join(f"[{name(v[r])}, %{block}]" for block, v, _ in ways))
+            t.lines[place] = "\n".join(rows)

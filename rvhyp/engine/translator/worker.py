@@ -1,0 +1,100 @@
+"""The process that compiles regions: it keeps llvmlite's weight, and the time it takes, out of the one that runs guests.
+
+It answers each `Request` with a `Product`, or None where nothing can be translated, over a pipe, until the other end is closed.
+"""
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import sys
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from multiprocessing.connection import Connection
+
+PR_SET_PDEATHSIG = 1
+NICENESS = 5                    # the guest goes first where there is one processor
+
+
+class Demands(NamedTuple):
+    """What code depends on besides the guest's bytes: the hart's mask of extensions, whether misaligned accesses trap."""
+
+    extensions: int
+    traps_misaligned: int
+
+
+class Request(NamedTuple):
+    """What to translate: the page's bytes, the slot where the guest was found, slots that are decoded, those at which translated
+    code is entered already, and how many instructions at most."""
+
+    page: bytes
+    slot: int
+    decoded: list[int]
+    taken: frozenset[int]
+    demands: Demands
+    limit: int = 150            # the time to compile a region grows faster than it does
+
+
+class Product(NamedTuple):
+    """A translated region: slots it is entered at, ranges of slots it was made from and the bytes there, its code, where that
+    begins."""
+
+    entries: list[int]
+    cover: list[tuple[int, int]]
+    source: bytes
+    code: bytes
+    start: int
+    instructions: int
+
+    def has(self, slot: int) -> bool:
+        """Whether it was made from a slot, among others."""
+        return any(start <= slot < end for start, end in self.cover)
+
+    def fits(self, page: bytes) -> bool:
+        """Whether a page still has the bytes that this was made from."""
+        return covered(page, self.cover) == self.source
+
+
+def covered(page: bytes, cover: list[tuple[int, int]]) -> bytes:
+    """The bytes of ranges of slots, one after the other."""
+    return b"".join(page[2 * start:2 * end] for start, end in cover)
+
+
+def make(request: Request) -> Product | None:
+    """Translate the region that begins with the block of a slot, or with the head of the loop it is in."""
+    from rvhyp.engine.translator.blocks import discover, leaders
+    from rvhyp.engine.translator.compiler import compile_text
+    from rvhyp.engine.translator.flow import loop_head
+    from rvhyp.engine.translator.lower import translated
+    page, extensions = request.page, request.demands.extensions
+    slot = leaders(page, request.decoded, extensions).get(request.slot, request.slot)
+    slot = request.slot if slot in request.taken else slot
+    region = discover(page, [slot], extensions, request.limit)
+    if region is None:
+        return None
+    head = loop_head(region, slot)
+    if head != slot and head not in request.taken:
+        region = discover(page, [head], extensions, request.limit) or region
+    code, start = compile_text(translated(region, bool(request.demands.traps_misaligned)), "region")
+    cover = region.cover()
+    return Product(region.entries, cover, covered(page, cover), code, start, region.size)
+
+
+def serve(connection: Connection) -> None:
+    """Answer requests until nobody sends any."""
+    while True:
+        try:
+            request = connection.recv()
+            connection.send(make(request))
+        except (EOFError, OSError):
+            return
+
+
+def main() -> None:
+    """Serve the descriptor that the command line names.  Ctrl-C is for whoever started us; we end when that does."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    os.nice(NICENESS)
+    from multiprocessing.connection import Connection
+    serve(Connection(int(sys.argv[1])))

@@ -1,0 +1,141 @@
+"""The translating engine at work: what is hot gets translated, what changes is forgotten, and nothing that fails does harm."""
+import os
+import signal
+import time
+
+import pytest
+
+from rvhyp.engine.translator import engine as translating
+from rvhyp.engine.translator.arena import Arena
+from rvhyp.engine.translator.engine import Translator
+from rvhyp.isa.instruction import INSTRUCTIONS
+from rvhyp.isa.text import assemble
+from rvhyp.machine.machine import Machine
+from rvhyp.machine.ram import Ram
+
+BASE = 0x8000_0000
+LOOP = """
+_start:
+    li      a0, 0
+loop:
+    addi    a0, a0, 1
+    xor     a1, a1, a0
+    slli    a2, a1, 3
+    bne     a0, s0, loop
+done:
+    j       done
+"""
+ADD_TWO = INSTRUCTIONS["addi"].encode(rd=10, rs1=10, imm=2).to_bytes(4, "little")
+
+
+@pytest.fixture
+def engine(tmp_path, monkeypatch):
+    """An engine with a store of its own, that translates at once."""
+    made = Translator()                                 # the core comes from the real cache
+    monkeypatch.setenv("RVHYP_CACHE", str(tmp_path))
+    monkeypatch.setattr(translating, "WORTHWHILE", 1)
+    monkeypatch.setattr(translating, "SEEN", 1)
+    yield Translator()
+    made.compiler.close()
+
+
+def machine(engine, code: str = LOOP) -> Machine:
+    made = Machine([Ram(BASE, 1 << 20)], engine=engine)
+    for section in assemble(code, BASE).sections:
+        if section.data:
+            made.memory.write(section.address, bytes(section.data))
+    made.hart.pc = BASE
+    made.hart.x[8] = (1 << 64) - 2                      # s0: the loop does not end
+    return made
+
+
+def run_until(condition, made: Machine, seconds: float = 60) -> None:
+    """Run until something has happened; a failure if it does not."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end
+        made.run(200_000)
+
+
+def is_translated(made: Machine, symbol: str = "loop") -> bool:
+    """Does the uop of a symbol lead to translated code?"""
+    engine, address = made.engine, assemble(LOOP, BASE).symbols[symbol]
+    page = engine._page(made.hart, engine.rules.code_page(made.hart.address, address & ~0xFFF))
+    return engine.arena.low <= translating._word(page.address + 16 * ((address & 0xFFF) >> 1)) < engine.arena.high
+
+
+def test_a_hot_loop_is_translated_and_counts_the_same(engine):
+    made, plain = machine(engine), machine("interpreter")
+    run_until(lambda: is_translated(made), made)
+    assert engine.figures()["made"] == 1
+    made.run(1_000_003)
+    plain.run(made.instret)
+    assert [int(made.hart.x[n]) for n in range(32)] == [int(plain.hart.x[n]) for n in range(32)]
+    assert int(made.hart.pc) == int(plain.hart.pc)
+
+
+def test_a_later_engine_finds_it_in_the_store(engine):
+    made = machine(engine)
+    run_until(lambda: is_translated(made), made)
+    later = Translator()
+    again = machine(later)
+    again.run(100_000)
+    assert is_translated(again)
+    assert (later.figures()["made"], later.figures()["regions"]) == (0, 1)
+
+
+def test_what_the_host_writes_over_is_forgotten_and_not_put_back(engine):
+    made = machine(engine)
+    run_until(lambda: is_translated(made), made)
+    at = assemble(LOOP, BASE).symbols["loop"]
+    made.memory.write(at, ADD_TWO)
+    assert not is_translated(made)
+    before = int(made.hart.x[10])
+    made.run(400_000)
+    assert int(made.hart.x[10]) - before == 200_000
+
+
+def test_a_process_that_dies_does_no_harm(engine):
+    """It is started again some times; then the run goes on without."""
+    made = machine(engine)
+    killed: set[int] = set()
+
+    def kill():
+        process = engine.compiler._process
+        if process and process.pid not in killed:
+            killed.add(process.pid)
+            os.kill(process.pid, signal.SIGKILL)
+        for pages in engine._pages.values():
+            for page in pages.values():
+                page.refused.clear()
+        return engine.compiler.is_dead
+    run_until(kill, made)
+    assert "died" in engine.figures()["trouble"] and len(killed) == 3
+    made.run(100_000)
+    assert not is_translated(made)
+
+
+def test_a_full_arena_begins_anew(engine, monkeypatch):
+    monkeypatch.setattr(engine, "arena", Arena(4096))
+    made = machine(engine)
+    run_until(lambda: is_translated(made), made)
+    other = machine(engine, LOOP.replace("xor", "or"))              # has no room beside the first
+    end = time.monotonic() + 60
+    while engine.figures()["regions"] < 2:
+        assert time.monotonic() < end
+        other.run(200_000)
+    assert not is_translated(made)
+    before = int(made.hart.x[10])
+    made.run(400_000)
+    assert int(made.hart.x[10]) - before == 100_000
+
+
+def test_an_arena_is_never_writable_and_executable():
+    arena = Arena(3 * 4096)
+    at = arena.add(b"\xc3")
+    rights = {line.split()[1] for line in open("/proc/self/maps")
+              if int(line.partition("-")[0], 16) <= at < int(line.split()[0].partition("-")[2], 16)}
+    assert rights == {"r-xp"}
+    assert arena.add(bytes(2 * 4096)) == at + 4096 and arena.add(b"\xc3") is None
+    arena.clear()
+    assert arena.add(b"\xc3") == at
