@@ -25,6 +25,7 @@ PAGE = 4096
 PERIOD = 20_000                 # instructions between two looks, at least
 WORTHWHILE = 50                 # looks that find the interpreter at work before anything is compiled
 SEEN = 2                        # ... that find it in one page before that page is
+CROWD = 64                      # regions of a page
 DOUBTFUL = 6                    # ... that find code that is translated, but not running so, less those that find it running so
 IN_REGION, TENDED, PC, SLICE_END, BUDGET, FETCH_CONTEXT, FETCH = (
     OFFSET[name] // 8 for name in ("in_region", "tended", "pc", "slice_end", "budget", "fetch_context", "fetch_tlb"))
@@ -50,6 +51,13 @@ class Page:
     translations: list[Translation] = field(default_factory=list)
     refused: set[int] = field(default_factory=set)              # slots of which nothing could be made
     is_searched: bool = False                                   # the store was asked
+
+    def add(self, product: Product) -> None:
+        """Know one more region; where there are many, those made from other bytes than there are now go."""
+        self.translations.append(Translation(product))
+        if len(self.translations) > CROWD:
+            data = self.bytes()
+            self.translations = [each for each in self.translations if each.product.fits(data)]
 
     def bytes(self) -> bytes:
         """The guest's bytes."""
@@ -211,8 +219,8 @@ class Translator(Interpreter):
         self.store.add(asked.request.page, asked.request.demands, product)
         self._hot.drop(asked.request.page, product)
         self.made += 1
-        asked.page.translations.append(Translation(product))
         if asked.hart() is hart and self._page(hart, asked.page.address) is asked.page:
+            asked.page.add(product)
             self._install(hart, asked.page)
 
     # Ahead of time.
@@ -239,7 +247,7 @@ class Translator(Interpreter):
             while self.compiler.is_busy:
                 self.compiler.wait(1)
                 if product := self.compiler.answer():
-                    page.translations.append(Translation(product))
+                    page.add(product)
                     made += 1
         self._install(hart, page)
         return made

@@ -11,6 +11,7 @@ from rvhyp.engine.translator.store import Records, Store, key
 from rvhyp.engine.translator.worker import Demands, Product, Request, make
 
 KEPT = 400                      # pages of one run
+MANY = 2000                     # pages that are remembered at a time: a guest may make code without end
 
 
 @dataclass(eq=False)
@@ -33,6 +34,8 @@ class HotPages:
         """The interpreter was found at a slot of a page.  What is decoded is asked for rarely, since it takes long to say."""
         checksum = zlib.crc32(page)
         if checksum not in self._pages:
+            if len(self._pages) >= MANY:
+                self._pages = dict(sorted(self._pages.items(), key=lambda item: -item[1].looks.total())[:MANY // 2])
             self._pages[checksum] = HotPage(page, demands, [])
         hot = self._pages[checksum]
         hot.looks[slot] += 1

@@ -23,6 +23,7 @@ from rvhyp.engine.translator.worker import Demands, Product
 DIGEST = 16
 HEAD = DIGEST + 12                      # digest, length of what follows it, checksum, length of the header
 LIMIT = 128 << 20                       # bytes of a file
+ADDED = 32 << 20                        # bytes of code, made here, that are found again without reading the file
 
 
 def key() -> str:
@@ -113,6 +114,7 @@ class Store:
     def __init__(self):
         self._records = Records(cache.folder() / f"regions-{key()}")
         self._added: dict[int, list[tuple[Demands, Product]]] = {}      # here, by checksum of the page
+        self._added_bytes = 0
 
     def __len__(self) -> int:
         return len(self._records)
@@ -135,6 +137,9 @@ class Store:
 
     def add(self, page: bytes, demands: Demands, product: Product) -> None:
         """Keep a region that was made from a page."""
+        self._added_bytes += len(product.code)
+        if self._added_bytes > ADDED:
+            self._added, self._added_bytes = {}, len(product.code)
         self._added.setdefault(zlib.crc32(page), []).append((demands, product))
         header = {"entries": product.entries, "cover": product.cover, "source": len(product.source), "start": product.start,
                   "instructions": product.instructions, "demands": demands}
