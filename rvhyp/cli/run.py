@@ -22,12 +22,14 @@ from rvhyp.cli.common import (
 from rvhyp.cli.consoles import Consoles, console_option
 from rvhyp.cli.devices import device_options, make_devices
 from rvhyp.cli.interruption import during
+from rvhyp.cli.network import NetCommand, make_switch, network_options, user_settings
 from rvhyp.cli.opening import boot_options, open_guests
 from rvhyp.machine.console import Prefixed
 from rvhyp.machine.devices.virtio.net import Net
 from rvhyp.machine.errors import BadInput
 from rvhyp.machine.machine import Ended
 from rvhyp.machine.source import read_file
+from rvhyp.machine.usernet import UserNetwork
 
 
 def exit_table(vms) -> str:
@@ -91,11 +93,12 @@ def write_tree(path: str, tree: bytes) -> int:
     return 0
 
 
-@click.command()
+@click.command(cls=NetCommand)
 @click.argument("guests", nargs=-1, required=True, metavar="GUEST...")
 @click.option("--cpus", type=click.IntRange(1, 64), default=1, show_default=True, metavar="N", help="Harts of each guest.")
 @boot_options
 @device_options
+@network_options
 @console_option
 @click.option("--realtime", is_flag=True,
               help="Time is the host's, for work at the terminal: who is idle sleeps.  Runs are then not repeatable.")
@@ -105,8 +108,8 @@ def write_tree(path: str, tree: bytes) -> int:
 @engine_options
 @json_option
 @guarded
-def run(guests, memory, cpus, append, initrd, dtb, dump_dtb, console, realtime, config_path, settings, stats, log_path, engine,
-        max_instructions, timeout, json_path, **given):
+def run(guests, memory, cpus, append, initrd, dtb, dump_dtb, net, pcap, console, realtime, config_path, settings, stats, log_path,
+        engine, max_instructions, timeout, json_path, **given):
     """Boot each GUEST in VS-mode under the monitor: an ELF, a Linux Image, or a guest of ours by name.
 
     Options of memory, harts and booting hold for each GUEST.  An ELF or Image may be compressed.
@@ -117,11 +120,12 @@ def run(guests, memory, cpus, append, initrd, dtb, dump_dtb, console, realtime, 
     from rvhyp.monitor.hypervisor import Hypervisor
     from rvhyp.monitor.vm import VmConfig
     opened = open_guests(guests, memory, append, initrd)
+    outside, switch = user_settings(net), make_switch(net, pcap)
     names = [guest.name for guest in opened]
     consoles = Consoles(names, console, 2 if json_path == "-" else 1)
     ends = {name: consoles.of(name) for name in names}
     devices = make_devices({name: output for name, (output, _) in ends.items()}, {guest.name: guest.disks for guest in opened},
-                           **given)
+                           switch=switch, **given)
     tree = read_file(dtb) if dtb else b""
     configs = [VmConfig(guest.name, guest.program, guest.memory, cpus, *ends[guest.name], guest.bootargs, initrd=guest.initrd,
                         dtb=tree, dtb_name=dtb or "", virtio=devices[guest.name], tell=say) for guest in opened]
@@ -131,10 +135,13 @@ def run(guests, memory, cpus, append, initrd, dtb, dump_dtb, console, realtime, 
         return write_tree(dump_dtb, hypervisor.vms[0].device_tree())
     if realtime:
         hypervisor.machine.follow_host_clock()
+    uplinks = [UserNetwork(switch, outside, hypervisor.machine.now, say)] if outside else []
+    for uplink in uplinks:
+        hypervisor.connect(uplink)
     with (during(lambda: ["running", *positions(hypervisor)], consoles.leave), consoles.attended(hypervisor),
           commit_log(log_path, hypervisor.machine, lambda: hypervisor.vcpus.index(hypervisor.running))):
         outcome = hypervisor.run(max_instructions, timeout)
-    for each in (each for name in names for each in devices[name]):
+    for each in (*uplinks, *(each for name in names for each in devices[name])):
         each.close()
     report_end(hypervisor, outcome)
     if stats:

@@ -5,6 +5,7 @@ import os
 import select
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from typing import Protocol
 
 CHUNK = 4096
 LONGEST_LINE = 4096
@@ -76,9 +77,19 @@ class Input:
         return data
 
 
-def wait_for_input(inputs: Iterable[Input], seconds: float) -> None:
+class Link(Protocol):
+    """Something else of the host that guests hear from, as a network: `serve` gives them what has come, without waiting."""
+
+    @property
+    def descriptor(self) -> int | None:
+        """What becomes readable when something has come; None if nothing will any more."""
+
+    def serve(self) -> object: ...
+
+
+def wait_for_input(sources: Iterable[Input | Link], seconds: float) -> None:
     """Sleep so long, or until there is something to read."""
-    descriptors = [each.descriptor for each in inputs if each.descriptor is not None]
+    descriptors = [each.descriptor for each in sources if each.descriptor is not None]
     try:
         select.select(descriptors, [], [], seconds)
     except (OSError, ValueError):
