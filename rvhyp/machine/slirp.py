@@ -180,7 +180,7 @@ class Network:
             self._events = self._poll(min(timeout.value, LONGEST_WAIT, self._until_due()))
             if not self._take():
                 return
-            self._library.slirp_pollfds_poll(self._slirp, 0, self._give, None)      # last: it sends what waited for an answer to ARP
+            self._library.slirp_pollfds_poll(self._slirp, 0, self._give, None)     # last: it sends what waited for ARP
             self._call_due()
             self._flush()
 

@@ -1,9 +1,12 @@
-"""The way to the outside, without a guest: frames made by hand at its switch, sockets of the host's loopback on the other side."""
+"""The way to the outside, without a guest: frames made by hand at its switch, sockets of the loopback on the other side."""
 import contextlib
 import ctypes
 import os
 import socket
 import struct
+import subprocess
+import sys
+import time
 from ipaddress import IPv4Network
 from random import Random
 
@@ -191,7 +194,7 @@ def test_a_library_that_lacks_functions_is_too_old(monkeypatch):
 @pytest.mark.parametrize("kind", [socket.SOCK_STREAM, socket.SOCK_DGRAM])
 def test_a_port_that_is_taken(kind):
     host, port = listening(kind)
-    with host, pytest.raises(BadInput, match=rf"port {port} of {LOOPBACK} cannot be used \(Address already in use\); give another"):
+    with host, pytest.raises(BadInput, match=rf"port {port} of {LOOPBACK} cannot be used \(Address already in use\); give"):
         UserNetwork(Switch(), Settings(forwards=(Forward(kind == socket.SOCK_DGRAM, LOOPBACK, port, "10.0.2.15", 1),)))
 
 
@@ -215,6 +218,27 @@ def test_when_its_process_dies_the_others_go_on(outside):
     assert network.descriptor is None and not network.serve()
     machine.send_udp(other.ip, 1, 2, b"still there")
     assert len(other.got) > 1
+
+
+PARENT = """
+import sys, time
+from rvhyp.machine.switch import Switch
+from rvhyp.machine.usernet import UserNetwork
+network = UserNetwork(Switch())
+print(network._process.pid, flush=True)
+time.sleep(60)
+"""
+
+
+@needs_libslirp
+def test_its_process_ends_with_a_run_that_is_killed():
+    with subprocess.Popen([sys.executable, "-c", PARENT], stdout=subprocess.PIPE) as parent:
+        pid = int(parent.stdout.readline())
+        parent.kill()
+    end = time.monotonic() + 10
+    while os.path.exists(f"/proc/{pid}/exe"):               # of a zombie that is gone
+        assert time.monotonic() < end
+        time.sleep(0.01)
 
 
 def frames(random):
