@@ -106,7 +106,8 @@ class Network:
 
     def __init__(self, link: socket.socket, what: dict):
         """Refused if the library, or a port, cannot be had."""
-        self._link, self._backlog, self._told = link, deque(), 0
+        self._link, self._told = link, 0
+        self._backlog: deque[bytes] = deque()
         self._timers: dict[int, list] = {}              # number: callback, its argument, when it is due in milliseconds
         self._watched: list[tuple[int, int]] = []       # what libslirp waits for: descriptor, events
         self._events: dict[int, int] = {}               # what came

@@ -21,7 +21,7 @@ from rvhyp.isa.csr import (
 from rvhyp.isa.word import MASK64
 from rvhyp.machine.bus import BusError
 from rvhyp.machine.clock import LONGEST_SLEEP
-from rvhyp.machine.console import Link, wait_for_input
+from rvhyp.machine.console import Input, Link, wait_for_input
 from rvhyp.machine.errors import BadInput
 from rvhyp.machine.fdt import mmu_type
 from rvhyp.machine.machine import NEVER, Ended, Machine, Outcome, Watch
@@ -202,7 +202,7 @@ class Hypervisor:
         if self._take_input():
             return
         wake = next_wake(self.vcpus)
-        sources = [*(vm.config.input for vm in alive if not vm.keyboard.waiting), *self._links]
+        sources: list[Input | Link] = [*(vm.config.input for vm in alive if not vm.keyboard.waiting), *self._links]
         if wake is not None:
             self.machine.clock.pass_until(wake, lambda seconds: wait_for_input(sources, seconds))
             return

@@ -1,7 +1,9 @@
 """The way to the outside, without a guest: frames made by hand at its switch, sockets of the loopback on the other side."""
 import contextlib
 import ctypes
+import json
 import os
+import select
 import socket
 import struct
 import subprocess
@@ -12,7 +14,7 @@ from random import Random
 
 import pytest
 
-from rvhyp.machine import usernet
+from rvhyp.machine import slirp, usernet
 from rvhyp.machine.errors import BadInput
 from rvhyp.machine.switch import LONGEST, Pcap, Switch
 from rvhyp.machine.usernet import Forward, Settings, UserNetwork
@@ -174,6 +176,22 @@ def test_the_pcap_file_has_what_goes_both_ways(outside, tmp_path):
     assert machine.find_router()
     pcap.close()
     assert (tmp_path / "pcap").stat().st_size == 24 + 2 * 16 + 60 + 64
+
+
+@needs_libslirp
+def test_the_router_of_ipv6_makes_itself_known_when_its_timer_says_so():
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    with ours, theirs:
+        ours.settimeout(10)
+        network = slirp.Network(theirs, json.loads(Settings(ipv6=True).message()))
+        (timer,) = network._timers.values()
+        assert timer[2] > time.monotonic_ns() // 1_000_000
+        network._call_due()
+        assert not select.select([ours], [], [], 0)[0]
+        timer[2] = 0                                            # it is due; else in some minutes
+        network._call_due()
+        advertisement = ours.recv(LONGEST)
+        assert advertisement[12:14] == b"\x86\xDD" and advertisement[54] == 134 and timer[2] > 0
 
 
 # What goes wrong.
