@@ -1,7 +1,10 @@
 """rvhyp run: guests in VS-mode."""
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -29,7 +32,12 @@ from rvhyp.machine.devices.virtio.net import Net
 from rvhyp.machine.errors import BadInput
 from rvhyp.machine.machine import Ended
 from rvhyp.machine.source import read_file
-from rvhyp.machine.usernet import UserNetwork
+
+if TYPE_CHECKING:
+    from rvhyp.machine.devices.virtio.device import VirtioDevice
+    from rvhyp.machine.switch import Switch
+    from rvhyp.machine.usernet import Settings
+    from rvhyp.monitor.hypervisor import Hypervisor
 
 
 def exit_table(vms) -> str:
@@ -93,6 +101,36 @@ def write_tree(path: str, tree: bytes) -> int:
     return 0
 
 
+@contextmanager
+def closing_all(devices: Sequence[VirtioDevice]) -> Iterator[None]:
+    """Afterwards nothing uses them any more, whatever happens: what the guests have written is kept."""
+    try:
+        yield
+    finally:
+        for each in devices:
+            each.close()
+
+
+def leave(consoles: Consoles, devices: Sequence[VirtioDevice]) -> None:
+    """For an end from outside: the terminal at once, then what the guests have written."""
+    consoles.leave()
+    for each in devices:
+        with suppress(Exception):               # the signal came in the middle of something: the others all the same
+            each.close()
+
+
+@contextmanager
+def uplink(hypervisor: Hypervisor, switch: Switch | None, settings: Settings | None) -> Iterator[None]:
+    """The way to the outside, if there is to be one."""
+    if not switch or not settings:
+        yield
+        return
+    from rvhyp.machine.usernet import UserNetwork
+    with closing(UserNetwork(switch, settings, hypervisor.machine.now, say)) as network:
+        hypervisor.connect(network)
+        yield
+
+
 @click.command(cls=NetCommand)
 @click.argument("guests", nargs=-1, required=True, metavar="GUEST...")
 @click.option("--cpus", type=click.IntRange(1, 64), default=1, show_default=True, metavar="N", help="Harts of each guest.")
@@ -123,26 +161,23 @@ def run(guests, memory, cpus, append, initrd, dtb, dump_dtb, net, pcap, console,
     outside, switch = user_settings(net), make_switch(net, pcap)
     names = [guest.name for guest in opened]
     consoles = Consoles(names, console, 2 if json_path == "-" else 1)
-    ends = {name: consoles.of(name) for name in names}
-    devices = make_devices({name: output for name, (output, _) in ends.items()}, {guest.name: guest.disks for guest in opened},
-                           switch=switch, **given)
-    tree = read_file(dtb) if dtb else b""
-    configs = [VmConfig(guest.name, guest.program, guest.memory, cpus, *ends[guest.name], guest.bootargs, initrd=guest.initrd,
-                        dtb=tree, dtb_name=dtb or "", virtio=devices[guest.name], tell=say) for guest in opened]
-    hypervisor = Hypervisor(configs, start_engine(engine), read_choices(config_path, settings))
-    if dump_dtb:
-        consoles.close()
-        return write_tree(dump_dtb, hypervisor.vms[0].device_tree())
-    if realtime:
-        hypervisor.machine.follow_host_clock()
-    uplinks = [UserNetwork(switch, outside, hypervisor.machine.now, say)] if outside else []
-    for uplink in uplinks:
-        hypervisor.connect(uplink)
-    with (during(lambda: ["running", *positions(hypervisor)], consoles.leave), consoles.attended(hypervisor),
-          commit_log(log_path, hypervisor.machine, lambda: hypervisor.vcpus.index(hypervisor.running))):
-        outcome = hypervisor.run(max_instructions, timeout)
-    for each in (*uplinks, *(each for name in names for each in devices[name])):
-        each.close()
+    with closing(consoles), during(lambda: ["starting"], consoles.leave):
+        ends = {name: consoles.of(name) for name in names}
+        devices = make_devices({name: output for name, (output, _) in ends.items()},
+                               {guest.name: guest.disks for guest in opened}, switch=switch, **given)
+        tree = read_file(dtb) if dtb else b""
+        configs = [VmConfig(guest.name, guest.program, guest.memory, cpus, *ends[guest.name], guest.bootargs, initrd=guest.initrd,
+                            dtb=tree, dtb_name=dtb or "", virtio=devices[guest.name], tell=say) for guest in opened]
+        hypervisor = Hypervisor(configs, start_engine(engine), read_choices(config_path, settings))
+        if dump_dtb:
+            return write_tree(dump_dtb, hypervisor.vms[0].device_tree())
+        if realtime:
+            hypervisor.machine.follow_host_clock()
+        all_devices = [each for name in names for each in devices[name]]
+        with (during(lambda: ["running", *positions(hypervisor)], lambda: leave(consoles, all_devices)),
+              closing_all(all_devices), uplink(hypervisor, switch, outside), consoles.attended(hypervisor),
+              commit_log(log_path, hypervisor.machine, lambda: hypervisor.vcpus.index(hypervisor.running))):
+            outcome = hypervisor.run(max_instructions, timeout)
     report_end(hypervisor, outcome)
     if stats:
         tables = f"{exit_table(hypervisor.vms)}\n{network_table(hypervisor.vms)}"

@@ -123,7 +123,8 @@ def test_a_terminal_that_goes_ends_the_run_at_most(guest):
             session.expect(b">")
             session.hang_up()
             assert session.process.wait(20) in (129, 124)
-            assert b"Traceback" not in session.process.stderr.read() and b"internal error" not in session.process.stderr.read()
+            said = session.process.stderr.read()
+            assert b"Traceback" not in said and b"internal error" not in said
 
 
 # Elsewhere.
@@ -219,6 +220,12 @@ def test_who_does_not_read_does_not_hold_up_the_guest(guest, tmp_path, kind):
     ("socket:/nowhere/at/all", "no socket can be made"), ("socket:/tmp", "no socket"), ("socket:" + "x" * 200, "no socket")])
 def test_what_is_no_console(console, said):
     refused(rvhyp("run", "hello", "--console", console), said)
+
+
+def test_nothing_is_left_of_a_console_when_something_else_is_wrong(tmp_path):
+    path = str(tmp_path / "console")
+    result = rvhyp("run", "hello", "--console", f"socket:{path}", "--disk", "none.img")
+    assert result.returncode == 2 and b"none.img: no such file" in result.stderr and not os.path.exists(path)
 
 
 def test_consoles_that_several_guests_cannot_share(tmp_path):

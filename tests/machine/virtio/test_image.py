@@ -138,7 +138,7 @@ def test_an_overlay_is_refused_if_it_is_none_or_anothers(disk, tmp_path):
     Overlay(disk, over).close()
     os.utime(disk, ns=(1, 1))
     refused(lambda: Overlay(disk, over), "has changed since")
-    refused(lambda: Overlay(disk, str(tmp_path / "none" / "over")), "no such file")
+    refused(lambda: Overlay(disk, str(tmp_path / "none" / "over")), "cannot be made", "another file for the overlay")
     refused(lambda: Overlay(disk, str(tmp_path)), "is a directory")
 
 

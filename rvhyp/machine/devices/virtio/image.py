@@ -62,11 +62,13 @@ class _File:
         except IsADirectoryError as error:
             raise BadInput("is a directory", path, "give a disk image") from error
         except FileNotFoundError as error:
+            if create:                                  # its folder
+                raise BadInput(f"cannot be made ({error.strerror})", path, _remedy(is_read_only, create)) from error
             raise BadInput("no such file", path, "make one: truncate -s 1G FILE") from error
         except PermissionError as error:
-            raise BadInput(_refusal(path, is_read_only), path, _remedy(is_read_only)) from error
+            raise BadInput(_refusal(path, is_read_only), path, _remedy(is_read_only, create)) from error
         except OSError as error:
-            raise BadInput(f"cannot be opened ({error.strerror})", path, _remedy(is_read_only)) from error
+            raise BadInput(f"cannot be opened ({error.strerror})", path, _remedy(is_read_only, create)) from error
         self._descriptor = self._file.fileno()
         self._has_failed = False
         status = os.fstat(self._descriptor)
@@ -129,7 +131,9 @@ def _refusal(path: str, is_read_only: bool) -> str:
     return "may not be read" if is_read_only or not os.access(path, os.R_OK) else "may not be written"
 
 
-def _remedy(is_read_only: bool) -> str:
+def _remedy(is_read_only: bool, is_overlay: bool) -> str:
+    if is_overlay:
+        return "give another file for the overlay"
     return "check its permissions" if is_read_only else "check its permissions, or attach it with ,ro or with an overlay"
 
 
