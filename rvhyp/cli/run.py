@@ -35,8 +35,8 @@ from rvhyp.machine.source import read_file
 
 if TYPE_CHECKING:
     from rvhyp.machine.devices.virtio.device import VirtioDevice
-    from rvhyp.machine.switch import Switch
-    from rvhyp.machine.usernet import Settings
+    from rvhyp.machine.switch import Port, Switch
+    from rvhyp.machine.usernet import Settings, UserNetwork
     from rvhyp.monitor.hypervisor import Hypervisor
 
 
@@ -48,25 +48,31 @@ def exit_table(vms) -> str:
     return plain_table(["exits by cause", *(vm.name for vm in vms)], rows)
 
 
+def frames(port: Port) -> dict[str, int]:
+    """What was sent and received at a port of the switch: frames, and those that were dropped or not taken."""
+    return {"sent": port.sent, "received": port.received, "dropped": port.dropped, "refused": port.refused}
+
+
 def networks(vm) -> list[dict]:
-    """What each network card of a guest sent and received: frames, and those that were dropped or not taken."""
-    ports = [device.port for device in vm.config.virtio if isinstance(device, Net)]
-    return [{"sent": port.sent, "received": port.received, "dropped": port.dropped, "refused": port.refused} for port in ports]
+    """The frames of each network card of a guest."""
+    return [frames(device.port) for device in vm.config.virtio if isinstance(device, Net)]
 
 
-def network_table(vms) -> str:
-    """The same as text; "" if there is none."""
+def network_table(vms, outside: UserNetwork | None) -> str:
+    """The frames of all, as text; "" if there is no network."""
     rows = [[vm.name, *map(str, card.values())] for vm in vms for card in networks(vm)]
+    rows += [["(outside)", *map(str, frames(outside.port).values())]] if outside else []
     return plain_table(["frames", "sent", "received", "dropped", "refused"], rows) + "\n" if rows else ""
 
 
-def summary(hypervisor, outcome) -> dict:
+def summary(hypervisor, outcome, outside: UserNetwork | None) -> dict:
     """The result of a run, for programs."""
     return {
         "ended": outcome.ended.value, "status": status_of(outcome), "instructions": hypervisor.machine.instret,
         "guests": [{"name": vm.name, "status": vm.status, "stopped_by_monitor": bool(vm.report), "why": vm.why,
                     "report": vm.report, "devices": vm.troubles, "net": networks(vm),
                     "exits": dict(vm.exits)} for vm in hypervisor.vms],
+        "outside": frames(outside.port) if outside else None,
     }
 
 
@@ -120,15 +126,15 @@ def leave(consoles: Consoles, devices: Sequence[VirtioDevice]) -> None:
 
 
 @contextmanager
-def uplink(hypervisor: Hypervisor, switch: Switch | None, settings: Settings | None) -> Iterator[None]:
+def uplink(hypervisor: Hypervisor, switch: Switch | None, settings: Settings | None) -> Iterator[UserNetwork | None]:
     """The way to the outside, if there is to be one."""
     if not switch or not settings:
-        yield
+        yield None
         return
     from rvhyp.machine.usernet import UserNetwork
     with closing(UserNetwork(switch, settings, hypervisor.machine.now, say)) as network:
         hypervisor.connect(network)
-        yield
+        yield network
 
 
 @click.command(cls=NetCommand)
@@ -158,7 +164,7 @@ def run(guests, memory, cpus, append, initrd, dtb, dump_dtb, net, pcap, console,
     from rvhyp.monitor.hypervisor import Hypervisor
     from rvhyp.monitor.vm import VmConfig
     opened = open_guests(guests, memory, append, initrd)
-    outside, switch = user_settings(net), make_switch(net, pcap)
+    settings_outside, switch = user_settings(net), make_switch(net, pcap)
     names = [guest.name for guest in opened]
     consoles = Consoles(names, console, 2 if json_path == "-" else 1)
     with closing(consoles), during(lambda: ["starting"], consoles.leave):
@@ -175,12 +181,12 @@ def run(guests, memory, cpus, append, initrd, dtb, dump_dtb, net, pcap, console,
             hypervisor.machine.follow_host_clock()
         all_devices = [each for name in names for each in devices[name]]
         with (during(lambda: ["running", *positions(hypervisor)], lambda: leave(consoles, all_devices)),
-              closing_all(all_devices), uplink(hypervisor, switch, outside), consoles.attended(hypervisor),
+              closing_all(all_devices), uplink(hypervisor, switch, settings_outside) as outside, consoles.attended(hypervisor),
               commit_log(log_path, hypervisor.machine, lambda: hypervisor.vcpus.index(hypervisor.running))):
             outcome = hypervisor.run(max_instructions, timeout)
     report_end(hypervisor, outcome)
     if stats:
-        tables = f"{exit_table(hypervisor.vms)}\n{network_table(hypervisor.vms)}"
+        tables = f"{exit_table(hypervisor.vms)}\n{network_table(hypervisor.vms, outside)}"
         click.echo(f"{tables}instructions {hypervisor.machine.instret}", err=True)
-    write_json(json_path, summary(hypervisor, outcome))
+    write_json(json_path, summary(hypervisor, outcome, outside))
     return status_of(outcome)

@@ -39,6 +39,9 @@ if [ -n "$root" ]; then
     done
     mkdir -p /newroot
     if mount -t $type -o $flags "$root" /newroot; then
+        # There are no modules there: those of the devices that the guest has come along.
+        for device in /sys/bus/virtio/devices/*; do modprobe $(cat $device/modalias) 2>/dev/null; done
+        [ -d /sys/module/9pnet_virtio ] && modprobe 9p
         mount --move /dev /newroot/dev
         umount -l /sys /proc
         exec switch_root /newroot $init

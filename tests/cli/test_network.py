@@ -1,4 +1,5 @@
 """rvhyp run --net: what its words mean, and what is said of those that mean nothing."""
+import json
 import socket
 from ipaddress import IPv4Network
 
@@ -57,3 +58,13 @@ def test_net_needs_no_word_behind_it(tmp_path):
     path.write_bytes(assemble("_start:\n" + NIC + EXIT, BASE).to_elf())
     for words in (["--net", str(path), str(path)], [str(path), "--net", "switch", str(path)], [str(path), str(path), "--net"]):
         assert rvhyp("run", *words).returncode == 0
+
+
+@needs_libslirp
+def test_frames_to_the_outside_are_counted(tmp_path):
+    path = tmp_path / "nic.elf"
+    path.write_bytes(assemble("_start:\n" + NIC + EXIT, BASE).to_elf())
+    result = rvhyp("run", str(path), "--net", "user", "--stats", "--json", "-")
+    assert result.returncode == 0, result.stderr
+    assert json.loads(result.stdout)["outside"] == {"sent": 0, "received": 1, "dropped": 0, "refused": 0}
+    assert b"\n(outside)     0         1        0        0\n" in result.stderr

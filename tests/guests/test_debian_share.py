@@ -4,6 +4,7 @@ import os
 import pytest
 
 from rvhyp.guests import store
+from rvhyp.guests.initramfs import AT_START, INIT
 from tests.cli.terminal import Session
 from tests.guests.shell import PROMPT, command
 
@@ -95,6 +96,22 @@ def test_programs_of_a_guest_lock_each_other_out(prepared, folder):
         assert command(session, b"chroot /r flock -n /mnt/file true")[1] == 0
         assert command(session, b"chroot /r flock -n /mnt/file flock -n /mnt/file true")[1] == 1
         assert command(session, b"chroot /r flock -n -s /mnt/file flock -n -s /mnt/file true")[1] == 0
+        session.send(b"poweroff\n")
+        session.expect(b"Power down")
+        assert session.end() == 0
+
+
+def test_debian_on_a_disk_mounts_a_folder(prepared, initrd_with, folder):
+    """Its file system has no modules; the initial RAM disk loads those of what the guest has."""
+    root = store.folder() / prepared("debian-root") / "root.ext4"
+    initrd = initrd_with("init", INIT.format(name="debian-root", modules=" ".join(AT_START)))
+    with Session("run", "debian-root", "--initrd", initrd, "--disk", f"{root},overlay={folder.parent}/over", "--share",
+                 str(folder), "--rng", "5", "--timeout", "300") as session:
+        session.expect(b"login: ", 120)
+        session.send(b"root\n")
+        session.expect(b"# ")
+        said, status = command(session, MOUNT + b"; cat /sys/devices/virtual/misc/hw_random/rng_current; head -n 3 /mnt/file")
+        assert status == 0 and b"\nvirtio_rng.0\n0\n1\n2\n" in said
         session.send(b"poweroff\n")
         session.expect(b"Power down")
         assert session.end() == 0
