@@ -16,7 +16,7 @@ def complete(tree: bytes, name: str, memory: tuple[int, int], bootargs: str = ""
     """The flattened tree for a guest with that memory (base, size); `initrd` is (start, end), the address after its last byte.
 
     `bootargs` and `initrd`, if given, are put in; `stdout_path` where the tree has such a node and names none; memory where no
-    node describes any.  BadInput if the tree is damaged, or wants an initial RAM disk and there is none.
+    node describes any.  BadInput if the tree is damaged.
     """
     try:
         if libfdt.fdt_check_full(bytearray(tree), len(tree)) < 0:
@@ -30,9 +30,6 @@ def complete(tree: bytes, name: str, memory: tuple[int, int], bootargs: str = ""
         has_path = bool(stdout_path) and fdt.path_offset(stdout_path, (*QUIET, libfdt.BADPATH)) >= 0
         if has_path and not fdt.hasprop(chosen, "stdout-path"):
             fdt.setprop_str(chosen, "stdout-path", stdout_path)
-        if not initrd and fdt.hasprop(chosen, "linux,initrd-start"):
-            raise BadInput("says where an initial RAM disk is (linux,initrd-start in /chosen), and none is given", name,
-                           "give it with --initrd, or take that out of the tree")
         for which, address in zip(("start", "end"), initrd or (), strict=False):
             fdt.setprop(chosen, f"linux,initrd-{which}", _cells(u64(address)))
         fdt.pack()

@@ -41,14 +41,6 @@ def test_what_is_there_stays():
     assert completed(mine, bootargs="mine")["/chosen"]["bootargs"] == b"mine\0"         # what was asked for
 
 
-def test_a_tree_that_tells_of_an_initial_ram_disk_needs_one():
-    """As a tree that was dumped from a run with one: it would be looked for where it was then."""
-    mine = Node("", CELLS, [Node("chosen", {"linux,initrd-start": u64(0x8400_0000), "linux,initrd-end": u64(0x8400_1234)})])
-    with pytest.raises(BadInput, match=r"my\.dtb: says where an initial RAM disk is .*--initrd"):
-        completed(mine)
-    assert completed(mine, initrd=(0x8600_0000, 0x8600_1234))["/chosen"]["linux,initrd-start"] == b"\0\0\0\0\x86\0\0\0"
-
-
 def test_stdout_where_there_is_such_a_node():
     assert completed(Node("", CELLS, [UART]), stdout_path="/soc/serial@10000000")["/chosen"]["stdout-path"]
 
