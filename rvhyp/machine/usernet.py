@@ -77,8 +77,11 @@ class UserNetwork:
             end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, BUFFER)
         with theirs:                                    # its own session: Ctrl-C and a hang-up are for us
             command = [sys.executable, "-I", "-S", slirp.__file__, str(theirs.fileno())]
-            self._process = subprocess.Popen(command, pass_fds=[theirs.fileno()], start_new_session=True,
-                                             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+            try:
+                self._process = subprocess.Popen(command, pass_fds=[theirs.fileno()], start_new_session=True,
+                                                 stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+            except OSError as error:
+                raise BadInput(f"its process cannot be started ({error.strerror})", "--net user") from error
         self._begin(settings or Settings())
         self._link.setblocking(False)
         self.port = switch.plug(self._receive)

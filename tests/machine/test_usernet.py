@@ -208,6 +208,18 @@ def test_a_library_that_lacks_functions_is_too_old(monkeypatch):
         UserNetwork(Switch())
 
 
+def test_a_host_that_starts_no_process(monkeypatch):
+    monkeypatch.setattr(sys, "executable", "/nowhere/python")
+    with pytest.raises(BadInput, match=r"cannot be started \(No such file"):
+        UserNetwork(Switch())
+
+
+def test_a_process_that_says_nothing(monkeypatch):
+    monkeypatch.setattr(sys, "executable", "false")
+    with pytest.raises(BadInput, match="its process has ended with status 1"):
+        UserNetwork(Switch())
+
+
 @needs_libslirp
 @pytest.mark.parametrize("kind", [socket.SOCK_STREAM, socket.SOCK_DGRAM])
 def test_a_port_that_is_taken(kind):
