@@ -129,6 +129,7 @@ class Network:
                                                each["guest_port"]) < 0:
                 raise Refused(f"port {each['port']} of {each['host']} cannot be used "
                               f"({os.strerror(ctypes.get_errno())})".encode())
+        self._library.slirp_pollfds_poll(self._slirp, 0, self._give, None)      # it looks at the clock, as yet 0
 
     # What libslirp calls.  None of them may raise: ctypes would only print it.
 

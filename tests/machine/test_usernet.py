@@ -3,6 +3,7 @@ import contextlib
 import ctypes
 import json
 import os
+import resource
 import select
 import socket
 import struct
@@ -82,6 +83,18 @@ def test_a_datagram_goes_out_and_its_answer_comes_back(outside):
         assert machine.wait_ipv4(UDP, 1000)[8:] == b"answer"
 
 
+@needs_libslirp
+def test_the_very_first_frame_is_answered(outside):
+    """libslirp has no time before it was told to look at the clock, and what has none is out of date."""
+    _, machine = outside()
+    machine.router = usernet.OURS[0] + address(ROUTER)
+    host, port = listening(socket.SOCK_DGRAM)
+    with host:
+        machine.send_udp(ROUTER, 1000, port, b"question")
+        host.sendto(b"answer", host.recvfrom(100)[1])
+        assert machine.wait_ipv4(UDP, 1000)[8:] == b"answer"
+
+
 def talk(machine, port, connection, ours, theirs):
     """Both sides of an open connection say something; `ours` and `theirs` are what comes next."""
     machine.send_tcp(ROUTER, 1000, port, ours, theirs, ACK | PSH, b"from the guest")
@@ -132,6 +145,25 @@ def test_a_datagram_to_a_forwarded_port(outside):
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as host:
         host.sendto(b"question", (LOOPBACK, port))
         assert machine.wait_ipv4(UDP, 1000)[8:] == b"question"
+
+
+def memory_of(process):
+    """In bytes."""
+    with open(f"/proc/{process.pid}/statm") as pages:
+        return int(pages.read().split()[1]) * resource.getpagesize()
+
+
+@needs_libslirp
+def test_what_nobody_takes_is_lost_and_takes_no_memory(outside):
+    port = free_port(socket.SOCK_DGRAM)
+    network, machine = outside(Settings(forwards=(Forward(True, LOOPBACK, port, "10.0.2.15", 1000),)))
+    assert machine.find_router()
+    before = memory_of(network._process)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as host:
+        for _ in range(20_000):
+            host.sendto(bytes(1400), (LOOPBACK, port))
+    assert machine.find_router() and machine.wait_ipv4(UDP, 1000)
+    assert memory_of(network._process) - before < 8 << 20
 
 
 @needs_libslirp
