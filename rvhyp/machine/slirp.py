@@ -112,10 +112,7 @@ class Network:
         self._watched: list[tuple[int, int]] = []       # what libslirp waits for: descriptor, events
         self._events: dict[int, int] = {}               # what came
         self._library = load(what["library"])
-        self._log = GlibLog(lambda domain, level, text, _: self._tell(text))
         self._fill, self._give = AddPoll(self._add_poll), GetEvents(self._get_events)
-        with suppress(OSError, AttributeError):
-            ctypes.CDLL("libglib-2.0.so.0").g_log_set_default_handler(self._log, None)
         self._callbacks = self._make_callbacks()
         self._config = Config(version=CONFIG_VERSION, restricted=what["restrict"], in_enabled=True, in6_enabled=what["ipv6"],
                               vprefix_addr6=ipv6("fec0::"), vprefix_len=64, vhost6=ipv6("fec0::2"), vnameserver6=ipv6("fec0::3"),
@@ -174,7 +171,10 @@ class Network:
     # The loop.
 
     def run(self) -> None:
-        """Until the other end is closed."""
+        """Until the other end is closed.  What libslirp logs, through glib, becomes lines of ours."""
+        log = GlibLog(lambda domain, level, text, _: self._tell(text))
+        with suppress(OSError, AttributeError):
+            ctypes.CDLL("libglib-2.0.so.0").g_log_set_default_handler(log, None)
         while True:
             self._watched.clear()
             timeout = c_uint32(LONGEST_WAIT)
