@@ -1,7 +1,7 @@
 """A way to the outside for guests, without rights on the host: libslirp, in a process of its own, at a port of the switch.
 
 libslirp is a router in the guests' network that answers DHCP and DNS, and makes each connection of a guest one of the host's own.
-What a guest sends is parsed by a C library: a fault there ends its process (`slirp.py`), and the network with it, but no more.
+What a guest sends is parsed by a C library: a fault there ends its process (`slirp.py`), and all connections, but no more.
 """
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ LIBRARY = "libslirp.so.0"
 ROUTER, SERVER, FIRST = 2, 3, 15        # addresses in the network: the host, its DNS, the first that DHCP gives to a guest
 LONGEST_PREFIX = 27                     # of a network in which there is room for them
 OURS = (b"\x52\x55", b"\x52\x56")       # how the addresses begin that libslirp answers to, for IPv4 and IPv6
+RESTARTS = 8                            # of a process that a guest may have brought down: each keeps all guests for some time
 PATIENCE = 10                           # seconds for the process to begin, or to end
 BATCH = 256                             # frames taken at once
 BUFFER = 1 << 20                        # bytes between the processes, as far as the host permits
@@ -65,13 +66,19 @@ class UserNetwork:
     """A port of `switch` with the outside behind it.
 
     Frames for guests come when the host has them: `descriptor` becomes readable, and `serve` takes them.  `now` gives the ticks
-    at which they are sent.  `tell` takes a line if the network ends while it is used.
+    at which they are sent.  `tell` takes a line if its process ends; another takes its place, some times.
     """
 
     def __init__(self, switch: Switch, settings: Settings | None = None, now: Callable[[], int] = lambda: 0,
                  tell: Callable[[str], object] = lambda text: None):
         """BadInput if the library is not there, or a port of the host cannot be had."""
-        self._now, self._tell = now, tell
+        self._settings, self._now, self._tell = settings or Settings(), now, tell
+        self._ends = 0                                  # how often the process has ended
+        self._start()
+        self.port = switch.plug(self._receive)
+
+    def _start(self) -> None:
+        """A process, and the link to it."""
         self._link, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         for end in (self._link, theirs):
             end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, BUFFER)
@@ -81,15 +88,15 @@ class UserNetwork:
                 self._process = subprocess.Popen(command, pass_fds=[theirs.fileno()], start_new_session=True,
                                                  stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
             except OSError as error:
+                self._link.close()
                 raise BadInput(f"its process cannot be started ({error.strerror})", "--net user") from error
-        self._begin(settings or Settings())
+        self._begin()
         self._link.setblocking(False)
-        self.port = switch.plug(self._receive)
 
-    def _begin(self, settings: Settings) -> None:
+    def _begin(self) -> None:
         self._link.settimeout(PATIENCE)
         try:
-            self._link.send(settings.message())
+            self._link.send(self._settings.message())
             answer = self._link.recv(4096)
         except OSError:
             answer = b""
@@ -141,7 +148,17 @@ class UserNetwork:
         return True
 
     def _has_ended(self) -> None:
-        self._tell(f"user network: its process has ended {self._end()}; the guests go on without it")
+        """Nobody asked it to."""
+        how = self._end()
+        self._ends += 1
+        if self._ends <= RESTARTS:
+            try:
+                self._start()
+                self._tell(f"user network: its process has ended {how}; another has begun, connections are lost")
+                return
+            except BadInput as error:
+                how += f", and no other begins: {error}"
+        self._tell(f"user network: its process has ended {how}; the guests go on without it")
 
     def _end(self) -> str:
         """How it ended."""

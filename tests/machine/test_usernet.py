@@ -270,14 +270,31 @@ def test_a_port_that_another_run_forwards(outside):
 
 
 @needs_libslirp
+def test_a_process_that_dies_and_whose_port_is_taken_meanwhile(outside):
+    port = free_port()
+    network, machine = outside(Settings(forwards=(Forward(False, LOOPBACK, port, "10.0.2.15", 1),)))
+    network._process.kill()
+    network._process.wait()
+    with socket.create_server((LOOPBACK, port)):
+        assert not machine.find_router()
+    assert len(network.told) == 1 and "no other begins" in network.told[0] and "cannot be used" in network.told[0]
+
+
+@needs_libslirp
 def test_when_its_process_dies_the_others_go_on(outside):
     network, machine, other = outside(machines=2)
+    for _ in range(usernet.RESTARTS):
+        assert machine.find_router()
+        network._process.kill()
+        network._process.wait()
+        assert not network.serve()
     assert machine.find_router()
+    assert set(network.told) == {"user network: its process has ended by SIGKILL; another has begun, connections are lost"}
     network._process.kill()
     network._process.wait()
     assert not machine.find_router()
-    assert network.told == ["user network: its process has ended by SIGKILL; the guests go on without it"]
-    assert network.descriptor is None and not network.serve()
+    assert network.told[-1] == "user network: its process has ended by SIGKILL; the guests go on without it"
+    assert len(network.told) == usernet.RESTARTS + 1 and network.descriptor is None and not network.serve()
     machine.send_udp(other.ip, 1, 2, b"still there")
     assert len(other.got) > 1
 
@@ -318,13 +335,13 @@ def frames(random):
 
 @needs_libslirp
 def test_a_hostile_guest_stops_nothing(outside):
+    """It may bring libslirp down, whose next process then answers."""
     network, machine = outside(Settings(restrict=True, ipv6=True))
-    assert machine.find_router()
     for number, (kind, payload) in enumerate(frames(Random(1))):
-        machine.send(kind, payload)
         if number % 50 == 0:
-            assert machine.find_router(), f"after frame {number}: {network.told}"
-    assert machine.find_router() and not network.told
+            assert machine.find_router(1) or machine.find_router(), f"before frame {number}: {network.told}"
+        machine.send(kind, payload)
+    assert machine.find_router(1) or machine.find_router(), network.told
 
 
 @needs_libslirp
