@@ -13,11 +13,11 @@ from rvhyp.machine.devices.virtio.net import Net
 from rvhyp.machine.devices.virtio.p9 import Share
 from rvhyp.machine.devices.virtio.rng import HOST, Rng, seeded
 from rvhyp.machine.errors import BadInput
-from rvhyp.machine.switch import Pcap, Switch, mac_of
+from rvhyp.machine.switch import Switch, mac_of
 
 
 def device_options(command):
-    """--disk, --share, --net, --pcap, --rng, --virtio-console."""
+    """--disk, --share, --rng, --virtio-console."""
     for option in reversed((
         click.option("--disk", "disks", multiple=True, metavar="FILE[,ro][,overlay=FILE]",
                      help="A disk (virtio-blk) with a raw image; may be repeated.  ro: read-only.  overlay: what is written goes "
@@ -25,9 +25,6 @@ def device_options(command):
         click.option("--share", "shares", multiple=True, metavar="DIR[,ro][,tag=NAME]",
                      help="A folder of the host (virtio-9p) that the guest mounts by its tag, `share` if none is given; may be "
                           "repeated.  ro: read-only.  With several guests add guest=NAME."),
-        click.option("--net", "has_net", is_flag=True,
-                     help="A network card (virtio-net) for each guest, all on one switch; the first guest is 02:00:00:00:00:01."),
-        click.option("--pcap", metavar="FILE", help="Write what the switch carries, for tcpdump or Wireshark.  Needs --net."),
         click.option("--rng", metavar="SEED|host",
                      help="An entropy source (virtio-rng) for each guest: the same bytes for the same SEED, or the host's."),
         click.option("--virtio-console", "has_console", is_flag=True,
@@ -40,11 +37,14 @@ def device_options(command):
 class Option:
     """`FIRST[,flag][,key=value]` from the command line.  A comma in a name is written twice."""
 
-    def __init__(self, name: str, text: str, flags: Iterable[str], keys: Iterable[str]):
-        """BadInput for anything but those flags and keys, each at most once."""
+    def __init__(self, name: str, text: str, flags: Iterable[str], keys: Iterable[str], lists: Iterable[str] = ()):
+        """BadInput for anything but those flags and keys, each at most once, and lists: keys that may be given again."""
         self.name, self.text = name, text
         parts = [part.replace("\0", ",") for part in text.replace(",,", "\0").split(",")]
-        self.first, self._given = parts[0], {}
+        self.first = parts[0]
+        self._given: dict[str, str] = {}
+        self._lists: dict[str, list[str]] = {key: [] for key in lists}
+        keys = [*keys, *lists]
         allowed = [*flags, *(f"{key}=..." for key in keys)]
         if not self.first:
             raise BadInput(f"{text!r} names no file", name)
@@ -52,6 +52,9 @@ class Option:
             key, equals, value = part.partition("=")
             if (key not in keys or not value) if equals else key not in flags:
                 raise BadInput(f"{part!r} in {text!r}", name, f"what may follow is {', '.join(allowed)}")
+            if key in self._lists:
+                self._lists[key].append(value)
+                continue
             if key in self._given:
                 raise BadInput(f"{key} is given twice in {text!r}", name, "give it once")
             self._given[key] = value
@@ -61,6 +64,10 @@ class Option:
 
     def get(self, key: str) -> str | None:
         return self._given.get(key)
+
+    def all(self, key: str) -> list[str]:
+        """What a list was given."""
+        return self._lists[key]
 
     def guest_of(self, names: list[str]) -> str:
         """The name of the guest it is for: the only one, or the one it says.  BadInput if that is none."""
@@ -95,11 +102,11 @@ def make_rng(text: str) -> VirtioDevice:
 
 
 def make_devices(outputs: dict[str, Callable[[bytes], object]], own: Mapping[str, Sequence[str]], disks: Iterable[str] = (),
-                 shares: Iterable[str] = (), has_net: bool = False, pcap: str | None = None, rng: str | None = None,
+                 shares: Iterable[str] = (), switch: Switch | None = None, rng: str | None = None,
                  has_console: bool = False) -> dict[str, list[VirtioDevice]]:
     """The devices of each guest, in the order of their places; `outputs` has the guests' consoles by name.
 
-    `own` are the images that a prepared guest comes with: its disks, if it is given no others.
+    `own` are the images that a prepared guest comes with: its disks, if it is given no others.  With a `switch` each has a card.
     """
     names = list(outputs)
     devices: dict[str, list[VirtioDevice]] = {name: [] for name in names}
@@ -116,11 +123,8 @@ def make_devices(outputs: dict[str, Callable[[bytes], object]], own: Mapping[str
             raise BadInput(f"two folders with the tag {tag}", "--share", "give each its own: DIR,tag=NAME")
         tags.add((guest, tag))
         devices[guest].append(Share(option.first, tag, is_read_only=option.has("ro")))
-    if pcap is not None and not has_net:
-        raise BadInput("there is no network to write to it", pcap, "give --net as well")
-    switch = Switch(None if pcap is None else Pcap(pcap))
     for number, (name, of_guest) in enumerate(devices.items()):
-        of_guest += [Net(switch, mac_of(number))] if has_net else []
+        of_guest += [Net(switch, mac_of(number))] if switch else []
         of_guest += [make_rng(rng)] if rng is not None else []
         of_guest += [Console(outputs[name])] if has_console else []
     return devices

@@ -45,6 +45,11 @@ class Disk:
     def write(self, offset: int, data: bytes) -> None:
         self.data[offset:offset + len(data)] = data
 
+    def zero(self, offset: int, size: int, may_unmap: bool) -> None:
+        self.data[offset:offset + size] = bytes(size)
+
+    def discard(self, offset: int, size: int) -> None: ...
+
     def flush(self) -> None: ...
 
     def close(self) -> None: ...

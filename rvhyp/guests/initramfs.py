@@ -39,6 +39,9 @@ if [ -n "$root" ]; then
     done
     mkdir -p /newroot
     if mount -t $type -o $flags "$root" /newroot; then
+        # There are no modules there: those of the devices that the guest has come along.
+        for device in /sys/bus/virtio/devices/*; do modprobe $(cat $device/modalias) 2>/dev/null; done
+        [ -d /sys/module/9pnet_virtio ] && modprobe 9p
         mount --move /dev /newroot/dev
         umount -l /sys /proc
         exec switch_root /newroot $init
@@ -64,6 +67,19 @@ cd
 }}
 """
 
+UDHCPC = "etc/udhcpc/default.script"    # where busybox looks for it
+UDHCPC_SCRIPT = """#!/bin/sh
+# What udhcpc has learned becomes so: address, way out, and whom to ask for names.
+case $1 in
+    deconfig) ip addr flush dev $interface; ip link set $interface up ;;
+    bound|renew)
+        ip addr flush dev $interface
+        ip addr add $ip/${mask:-24} dev $interface
+        [ -n "$router" ] && ip route add default via ${router%% *}
+        for each in $dns; do echo nameserver $each; done > /etc/resolv.conf ;;
+esac
+"""
+
 
 def build(name: str, release: str, busybox: bytes, modules: Mapping[str, Module]) -> bytes:
     """An uncompressed cpio archive: what it would save on disk, the guest would spend in instructions."""
@@ -76,6 +92,7 @@ def build(name: str, release: str, busybox: bytes, modules: Mapping[str, Module]
     archive.file("init", INIT.format(name=name, modules=" ".join(AT_START)).encode(), 0o755)
     archive.file("etc/inittab", INITTAB.encode())
     archive.file("etc/profile", PROFILE.format(name=name).encode())
+    archive.file(UDHCPC, UDHCPC_SCRIPT.encode(), 0o755)
     archive.file("etc/passwd", b"root::0:0:root:/root:/bin/sh\n")
     archive.file("etc/group", b"root:x:0:\n")
     for each in modules.values():

@@ -1,13 +1,36 @@
 """The host's side of a console: where a guest's output goes and its input comes from."""
 from __future__ import annotations
 
+import math
 import os
 import select
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
+from typing import Protocol
 
 CHUNK = 4096
+FD_SETSIZE = 1024                       # select(2) takes descriptors below this, poll(2) all, but rounds times to milliseconds
 LONGEST_LINE = 4096
+
+
+def can_read(descriptors: Sequence[int], seconds: float = 0) -> bool:
+    """Whether one of them can be read now, or within so many seconds.  OSError or ValueError if one is closed."""
+    return _is_ready(descriptors, (), seconds)
+
+
+def can_write(descriptor: int, seconds: float = 0) -> bool:
+    """As `can_read`, for writing."""
+    return _is_ready((), (descriptor,), seconds)
+
+
+def _is_ready(reads: Sequence[int], writes: Sequence[int], seconds: float) -> bool:
+    if max((*reads, *writes), default=0) < FD_SETSIZE:
+        return any(select.select(reads, writes, (), seconds))
+    poll = select.poll()
+    for descriptors, event in ((reads, select.POLLIN), (writes, select.POLLOUT)):
+        for descriptor in descriptors:
+            poll.register(descriptor, event)
+    return bool(poll.poll(math.ceil(seconds * 1000)))
 
 
 class Output:
@@ -22,7 +45,7 @@ class Output:
             try:
                 data = data[os.write(self._descriptor, data):]
             except BlockingIOError:
-                select.select([], [self._descriptor], [], 1)
+                can_write(self._descriptor, 1)
             except OSError:                         # a closed pipe, a terminal that has gone
                 self._open = False
 
@@ -66,7 +89,7 @@ class Input:
         if self.descriptor is None:
             return b""
         try:
-            if not select.select([self.descriptor], [], [], timeout)[0]:
+            if not can_read([self.descriptor], timeout):
                 return b""
             data = os.read(self.descriptor, CHUNK)
         except (OSError, ValueError):
@@ -76,11 +99,21 @@ class Input:
         return data
 
 
-def wait_for_input(inputs: Iterable[Input], seconds: float) -> None:
+class Link(Protocol):
+    """Something else of the host that guests hear from, as a network: `serve` gives them what has come, without waiting."""
+
+    @property
+    def descriptor(self) -> int | None:
+        """What becomes readable when something has come; None if nothing will any more."""
+
+    def serve(self) -> object: ...
+
+
+def wait_for_input(sources: Iterable[Input | Link], seconds: float) -> None:
     """Sleep so long, or until there is something to read."""
-    descriptors = [each.descriptor for each in inputs if each.descriptor is not None]
+    descriptors = [each.descriptor for each in sources if each.descriptor is not None]
     try:
-        select.select(descriptors, [], [], seconds)
+        can_read(descriptors, seconds)
     except (OSError, ValueError):
         return                                          # reading it will say what is the matter
 

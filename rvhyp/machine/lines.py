@@ -2,12 +2,11 @@
 from __future__ import annotations
 
 import os
-import select
 import socket
 import stat
 from contextlib import suppress
 
-from rvhyp.machine.console import CHUNK, Input
+from rvhyp.machine.console import CHUNK, Input, can_read, can_write
 from rvhyp.machine.errors import BadInput
 
 BACKLOG = 1 << 16                       # bytes that are kept for who reads slowly: of single ones a Unix socket takes few
@@ -51,13 +50,13 @@ class Line(Input):
     def _push_waiting(self, left: int) -> None:
         """Send until no more than that is left, or nobody reads."""
         while len(self._backlog) > left and not self._is_stuck:
-            self._is_stuck = not select.select([], [self.descriptor], [], PATIENCE)[1]
+            self._is_stuck = not can_write(self.descriptor, PATIENCE)
             self._push()
 
     def read(self, timeout: float = 0) -> bytes:
         self._push()
         try:
-            if not select.select([self.descriptor], [], [], timeout)[0]:
+            if not can_read([self.descriptor], timeout):
                 return b""
             return self._receive()
         except BlockingIOError:
@@ -152,7 +151,7 @@ class Socket(Line):
 
     def _send(self, data: bytes | bytearray) -> int:
         if self._peer is None:
-            if not select.select([self._listener], [], [], 0)[0]:
+            if not can_read([self._listener.fileno()]):
                 return 0                # nobody there
             self._accept()
         return self._peer.send(data)

@@ -20,7 +20,8 @@ from rvhyp.isa.csr import (
 )
 from rvhyp.isa.word import MASK64
 from rvhyp.machine.bus import BusError
-from rvhyp.machine.console import wait_for_input
+from rvhyp.machine.clock import LONGEST_SLEEP
+from rvhyp.machine.console import Input, Link, wait_for_input
 from rvhyp.machine.errors import BadInput
 from rvhyp.machine.fdt import mmu_type
 from rvhyp.machine.machine import NEVER, Ended, Machine, Outcome, Watch
@@ -90,6 +91,7 @@ class Hypervisor:
         if any(vm.has_input for vm in self.vms):
             self.machine.expect_input()
         self.attend: Callable[[], object] = lambda: None        # called every few milliseconds while guests run
+        self._links: list[Link] = []
         self._asked: Ended | None = None
         for vm in self.vms:
             vm.boot()
@@ -104,6 +106,11 @@ class Hypervisor:
                             ("hcounteren", GUEST_COUNTERS)):
             self.rules.csr_write(hart.address, CSR_NUMBERS[name], int(value))
         hart.monitor, hart.prv, hart.v = 1, S_MODE, 0
+
+    def connect(self, link: Link) -> None:
+        """Guests have a link to the outside: who waits, waits for it too.  Answers take the host's time: all time is that now."""
+        self._links.append(link)
+        self.machine.follow_host_clock()
 
     # Running.
 
@@ -166,8 +173,10 @@ class Hypervisor:
             vcpu.save(machine.now())
 
     def _look(self, watch: Watch, end: int) -> int:
-        """Look at the host: its clock, its terminal.  The instret at which to look again."""
+        """Look at the host: its clock, its terminal, its links.  The instret at which to look again."""
         self.attend()
+        for link in self._links:
+            link.serve()
         return self.machine.look(watch, end)
 
     def quit(self) -> None:
@@ -193,9 +202,12 @@ class Hypervisor:
         if self._take_input():
             return
         wake = next_wake(self.vcpus)
+        sources: list[Input | Link] = [*(vm.config.input for vm in alive if not vm.keyboard.waiting), *self._links]
         if wake is not None:
-            inputs = [vm.config.input for vm in alive if not vm.keyboard.waiting]
-            self.machine.clock.pass_until(wake, lambda seconds: wait_for_input(inputs, seconds))
+            self.machine.clock.pass_until(wake, lambda seconds: wait_for_input(sources, seconds))
+            return
+        if any(vm.listens for vm in alive) and any(link.descriptor is not None for link in self._links):
+            wait_for_input(sources, LONGEST_SLEEP)
             return
         for vm in alive:
             if vm.config.input.is_open and not vm.keyboard.waiting:

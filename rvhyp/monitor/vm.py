@@ -16,6 +16,7 @@ from rvhyp.machine.devices.uart import Uart
 from rvhyp.machine.devices.virtio.console import Console
 from rvhyp.machine.devices.virtio.device import VirtioDevice
 from rvhyp.machine.devices.virtio.mmio import VirtioMmio
+from rvhyp.machine.devices.virtio.net import Net
 from rvhyp.machine.errors import BadInput
 from rvhyp.machine.fdt import Cpu, device_tree
 from rvhyp.machine.loader import Program
@@ -132,6 +133,11 @@ class Vm:
         """A line for each device that has, or had, trouble with the guest or the host."""
         return [f"{transport.trouble} (at {where.base:#x})"
                 for transport, where in zip(self.virtio, memory_map.VIRTIO, strict=False) if transport.trouble]
+
+    @property
+    def listens(self) -> bool:
+        """Whether a network could wake it: a driver of a card is up."""
+        return any(isinstance(device, Net) and device.listens for device in self.config.virtio)
 
     @staticmethod
     def _external(vcpu: Vcpu, cause: int) -> Callable[[bool], None]:

@@ -113,17 +113,32 @@ def test_the_terminal_is_restored_at_a_limit(guest):
         assert session.end() == 124
 
 
+def ignore_hang_up():
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+
+
 def test_a_terminal_that_goes_ends_the_run_at_most(guest):
     """With SIGHUP, or, if that is ignored as under nohup, as input that ended."""
-    def ignore():
-        signal.signal(signal.SIGHUP, signal.SIG_IGN)
-
-    for before in (None, ignore):
+    for before in (None, ignore_hang_up):
         with PtySession("run", guest(), "--timeout", "1", preexec_fn=before) as session:
             session.expect(b">")
             session.hang_up()
             assert session.process.wait(20) in (129, 124)
-            assert b"Traceback" not in session.process.stderr.read() and b"internal error" not in session.process.stderr.read()
+            said = session.process.stderr.read()
+            assert b"Traceback" not in said and b"internal error" not in said
+
+
+def test_under_nohup_the_other_guests_go_on_when_a_terminal_goes(guest, tmp_path):
+    path = str(tmp_path / "console")
+    options = ["--console", f"other=socket:{path}", "--timeout", "60"]
+    with PtySession("run", guest(), guest(name="other"), *options, preexec_fn=ignore_hang_up) as session:
+        session.expect(b">")
+        session.hang_up()
+        with connect(path) as client:
+            assert talk(lambda: client.recv(100), client.sendall, b"ab", b"ab")
+        assert session.process.poll() is None
+        session.process.terminate()
+        assert session.process.wait(20) == 143
 
 
 # Elsewhere.
@@ -219,6 +234,12 @@ def test_who_does_not_read_does_not_hold_up_the_guest(guest, tmp_path, kind):
     ("socket:/nowhere/at/all", "no socket can be made"), ("socket:/tmp", "no socket"), ("socket:" + "x" * 200, "no socket")])
 def test_what_is_no_console(console, said):
     refused(rvhyp("run", "hello", "--console", console), said)
+
+
+def test_nothing_is_left_of_a_console_when_something_else_is_wrong(tmp_path):
+    path = str(tmp_path / "console")
+    result = rvhyp("run", "hello", "--console", f"socket:{path}", "--disk", "none.img")
+    assert result.returncode == 2 and b"none.img: no such file" in result.stderr and not os.path.exists(path)
 
 
 def test_consoles_that_several_guests_cannot_share(tmp_path):

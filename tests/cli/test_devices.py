@@ -1,15 +1,18 @@
 """rvhyp run --disk, --net, --rng, --virtio-console: what reaches the guest, and every kind of bad input."""
 import fcntl
 import json
+import os
+import signal
 import subprocess
 import sys
+import time
 from random import Random
 
 import pytest
 
 from rvhyp import assemble
 from rvhyp.machine.devices.virtio.image import Overlay, RawImage
-from tests.cli.terminal import rvhyp
+from tests.cli.terminal import Session, rvhyp
 from tests.cli.test_run import refused
 from tests.monitor.guest import BASE, EXIT
 from tests.monitor.test_network import NIC
@@ -52,7 +55,8 @@ def test_a_read_only_disk_is_not_written(guest, disk):
 @pytest.mark.parametrize("option, words", [
     ("none.img", ["none.img: no such file"]), (",ro", ["names no file"]), ("{disk},rw", ["'rw'", "ro, overlay=..., guest=..."]),
     ("{disk},ro,ro", ["given twice"]), ("{disk},overlay=", ["'overlay='"]), ("{disk},ro,overlay=x", ["and has an overlay"]),
-    ("{disk},guest=b", ["no guest 'b'", "hello"]), ("/", ["is a directory"]), ("{disk},overlay={disk}", ["in use"])])
+    ("{disk},guest=b", ["no guest 'b'", "hello"]), ("/", ["is a directory"]), ("{disk},overlay={disk}", ["in use"]),
+    ("{disk},overlay=no/over", ["no/over: cannot be made (No such file or directory); give another file for the overlay"])])
 def test_bad_disks(disk, option, words):
     refused(rvhyp("run", "hello", "--disk", option.format(disk=named(disk))), *words)
     assert disk.read_bytes()[512] == 0x29
@@ -138,6 +142,52 @@ def test_what_a_guest_has_flushed_survives_kill_9(tmp_path, disk, kind, kills):
         number = int.from_bytes(image.read(512, 8), "little")
         image.close()
         assert said > 0 and said <= number <= said + 1
+
+
+UNFLUSHED = WRITER.replace("    li   a0, 4                  # flush\n    jal  request\n", "")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_what_a_guest_has_written_is_kept_when_a_signal_ends_the_run(tmp_path, disk, number):
+    """In an overlay too, of which the table is only written when it is flushed."""
+    guest, over = tmp_path / "writer.elf", str(tmp_path / "over")
+    guest.write_bytes(assemble("_start:\n" + UNFLUSHED + EXIT, BASE).to_elf())
+    with Session("run", str(guest), "--disk", f"{named(disk)},overlay={over}") as session:
+        session.expect(b".....")
+        session.process.send_signal(number)
+        said = 5 + len(session.seen + session.process.stdout.read())
+        assert session.end() == 128 + number
+    image = Overlay(str(disk), over)
+    assert said <= int.from_bytes(image.read(512, 8), "little") <= said + 1
+    image.close()
+
+
+def test_a_pcap_file_is_whole_when_a_signal_ends_the_run(tmp_path):
+    path, pcap = tmp_path / "nic.elf", tmp_path / "net.pcap"
+    path.write_bytes(assemble("_start:\n" + NIC + EXIT, BASE).to_elf())
+    with Session("run", str(path), "badloop", "--net", "--pcap", str(pcap)) as session:
+        session.expect(b"looping")
+        time.sleep(0.5)                                         # by then its frame has been sent
+        session.process.terminate()
+        assert session.end() == 143
+    assert len(pcap.read_bytes()) == 24 + 16 + 60
+
+
+def test_a_disk_that_is_truncated_gives_one_line_and_the_guests_go_on(tmp_path, disk):
+    guest = tmp_path / "writer.elf"
+    guest.write_bytes(assemble("_start:\n" + WRITER + EXIT, BASE).to_elf())
+    os.truncate(disk, 1 << 20)          # a write that is under way at that moment makes the file a bit longer again
+    with Session("run", str(guest), "echo", "--disk", f"{named(disk)},guest=writer", "--console", "writer=none") as session:
+        session.expect(b"quit")
+        os.truncate(disk, 512)
+        assert session.process.stderr.readline() == (b"rvhyp: guest writer: virtio-blk: disk,1.img: the file is shorter than it "
+                                                     b"was: was it truncated?\n")
+        session.send(b"still here\n")
+        session.expect(b"still here")
+        session.process.terminate()
+        assert session.end() == 143
+        assert session.process.stderr.read().count(b"truncated") == 0
+    assert disk.stat().st_size <= 1024
 
 
 @pytest.mark.parametrize("option, words", [

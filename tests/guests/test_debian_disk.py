@@ -9,7 +9,7 @@ from random import Random
 import pytest
 
 from rvhyp.guests.recipes import APPEND
-from rvhyp.machine.devices.virtio.image import Overlay
+from rvhyp.machine.devices.virtio.image import Overlay, RawImage
 from tests.cli.terminal import Session
 from tests.guests.shell import PROMPT, Line, command
 
@@ -113,3 +113,26 @@ def test_a_disk_that_is_truncated_under_linux(prepared, disk, tmp_path):
     assert said.count(b"disk.img: the file is shorter than it was: was it truncated?") == 1, said
     assert said.count(b"disk.img: the file ends too early: was it truncated?") == 1 and b"debian" in said
     assert disk.stat().st_size == 1 << 20
+
+
+@pytest.mark.parametrize("kind", ["raw", "overlay"])
+def test_what_linux_trims_takes_no_room_on_the_host(prepared, disk, tmp_path, kind):
+    over = tmp_path / "over"
+    option, file = (f"{disk}", disk) if kind == "raw" else (f"{disk},overlay={over}", over)
+    with Session("run", prepared("debian"), "--disk", option, "--timeout", "300") as session:
+        session.expect(PROMPT)
+        assert command(session, b"date -s 2026-01-01; mount -t ext4 /dev/vda /mnt")[1] == 0         # e2fsck distrusts 1970
+        assert command(session, b"dd if=/dev/urandom of=/mnt/file bs=1M count=24 conv=fsync")[1] == 0
+        full = file.stat().st_blocks * 512
+        assert full > 24 << 20
+        assert command(session, b"seq 1 1000 > /mnt/kept; rm /mnt/file; sync; fstrim /mnt; sync")[1] == 0
+        session.send(b"poweroff\n")
+        session.expect(b"Power down")
+        assert session.end() == 0
+    assert file.stat().st_blocks * 512 < full - (20 << 20)
+    image = Overlay(str(disk), str(over)) if kind == "overlay" else RawImage(str(disk))
+    flat = tmp_path / "flat.img"
+    flat.write_bytes(image.read(0, image.size))
+    image.close()
+    check(flat, tmp_path / "files")
+    assert (tmp_path / "files" / "kept").read_bytes() == b"".join(b"%d\n" % number for number in range(1, 1001))

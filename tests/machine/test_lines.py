@@ -1,10 +1,12 @@
 """Consoles that others connect to: who reads slowly loses nothing, who does not read holds up nobody."""
 import os
+import resource
 import select
 import socket
 
 import pytest
 
+from rvhyp.machine.console import FD_SETSIZE, Input, wait_for_input
 from rvhyp.machine.lines import BACKLOG, Pty, Socket
 
 SAID = b"".join(b"%d\n" % number for number in range(2000))
@@ -22,7 +24,9 @@ def line_and_reader(request, tmp_path):
         descriptor = os.open(line.name, os.O_RDWR | os.O_NOCTTY)
 
     def read():
-        assert select.select([descriptor], [], [], 20)[0], "nothing comes"
+        poll = select.poll()
+        poll.register(descriptor, select.POLLIN)
+        assert poll.poll(20_000), "nothing comes"
         return os.read(descriptor, 65536)
 
     yield line, read
@@ -67,3 +71,39 @@ def test_who_connects_next_gets_nothing_of_the_last(tmp_path):
         line(b"hello\n")
         assert second.recv(100) == b"hello\n"
     line.close()
+
+
+@pytest.fixture
+def many_descriptors():
+    """So many files are open that the next is beyond what select(2) takes."""
+    if resource.getrlimit(resource.RLIMIT_NOFILE)[0] < FD_SETSIZE + 100:
+        pytest.skip("the host does not let a process open so many files")
+    opened = [os.open("/dev/null", os.O_RDWR)]
+    while opened[-1] < FD_SETSIZE:
+        opened.append(os.dup(opened[0]))
+    yield
+    for descriptor in opened:
+        os.close(descriptor)
+
+
+def test_a_line_works_however_many_files_are_open(many_descriptors, line_and_reader):
+    """As those that guests have opened in shared folders."""
+    line, read = line_and_reader
+    assert line.descriptor >= FD_SETSIZE
+    assert line.read() == b""                           # who connects is let in
+    line(SAID)
+    got = b""
+    while len(got) < len(SAID):
+        line.read()
+        got += read()
+    assert got == SAID
+
+
+def test_who_is_waited_for_is_heard_however_many_files_are_open(many_descriptors):
+    here, there = socket.socketpair()
+    with here, there:
+        source = Input(here.fileno())
+        assert source.descriptor >= FD_SETSIZE and source.read() == b""
+        there.send(b"x")
+        wait_for_input([source], 20)
+        assert source.read() == b"x" and source.is_open

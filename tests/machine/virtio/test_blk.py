@@ -8,15 +8,19 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from rvhyp.fuzz.virtio_driver import BASE, BUFFERS, SIZE, Driver, reads, writes
 from rvhyp.machine.devices.virtio import mmio
 from rvhyp.machine.devices.virtio.blk import (
+    F_DISCARD,
     F_FLUSH,
     F_RO,
+    F_WRITE_ZEROES,
     S_IOERR,
     S_OK,
     S_UNSUPP,
+    T_DISCARD,
     T_FLUSH,
     T_GET_ID,
     T_IN,
     T_OUT,
+    T_WRITE_ZEROES,
     Blk,
 )
 from rvhyp.machine.devices.virtio.mmio import F_VERSION_1
@@ -49,6 +53,12 @@ class Memory:
         self.check()
         assert not self.is_read_only and 0 <= offset and offset + len(data) <= self.size
         self.bytes[offset:offset + len(data)] = data
+
+    def zero(self, offset, size, may_unmap):
+        self.write(offset, bytes(size))
+
+    def discard(self, offset, size):
+        self.write(offset, b"D" * size)
 
     def flush(self):
         self.check()
@@ -108,7 +118,54 @@ def test_what_is_not_on_the_disk_is_an_error_of_the_request(disk, kind, sector, 
     assert disk.image.bytes == before and not disk.needs_reset
 
 
-@pytest.mark.parametrize("kind", [2, 5, 11, 13, 0xFFFF_FFFF])
+ERASE = {T_DISCARD: (F_DISCARD, b"D"), T_WRITE_ZEROES: (F_WRITE_ZEROES, b"\0")}
+
+
+@pytest.mark.parametrize("kind", ERASE)
+def test_sectors_are_erased(disk, kind):
+    before, value = bytes(disk.image.bytes), ERASE[kind][1]
+    assert disk.ask(kind, out=struct.pack("<QII", 3, 2, 0)) == (S_OK, b"", 1)
+    assert disk.image.bytes == before[:1536] + value * 1024 + before[2560:] and disk.image.flushes == 0
+    assert disk.ask(kind, out=struct.pack("<QII", 16, 0, 0))[0] == S_OK
+    assert disk.ask(kind, out=struct.pack("<QII", 0, 1, 1))[0] == (S_OK if kind == T_WRITE_ZEROES else S_UNSUPP)    # unmap
+
+
+@pytest.mark.parametrize("kind", ERASE)
+@pytest.mark.parametrize("segment, status", [
+    (struct.pack("<QII", 0, 1, 2), S_UNSUPP), (struct.pack("<QII", 0, 1, 1 << 31), S_UNSUPP),
+    (struct.pack("<QII", 15, 2, 0), S_IOERR), (struct.pack("<QII", 17, 0, 0), S_IOERR),
+    (struct.pack("<QII", (1 << 64) - 1, 1, 0), S_IOERR), (struct.pack("<QII", 0, (1 << 32) - 1, 0), S_IOERR),
+    (b"", S_IOERR), (bytes(15), S_IOERR), (bytes(32), S_IOERR)])
+def test_what_cannot_be_erased_is_an_error_of_the_request(disk, kind, segment, status):
+    before = bytes(disk.image.bytes)
+    assert disk.ask(kind, out=segment) == (status, b"", 1)
+    assert disk.image.bytes == before and not disk.needs_reset
+
+
+@pytest.mark.parametrize("kind", ERASE)
+def test_the_most_that_is_erased_at_once(disk, kind):
+    disk.image.size, disk.image.check = 1 << 40, lambda: None
+    disk.image.zero = disk.image.discard = lambda *sizes: None
+    most, alignment = (disk[mmio.CONFIG + at] for at in ((36, 44) if kind == T_DISCARD else (48, 44)))
+    assert alignment == 8 and disk[mmio.CONFIG + 40] == disk[mmio.CONFIG + 52] == 1
+    assert disk.ask(kind, out=struct.pack("<QII", 8, most, 0))[0] == S_OK
+    assert disk.ask(kind, out=struct.pack("<QII", 8, most + 1, 0))[0] == S_IOERR
+
+
+@pytest.mark.parametrize("kind", ERASE)
+def test_what_was_not_negotiated_is_unsupported_and_a_read_only_disk_does_not_offer_it(kind):
+    feature = ERASE[kind][0]
+    assert Disk(features=F_VERSION_1).ask(kind, out=struct.pack("<QII", 0, 1, 0))[0] == S_UNSUPP
+    assert Disk().offered & feature and not Disk(Memory(is_read_only=True)).offered & feature
+
+
+@pytest.mark.parametrize("kind", ERASE)
+def test_without_the_flush_feature_sectors_are_erased_on_disk(kind):
+    disk = Disk(features=F_VERSION_1 | ERASE[kind][0])
+    assert disk.ask(kind, out=struct.pack("<QII", 0, 1, 0))[0] == S_OK and disk.image.flushes == 1
+
+
+@pytest.mark.parametrize("kind", [2, 5, 12, 14, 0xFFFF_FFFF])
 def test_an_unknown_type_is_unsupported(disk, kind):
     assert disk.ask(kind) == (S_UNSUPP, b"", 1)
 
@@ -157,7 +214,7 @@ def test_a_request_may_not_take_for_ever(disk):
 class Machine(HostileMachine):
     """Requests in any cut, direct or not.  The model: the bytes on the disk, and what each request must give."""
 
-    features = F_FLUSH
+    features = F_FLUSH | F_WRITE_ZEROES
     wrongs = (*HostileMachine.wrongs, "no status")
 
     def make(self):
@@ -177,14 +234,18 @@ class Machine(HostileMachine):
         return self.good()[:2] if kind == "no status" else super().bad(kind, data)
 
     @precondition(lambda self: not self.is_dead and len(self.offered) < 2)
-    @rule(data=st.data(), kind=st.sampled_from((T_IN, T_IN, T_OUT, T_OUT, T_FLUSH, T_GET_ID, 3)), sector=st.integers(0, SECTORS),
+    @rule(data=st.data(), kind=st.sampled_from((T_IN, T_IN, T_OUT, T_OUT, T_FLUSH, T_GET_ID, T_WRITE_ZEROES, 3)),
+          sector=st.integers(0, SECTORS),
           size=st.one_of(st.sampled_from((0, 512, 1024, 2048)), st.integers(0, 1500)), is_indirect=st.booleans())
     def offer(self, data, kind, sector, size, is_indirect):
         """Make a request available, and note what must come of it."""
         at = BASE + BUFFERS + 0x4000 * self.next_place
         self.next_place = (self.next_place + 1) % 3
-        payload = data.draw(st.binary(min_size=size, max_size=size)) if kind == T_OUT else b""
-        room = 0 if kind == T_OUT else size
+        payload, room = b"", size
+        if kind == T_OUT:
+            payload, room = data.draw(st.binary(min_size=size, max_size=size)), 0
+        elif kind == T_WRITE_ZEROES:
+            payload, room = struct.pack("<QII", sector, size // 512, data.draw(st.integers(0, 2))), 0
         self.driver.ram.write(at, struct.pack("<IIQ", kind, 0, sector) + payload)
         self.driver.ram.write(at + 0x1000, b"\xEE" * (room + 1))
         buffers = (self.cut(data, at, 0, 16 + len(payload)) + self.cut(data, at + 0x1000, 2, room + 1))
@@ -213,6 +274,12 @@ class Machine(HostileMachine):
             self.model[offset:offset + size] = payload
         elif kind in (T_IN, T_OUT):
             status = S_IOERR
+        elif kind == T_WRITE_ZEROES:
+            _, count, flags = struct.unpack("<QII", payload)
+            if flags > 1 or offset + 512 * count > len(self.model):
+                status = S_UNSUPP if flags > 1 else S_IOERR
+            else:
+                self.model[offset:offset + 512 * count] = bytes(512 * count)
         elif kind == T_GET_ID:
             contents = b"disk.img".ljust(20, b"\0")[:room]
         elif kind != T_FLUSH:

@@ -1,4 +1,5 @@
 """Disk images: raw files and overlays, locks, and every file that cannot be one."""
+import errno
 import os
 
 import pytest
@@ -6,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rvhyp.fuzz.virtio_driver import Driver
+from rvhyp.machine.devices.virtio import erase
 from rvhyp.machine.devices.virtio.blk import Blk
 from rvhyp.machine.devices.virtio.image import CLUSTER, Overlay, RawImage
 from rvhyp.machine.errors import BadInput
@@ -138,7 +140,7 @@ def test_an_overlay_is_refused_if_it_is_none_or_anothers(disk, tmp_path):
     Overlay(disk, over).close()
     os.utime(disk, ns=(1, 1))
     refused(lambda: Overlay(disk, over), "has changed since")
-    refused(lambda: Overlay(disk, str(tmp_path / "none" / "over")), "no such file")
+    refused(lambda: Overlay(disk, str(tmp_path / "none" / "over")), "cannot be made", "another file for the overlay")
     refused(lambda: Overlay(disk, str(tmp_path)), "is a directory")
 
 
@@ -169,8 +171,8 @@ def test_clusters_are_on_disk_before_the_table_says_so(disk, tmp_path, monkeypat
     assert order == ["data", "sync", "table", "sync", "data", "sync"]
 
 
-operations = st.lists(st.tuples(st.sampled_from(("read", "write", "write", "flush", "reopen")), st.integers(0, SIZE // 512 - 1),
-                                st.integers(1, 20), st.integers(0, 255)), max_size=12)
+operations = st.lists(st.tuples(st.sampled_from(("read", "write", "write", "flush", "reopen", "zero", "discard")),
+                                st.integers(0, SIZE // 512 - 1), st.integers(1, 20), st.integers(0, 255)), max_size=12)
 
 
 def test_an_overlay_is_a_disk(tmp_path):
@@ -189,6 +191,14 @@ def test_an_overlay_is_a_disk(tmp_path):
             if kind == "write":
                 overlay.write(at, bytes((value,)) * size)
                 model[at:at + size] = bytes((value,)) * size
+            elif kind == "zero":
+                overlay.zero(at, size, may_unmap=value < 128)
+                model[at:at + size] = bytes(size)
+            elif kind == "discard":
+                overlay.discard(at, size)
+                for each in range(at, at + size, 512):
+                    if overlay.read(each, 512) == bytes(512):           # zeros, or as before
+                        model[each:each + 512] = bytes(512)
             elif kind == "flush":
                 overlay.flush()
             elif kind == "reopen":
@@ -199,6 +209,78 @@ def test_an_overlay_is_a_disk(tmp_path):
         overlay.close()
     check()
     assert path.read_bytes() == start
+
+
+FAR = 64 * CLUSTER
+
+
+@pytest.fixture(params=["raw", "overlay"])
+def full(tmp_path, request):
+    """An image all of which takes room on the host, and the file that does."""
+    path, over = tmp_path / "full.img", tmp_path / "over"
+    path.write_bytes(b"x" * 2 * FAR)
+    if request.param == "raw":
+        return RawImage(str(path)), path
+    image = Overlay(str(path), str(over))
+    image.write(0, b"y" * 2 * FAR)
+    image.flush()
+    return image, over
+
+
+def room(file):
+    return os.stat(file).st_blocks * 512
+
+
+@pytest.mark.parametrize("is_discard", [False, True])
+def test_what_is_erased_takes_no_room(full, is_discard):
+    image, file = full
+    size, before = os.stat(file).st_size, room(file)
+    if is_discard:
+        image.discard(CLUSTER, FAR)
+    else:
+        image.zero(CLUSTER, FAR, may_unmap=True)
+    image.flush()
+    assert image.read(CLUSTER, FAR) == bytes(FAR)
+    assert 0 not in image.read(0, CLUSTER) + image.read(CLUSTER + FAR, CLUSTER)
+    if room(file) == before:
+        pytest.skip("the file system of the tests makes no holes")
+    assert room(file) <= before - FAR + CLUSTER and os.stat(file).st_size == size
+    image.close()
+
+
+def test_zeros_that_may_not_unmap_take_room(full):
+    image, file = full
+    before = room(file)
+    image.zero(CLUSTER, FAR, may_unmap=False)
+    image.flush()
+    assert image.read(CLUSTER, FAR) == bytes(FAR) and room(file) >= before
+    image.close()
+
+
+@pytest.mark.parametrize("may_unmap", [False, True])
+def test_zeros_are_written_where_the_file_system_cannot_make_holes(full, monkeypatch, may_unmap):
+    image, _ = full
+    monkeypatch.setattr(erase, "_fallocate", lambda *_: errno.EOPNOTSUPP)
+    monkeypatch.setattr(erase, "CHUNK", 1000)
+    image.zero(512, FAR, may_unmap)
+    assert image.read(512, FAR) == bytes(FAR) and 0 not in image.read(0, 512) + image.read(512 + FAR, 512)
+    image.close()
+
+
+def test_erasing_a_truncated_file_does_not_fill_it_up(disk):
+    image = RawImage(disk)
+    os.truncate(disk, 1024)
+    for each in (lambda: image.discard(0, 4096), lambda: image.zero(512, 512, may_unmap=False)):
+        with pytest.raises(OSError, match="truncated"):
+            each()
+    assert os.stat(disk).st_size == 1024
+
+
+def test_what_the_host_cannot_erase_is_an_error(disk, monkeypatch):
+    image = RawImage(disk)
+    monkeypatch.setattr(erase, "_fallocate", lambda *_: errno.ENOSPC)
+    with pytest.raises(OSError, match="No space left"):
+        image.zero(0, 512, may_unmap=False)
 
 
 def test_what_an_overlay_loses_at_its_end_is_told(disk, tmp_path, monkeypatch):

@@ -24,6 +24,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Protocol
 
+from rvhyp.machine.devices.virtio import erase
 from rvhyp.machine.errors import BadInput
 
 SECTOR = 512
@@ -42,6 +43,12 @@ class Image(Protocol):
     def read(self, offset: int, size: int) -> bytes: ...
 
     def write(self, offset: int, data: bytes) -> None: ...
+
+    def zero(self, offset: int, size: int, may_unmap: bool) -> None:
+        """Write zeros; with `may_unmap` they need not take room on the host."""
+
+    def discard(self, offset: int, size: int) -> None:
+        """Nobody wants these bytes any more: they may take no room, and read as zeros or as before."""
 
     def flush(self) -> None: ...
 
@@ -62,11 +69,13 @@ class _File:
         except IsADirectoryError as error:
             raise BadInput("is a directory", path, "give a disk image") from error
         except FileNotFoundError as error:
+            if create:                                  # its folder
+                raise BadInput(f"cannot be made ({error.strerror})", path, _remedy(is_read_only, create)) from error
             raise BadInput("no such file", path, "make one: truncate -s 1G FILE") from error
         except PermissionError as error:
-            raise BadInput(_refusal(path, is_read_only), path, _remedy(is_read_only)) from error
+            raise BadInput(_refusal(path, is_read_only), path, _remedy(is_read_only, create)) from error
         except OSError as error:
-            raise BadInput(f"cannot be opened ({error.strerror})", path, _remedy(is_read_only)) from error
+            raise BadInput(f"cannot be opened ({error.strerror})", path, _remedy(is_read_only, create)) from error
         self._descriptor = self._file.fileno()
         self._has_failed = False
         status = os.fstat(self._descriptor)
@@ -99,12 +108,20 @@ class _File:
 
     def write(self, offset: int, data: bytes | memoryview) -> None:
         """OSError also where the file has become too short: filling it up again would make holes of what was lost."""
-        if os.fstat(self._descriptor).st_size < self.size:
-            raise OSError(EIO, "the file is shorter than it was: was it truncated?")
+        self._check_size()
         view = memoryview(data)
         while view:
             done = os.pwrite(self._descriptor, view, offset)
             view, offset = view[done:], offset + done
+
+    def zero(self, offset: int, size: int, may_unmap: bool) -> None:
+        """As writing zeros."""
+        self._check_size()
+        erase.zero(self._descriptor, offset, size, may_unmap)
+
+    def _check_size(self) -> None:
+        if os.fstat(self._descriptor).st_size < self.size:
+            raise OSError(EIO, "the file is shorter than it was: was it truncated?")
 
     def flush(self) -> None:
         """Everything written is on disk.  Once that has failed it fails for ever: the host may have forgotten what it lost."""
@@ -129,7 +146,9 @@ def _refusal(path: str, is_read_only: bool) -> str:
     return "may not be read" if is_read_only or not os.access(path, os.R_OK) else "may not be written"
 
 
-def _remedy(is_read_only: bool) -> str:
+def _remedy(is_read_only: bool, is_overlay: bool) -> str:
+    if is_overlay:
+        return "give another file for the overlay"
     return "check its permissions" if is_read_only else "check its permissions, or attach it with ,ro or with an overlay"
 
 
@@ -151,6 +170,12 @@ class RawImage:
 
     def write(self, offset: int, data: bytes) -> None:
         self._file.write(offset, data)
+
+    def zero(self, offset: int, size: int, may_unmap: bool) -> None:
+        self._file.zero(offset, size, may_unmap)
+
+    def discard(self, offset: int, size: int) -> None:
+        self._file.zero(offset, size, may_unmap=True)
 
     def flush(self) -> None:
         self._file.flush()
@@ -221,7 +246,32 @@ class Overlay:
         before = self.read(start, offset - start)
         after = self.read(end, stop - end)
         self._file.write(self._data + start, b"".join((before, data, after)) if before or after else data)
-        for cluster in range(first, last + 1):
+        self._take(first, last + 1)
+
+    def zero(self, offset: int, size: int, may_unmap: bool) -> None:
+        """Whole clusters are zeros here from now on, and need not take room."""
+        end = offset + size
+        start = min(-(-offset // CLUSTER) * CLUSTER, end)
+        stop = max(self._whole(end), start)
+        for at, length in ((offset, start - offset), (stop, end - stop)):
+            if length:
+                self.write(at, bytes(length))
+        self._file.zero(self._data + start, stop - start, may_unmap)
+        self._take(start // CLUSTER, -(-stop // CLUSTER) if stop > start else 0)
+
+    def discard(self, offset: int, size: int) -> None:
+        """Whole clusters: the image's own bytes do not come back."""
+        start, stop = -(-offset // CLUSTER) * CLUSTER, self._whole(offset + size)
+        if start < stop:
+            self.zero(start, stop - start, may_unmap=True)
+
+    def _whole(self, end: int) -> int:
+        """The end of the last whole cluster up to there; the last of the disk may be short."""
+        return end if end == self.size else end // CLUSTER * CLUSTER
+
+    def _take(self, first: int, end: int) -> None:
+        """These clusters are here from now on."""
+        for cluster in range(first, end):
             byte, bit = cluster >> 3, 1 << (cluster & 7)
             if not self._present[byte] & bit:
                 self._present[byte] |= bit

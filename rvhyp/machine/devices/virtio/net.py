@@ -63,9 +63,14 @@ class Net(VirtioDevice):
             self.port.send(chain.read(HEADER, LONGEST + 1), self.now())
             queue.push(chain, 0)
 
+    @property
+    def listens(self) -> bool:
+        """Whether its driver is up to receive frames."""
+        return self.transport.is_live and self.transport.queues[RECEIVE].is_ready
+
     def _receive(self, frame: bytes) -> bool:
         """A frame from the switch.  False if nobody is there to take it, or too many wait."""
-        if not self.transport.is_live or not self.transport.queues[RECEIVE].is_ready or len(self._waiting) >= WAITING:
+        if not self.listens or len(self._waiting) >= WAITING:
             return False
         self._waiting.append(frame)
         self.transport.serve(RECEIVE)
