@@ -10,12 +10,18 @@ if TYPE_CHECKING:
 
 TIMEBASE = 10_000_000                   # Hz: mtime ticks
 LONGEST_SLEEP = 0.05                    # seconds between two looks at the host
+EXIT_CYCLES = 3000                      # of virtual time that an exit to the monitor takes: about what it takes the host
 
 Wait = Callable[[float], object]        # sleep so many seconds, or until the host has something
 
 
 class VirtualClock:
-    """Time passes with retired instructions alone, and jumps when nothing is to be done: the same run, every time."""
+    """Time passes with retired instructions and exits to a monitor, and jumps when nothing is to be done: the same run, every time.
+
+    `exit_cycles` is what an exit takes.
+    """
+
+    exit_cycles = EXIT_CYCLES
 
     def __init__(self, machine: Machine):
         self._machine = machine
@@ -30,6 +36,8 @@ class VirtualClock:
 
 class HostClock(VirtualClock):
     """A tick is a tenth of a microsecond of the host's; it never goes back, and who has nothing to do sleeps."""
+
+    exit_cycles = 0                             # the host's clock has counted it
 
     def __init__(self, machine: Machine):
         super().__init__(machine)

@@ -30,7 +30,7 @@ from rvhyp.monitor.exits import Exit, Exits, GuestException, GuestPageFault, HsI
 from rvhyp.monitor.gstage import GStage, PageTables
 from rvhyp.monitor.pmu import GUEST_COUNTERS, Firmware
 from rvhyp.monitor.report import report
-from rvhyp.monitor.scheduler import EXITS, SLICE, RoundRobin, next_wake
+from rvhyp.monitor.scheduler import SLICE, RoundRobin, next_wake
 from rvhyp.monitor.vcpu import State, Vcpu
 from rvhyp.monitor.vm import MINIMUM_MEMORY, Vm, VmConfig
 
@@ -43,7 +43,7 @@ S_MODE = 1
 V, PC, SEPC, MSTATUS, STIMECMP = (OFFSET[name] // 8 for name in ("v", "pc", "sepc", "mstatus", "stimecmp"))
 SCAUSE = OFFSET["scause"] // 8
 A0, A1, A6, A7 = 10, 11, 16, 17
-QUANTUM_END = OFFSET["quantum_end"] // 8
+QUANTUM_END, SKIPPED_CYCLES = OFFSET["quantum_end"] // 8, OFFSET["skipped_cycles"] // 8
 NO_TIMER = (1 << 64) - 1
 WFI = 0x1050_0073
 
@@ -85,7 +85,6 @@ class Hypervisor:
         self._call = sbi.Call(self)
         self.running = self.vcpus[0]            # loaded on the hart, or the last that was
         self._scheduler = RoundRobin()
-        self._exits_left = NEVER                # of the running vcpu's slice
         self.machine.take_input = self._take_input
         if any(vm.has_input for vm in self.vms):
             self.machine.expect_input()
@@ -136,7 +135,7 @@ class Hypervisor:
         vcpu.load(hart)
         vcpu.pmu.load(hart, self.rules)
         self.running = vcpu
-        words[STIMECMP], self._exits_left = NO_TIMER, NEVER
+        words[STIMECMP] = NO_TIMER
         if any(other is not vcpu and other.state is not State.STOPPED for other in self.vcpus):
             self.limit_slice()
         try:
@@ -212,10 +211,9 @@ class Hypervisor:
 
     def _handle(self, vcpu: Vcpu) -> bool:
         """Deal with the exit the hart has just taken.  True if the vcpu goes on at once."""
-        self._exits_left -= 1
-        if not self._exits_left:
-            self.end_slice()
-        leaving = self._exits[self.hart.words[SCAUSE]]
+        words = self.hart.words
+        words[SKIPPED_CYCLES] = words[SKIPPED_CYCLES] + self.machine.clock.exit_cycles & MASK64
+        leaving = self._exits[words[SCAUSE]]
         vcpu.vm.exits[leaving.name] += 1
         for hook in self.hooks:
             if hook(vcpu, leaving):
@@ -298,9 +296,8 @@ class Hypervisor:
         vcpu.vm.stop(STOPPED_BY_MONITOR, what)
 
     def limit_slice(self) -> None:
-        """The running vcpu shares the hart: its slice is over after some time, by the monitor's timer, or after many exits."""
+        """The running vcpu shares the hart: its slice is over after some time, by the monitor's timer."""
         self.hart.words[STIMECMP] = self.machine.now() + SLICE
-        self._exits_left = EXITS
 
     def end_slice(self) -> None:
         """The running vcpu's slice is over, once its exit has been dealt with."""

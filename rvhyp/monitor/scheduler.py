@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from rvhyp.monitor.vcpu import State, Vcpu
 
 SLICE = 10_000                          # ticks: one millisecond of the timebase
-EXITS = 1000                            # that end a slice early: about what the host can do in the time of a slice without any
 
 
 class RoundRobin:

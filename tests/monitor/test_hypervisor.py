@@ -2,6 +2,7 @@
 import pytest
 
 from rvhyp import Hypervisor, VirtualInstruction, VmConfig, VsEcall
+from rvhyp.machine.clock import EXIT_CYCLES
 from rvhyp.machine.errors import BadInput
 from rvhyp.machine.machine import Ended
 from tests.monitor.guest import SHUTDOWN, boot, engine, program
@@ -299,8 +300,43 @@ def test_registers_of_guests_survive_a_switch():
     assert [vm.status for vm in hypervisor.vms] == [0, 0]
 
 
+@pytest.mark.parametrize("on", ["interpreter", "reference"])
+def test_an_exit_takes_virtual_time_but_counts_as_no_cycle_and_no_instruction(on):
+    """The same on every engine."""
+    polls = 200
+    run = boot(f"""
+    li t0, 0x10000000
+    li s0, {polls}
+    rdtime s1
+    rdcycle s2
+    rdinstret s3
+1:  lbu t1, 5(t0)
+    addi s0, s0, -1
+    bnez s0, 1b
+    rdinstret s6
+    rdcycle s5
+    rdtime s4
+    sub s4, s4, s1
+    sub s5, s5, s2
+    sub s6, s6, s3
+    la t0, results
+    sd s4, 0(t0)
+    sd s5, 8(t0)
+    sd s6, 16(t0)
+    li a0, 0
+    j exit
+    .balign 8
+results: .dword 0, 0, 0
+""", on=on)
+    at = run.vm.config.program.symbols["results"]
+    ticks, cycles, instructions = (run.vm.memory.word(at + offset) for offset in (0, 8, 16))
+    assert instructions == 2 * polls + 1, "what is emulated does not retire"
+    assert cycles == instructions + 2
+    assert abs(100 * ticks - (polls * EXIT_CYCLES + instructions + 4)) <= 100
+
+
 def test_a_guest_that_polls_a_device_takes_no_more_than_its_share_of_the_host():
-    """An exit costs the host as much as a thousand instructions, so a slice has not more than so many of either."""
+    """An exit takes virtual time, as much as thousands of instructions, so a slice has not more than so many of either."""
     poll = program("    li t0, 0x10000000\n1:  lbu t1, 5(t0)\n    j 1b\n", "poll")
     work = program("    li s0, 6000000\n1:  addi s0, s0, -1\n    bnez s0, 1b\n    li a0, 0\n", "work")
     hypervisor = Hypervisor([VmConfig("poll", poll, 16 << 20), VmConfig("work", work, 16 << 20)], engine())
