@@ -10,11 +10,13 @@ from rvhyp.cli.common import (
     choices_options,
     commit_log,
     engine_options,
+    epoch_of,
     granularity_option,
     guarded,
     json_option,
     log_option,
     read_choices,
+    rtc_option,
     say,
     start_engine,
     status_of,
@@ -53,6 +55,7 @@ class PlusOptions(click.Command):
               "name.  The program is then firmware that takes it, as OpenSBI's fw_dynamic.elf does.")
 @click.option("--initrd", metavar="FILE", help="Initial RAM disk of the kernel.")
 @click.option("--append", metavar="TEXT", help="Boot arguments of the kernel.")
+@rtc_option
 @choices_options
 @click.option("--stats", is_flag=True, help="At the end, show retired instructions and traps.")
 @click.option("--signature", "signature_path", metavar="FILE",
@@ -62,7 +65,7 @@ class PlusOptions(click.Command):
 @engine_options
 @json_option
 @guarded
-def bare(program, memory, isa, kernel, initrd, append, stats, signature_path, granularity, log_path, config_path, settings,
+def bare(program, memory, isa, kernel, initrd, append, rtc, stats, signature_path, granularity, log_path, config_path, settings,
          engine, max_instructions, timeout, json_path):
     """Run an M-mode ELF on the bare board: HTIF, CLINT, PLIC, ns16550a UART, SiFive test finisher.
 
@@ -75,6 +78,8 @@ def bare(program, memory, isa, kernel, initrd, append, stats, signature_path, gr
     memory = opened.memory if opened else memory or MEMORY
     board = Board(memory, isa, start_engine(engine), Output(2 if json_path == "-" else 1), Input(0),
                   read_choices(config_path, settings))
+    if rtc is not None:
+        board.machine.clock.epoch = epoch_of(rtc)
     board.load(image)
     if opened:
         board.give_kernel(opened.program, opened.initrd, opened.bootargs)

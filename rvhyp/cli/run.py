@@ -9,11 +9,13 @@ from rvhyp.cli.common import (
     choices_options,
     commit_log,
     engine_options,
+    epoch_of,
     guarded,
     json_option,
     log_option,
     plain_table,
     read_choices,
+    rtc_option,
     say,
     start_engine,
     status_of,
@@ -99,14 +101,15 @@ def write_tree(path: str, tree: bytes) -> int:
 @console_option
 @click.option("--realtime", is_flag=True,
               help="Time is the host's, for work at the terminal: who is idle sleeps.  Runs are then not repeatable.")
+@rtc_option
 @choices_options
 @click.option("--stats", is_flag=True, help="At the end, show exits by cause and instructions.")
 @log_option
 @engine_options
 @json_option
 @guarded
-def run(guests, memory, cpus, append, initrd, dtb, dump_dtb, console, realtime, config_path, settings, stats, log_path, engine,
-        max_instructions, timeout, json_path, **given):
+def run(guests, memory, cpus, append, initrd, dtb, dump_dtb, console, realtime, rtc, config_path, settings, stats, log_path,
+        engine, max_instructions, timeout, json_path, **given):
     """Boot each GUEST in VS-mode under the monitor: an ELF, a Linux Image, or a guest of ours by name.
 
     Options of memory, harts and booting hold for each GUEST.  An ELF or Image may be compressed.
@@ -116,6 +119,7 @@ def run(guests, memory, cpus, append, initrd, dtb, dump_dtb, console, realtime, 
     """
     from rvhyp.monitor.hypervisor import Hypervisor
     from rvhyp.monitor.vm import VmConfig
+    epoch = None if rtc is None else epoch_of(rtc)
     opened = open_guests(guests, memory, append, initrd)
     names = [guest.name for guest in opened]
     consoles = Consoles(names, console, 2 if json_path == "-" else 1)
@@ -131,6 +135,8 @@ def run(guests, memory, cpus, append, initrd, dtb, dump_dtb, console, realtime, 
         return write_tree(dump_dtb, hypervisor.vms[0].device_tree())
     if realtime:
         hypervisor.machine.follow_host_clock()
+    if epoch is not None:
+        hypervisor.machine.clock.epoch = epoch
     with (during(lambda: ["running", *positions(hypervisor)], consoles.leave), consoles.attended(hypervisor),
           commit_log(log_path, hypervisor.machine, lambda: hypervisor.vcpus.index(hypervisor.running))):
         outcome = hypervisor.run(max_instructions, timeout)

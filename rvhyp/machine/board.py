@@ -8,13 +8,14 @@ from rvhyp.isa import config
 from rvhyp.isa.cause import MEI, MSI, SEI, S
 from rvhyp.machine import memory_map
 from rvhyp.machine import placement as placing
-from rvhyp.machine.clock import TIMEBASE
+from rvhyp.machine.clock import TICK, TIMEBASE
 from rvhyp.machine.console import Input
 from rvhyp.machine.devices.clint import Clint
 from rvhyp.machine.devices.finisher import Finisher
 from rvhyp.machine.devices.guestexternal import GuestExternal
 from rvhyp.machine.devices.htif import Htif
 from rvhyp.machine.devices.plic import Context, Plic
+from rvhyp.machine.devices.rtc import Rtc
 from rvhyp.machine.devices.uart import Uart
 from rvhyp.machine.loader import Program, place
 from rvhyp.machine.machine import Machine, Outcome
@@ -40,7 +41,7 @@ class Comparators:
 
 
 class Board:
-    """One hart in M-mode with RAM at 0x8000_0000, CLINT, PLIC, UART, test finisher and HTIF.
+    """One hart in M-mode with RAM at 0x8000_0000, CLINT, PLIC, UART, real-time clock, test finisher and HTIF.
 
     `output(bytes)` is the console, `input` where typed bytes come from.  With `choices` that give the hart guest external
     interrupts there is a device that drives them.
@@ -54,18 +55,19 @@ class Board:
         self.output, self._input = output, input or Input(None)
         self.plic = Plic([Context(0, MEI, machine.wire(MEI)), Context(0, SEI, machine.wire(SEI))])
         self.uart = Uart(output, self.plic.line(memory_map.UART_INTERRUPT), self._input.is_piped)
-        clint = Clint(1, machine.now, machine.set_now, Comparators(machine), lambda hart, level: software(level))
+        self.rtc = Rtc(machine.wall, self.plic.line(memory_map.RTC_INTERRUPT))
+        clint = Clint(1, machine.now, self._set_mtime, Comparators(machine), lambda hart, level: software(level))
         software = machine.wire(MSI)
         bus.attach(*memory_map.FINISHER, Finisher(machine.stop, lambda: machine.stop(0)), "test finisher")
+        bus.attach(*memory_map.RTC, self.rtc, "real-time clock", memory_map.RTC_INTERRUPT)
         bus.attach(*memory_map.CLINT, clint, "CLINT")
         bus.attach(*memory_map.PLIC, self.plic, "PLIC")
         bus.attach(*memory_map.UART, self.uart, "UART", memory_map.UART_INTERRUPT)
         if count := machine.choices["geilen"]:
             lines = [machine.guest_wire(number) for number in range(1, count + 1)]
             bus.attach(*memory_map.GUEST_EXTERNAL, GuestExternal(lines), "guest external interrupts")
-        machine.take_input = self._take_input
-        if self._input.is_open:
-            machine.expect_input()
+        machine.take_input, machine.alarms = self._take_input, [self.rtc]
+        machine.expect_input()
         machine.wait = self._wait_for_input
         self.htif: Htif | None = None
         self.program: Program | None = None
@@ -114,6 +116,12 @@ class Board:
     def run(self, max_instructions: int | None = None, seconds: float | None = None) -> Outcome:
         """Run until the program ends; see `Machine.run`."""
         return self.machine.run(max_instructions, seconds)
+
+    def _set_mtime(self, ticks: int) -> None:
+        """The program sets mtime: no clock on the wall goes with it."""
+        machine = self.machine
+        machine.clock.epoch += (machine.now() - ticks) * TICK
+        machine.set_now(ticks)
 
     def _tohost(self) -> None:
         self.htif.handle(self.machine.memory.word(self.program.tohost))

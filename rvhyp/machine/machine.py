@@ -25,13 +25,14 @@ from rvhyp.isa import config
 from rvhyp.isa.cause import SGEI
 from rvhyp.isa.configuration import Configuration
 from rvhyp.machine.bus import Bus, BusError
-from rvhyp.machine.clock import HostClock, VirtualClock
+from rvhyp.machine.clock import TICK, HostClock, VirtualClock
+from rvhyp.machine.devices.rtc import Rtc
 from rvhyp.machine.errors import BadInput
 from rvhyp.machine.fdt import isa_extensions
 from rvhyp.machine.ram import MAP_NORESERVE, PAGE, Memory, Ram
 
 QUANTUM_MIN, QUANTUM_MAX = 10, 200_000          # instructions between two looks at the host ...
-INPUT_PERIOD = 1_000_000                # instructions: 10 ms of virtual time, some milliseconds of the host's
+INPUT_PERIOD = 1_000_000                # instructions: 1 ms of virtual time, some milliseconds of the host's
 QUANTUM_SECONDS = 0.005                         # ... which should take this long
 FAR = 1 << 40                   # ticks: what the rule next_event gives when no timer is set
 NEVER = (1 << 63) - 1
@@ -87,7 +88,7 @@ class Machine:
 
     `isa` is an ISA string (BadInput if it names what is not implemented), `engine` a name or an engine, `choices` says what the
     hart does where the manual leaves a choice: `{"geilen": 5}` (BadInput if there is no such choice or value).  Devices are
-    attached to `bus` before `run`; what they need of the machine is `wire`, `guest_wire`, `now`, `set_now` and `stop`.
+    attached to `bus` before `run`; what they need of the machine is `wire`, `guest_wire`, `now`, `set_now`, `wall` and `stop`.
     """
 
     def __init__(self, regions: list[Ram], isa: str = config.DEFAULT, engine="auto", hart: int = 0,
@@ -109,6 +110,7 @@ class Machine:
         self.outcome: Outcome | None = None
         self.take_input: Callable[[], object] = lambda: None        # called where a device is looked at, and now and then
         self.input_at = NEVER                                       # instret at which it is called next, if it is by then
+        self.alarms: list[Rtc] = []                                 # looked at when input is, and when nothing is to be done
         self.on_watch: Callable[[], object] = lambda: None          # the watched range of RAM was stored to
         self.wait: Callable[[float], bool] = lambda seconds: False  # host input may come: wait for it
         self.quantum = QUANTUM_MAX                                  # instructions that the engine runs at most before it returns
@@ -172,6 +174,10 @@ class Machine:
         hart = self.hart
         hart.skipped_cycles = (ticks * int(hart.cycles_per_tick) - self.instret) % (1 << 64)
 
+    def wall(self) -> int:
+        """Nanoseconds since 1970."""
+        return self.clock.wall()
+
     def follow_host_clock(self) -> None:
         """From now on time is the host's; runs are not repeatable any more."""
         self.clock = HostClock(self)
@@ -217,6 +223,7 @@ class Machine:
         self.clock.catch_up()
         now = self.instret
         if now >= self.input_at:
+            self.ring()
             self.take_input()
             self.expect_input()
         return min(watch.look(now), now + self.quantum, self.input_at, end)
@@ -224,6 +231,15 @@ class Machine:
     def expect_input(self) -> None:
         """Ask for input now and then, by the count of instructions: a run with the same input is the same run."""
         self.input_at = (self.instret // INPUT_PERIOD + 1) * INPUT_PERIOD
+
+    def ring(self) -> bool:
+        """Let the alarms ring whose time has come; whether one did."""
+        return any([alarm.look() for alarm in self.alarms])
+
+    def next_alarm(self) -> int | None:
+        """The tick at which the next alarm rings, which may have passed; None if none is set."""
+        due = min((alarm.due for alarm in self.alarms if alarm.due is not None), default=None)
+        return None if due is None else self.now() + -(-due // TICK)
 
     def serve(self, reason: int) -> None:
         """Deal with one return of the engine."""
@@ -261,10 +277,13 @@ class Machine:
             self.outcome = Outcome(Ended.WAITING)
 
     def skip_to_next_event(self) -> bool:
-        """Advance the clock to the next timer event; False if there is none."""
-        now = self.now()
+        """Advance the clock to the next timer event or alarm; False if there is none."""
+        now, alarm = self.now(), self.next_alarm()
         ticks = self.engine.rules.next_event(self.hart.address, now)
-        if ticks >= FAR:
+        if alarm is not None:
+            ticks = max(min(ticks, alarm - now), 0)
+        elif ticks >= FAR:
             return False
         self.set_now(now + ticks)
+        self.ring()
         return True

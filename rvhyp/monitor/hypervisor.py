@@ -76,7 +76,7 @@ class Hypervisor:
         self.rules, self.hart = self.machine.engine.rules, self.machine.hart
         self._prepare_hart()
         allocator = PageTables(tables)
-        self.vms = [Vm(each, vmid, ram, self.machine.memory, GStage(allocator, self.machine.memory, vmid), self.machine.now,
+        self.vms = [Vm(each, vmid, ram, self.machine, GStage(allocator, self.machine.memory, vmid),
                        mmu_type(self.machine.choices))
                     for vmid, (each, ram) in enumerate(zip(configs, regions[1:], strict=True), 1)]
         self.vcpus = [vcpu for vm in self.vms for vcpu in vm.vcpus]
@@ -86,8 +86,8 @@ class Hypervisor:
         self.running = self.vcpus[0]            # loaded on the hart, or the last that was
         self._scheduler = RoundRobin()
         self.machine.take_input = self._take_input
-        if any(vm.has_input for vm in self.vms):
-            self.machine.expect_input()
+        self.machine.alarms = [vm.rtc for vm in self.vms]
+        self.machine.expect_input()
         self.attend: Callable[[], object] = lambda: None        # called every few milliseconds while guests run
         self._asked: Ended | None = None
         for vm in self.vms:
@@ -189,9 +189,9 @@ class Hypervisor:
     def _idle(self) -> None:
         """Nobody can run: there is input, or time passes to the next timer, or input may come; or it is for ever."""
         alive = [vm for vm in self.vms if not vm.is_over]
-        if self._take_input():
+        if self.machine.ring() or self._take_input():
             return
-        wake = next_wake(self.vcpus)
+        wake = min((tick for tick in (next_wake(self.vcpus), self.machine.next_alarm()) if tick is not None), default=None)
         if wake is not None:
             inputs = [vm.config.input for vm in alive if not vm.keyboard.waiting]
             self.machine.clock.pass_until(wake, lambda seconds: wait_for_input(inputs, seconds))

@@ -12,6 +12,7 @@ from rvhyp.machine.clock import TIMEBASE
 from rvhyp.machine.console import Input
 from rvhyp.machine.devices.finisher import Finisher
 from rvhyp.machine.devices.plic import Context, Plic
+from rvhyp.machine.devices.rtc import Rtc
 from rvhyp.machine.devices.uart import Uart
 from rvhyp.machine.devices.virtio.console import Console
 from rvhyp.machine.devices.virtio.device import VirtioDevice
@@ -19,6 +20,7 @@ from rvhyp.machine.devices.virtio.mmio import VirtioMmio
 from rvhyp.machine.errors import BadInput
 from rvhyp.machine.fdt import Cpu, device_tree
 from rvhyp.machine.loader import Program
+from rvhyp.machine.machine import Machine
 from rvhyp.machine.placement import place
 from rvhyp.machine.ram import Memory, OutsideMemory, Ram
 from rvhyp.monitor.gstage import GStage
@@ -91,14 +93,14 @@ class GuestMemory:
 class Vm:
     """A guest under the monitor.  `exits` counts its traps into HS by name; `status` is set when it has ended."""
 
-    def __init__(self, config: VmConfig, vmid: int, ram: Ram, memory: Memory, gstage: GStage,
-                 now: Callable[[], int], mmu_type: str = "sv57"):
+    def __init__(self, config: VmConfig, vmid: int, ram: Ram, machine: Machine, gstage: GStage,
+                 mmu_type: str = "sv57"):
         self.config, self.name, self.vmid = config, config.name, vmid
         self.gstage, self._mmu_type = gstage, mmu_type
-        self.now = now                          # the host's time in ticks; the guest's begins at 0
-        self.htimedelta = -now() % (1 << 64)
+        self.now = machine.now                  # the host's time in ticks; the guest's begins at 0
+        self.htimedelta = -self.now() % (1 << 64)
         gstage.map(memory_map.RAM_BASE, ram.base, ram.size)
-        self.memory = GuestMemory(memory, memory_map.RAM_BASE, ram.base, ram.size)
+        self.memory = GuestMemory(machine.memory, memory_map.RAM_BASE, ram.base, ram.size)
         self.vcpus = [Vcpu(self, number) for number in range(config.cpus)]
         self.exits: Counter[str] = Counter()
         self.status: int | None = None
@@ -111,7 +113,9 @@ class Vm:
         self.plic = Plic([Context(vcpu.number, cause, self._external(vcpu, cause))
                           for vcpu in self.vcpus for cause in (11, SUPERVISOR_EXTERNAL)])
         self.uart = Uart(config.output, self.plic.line(memory_map.UART_INTERRUPT), config.input.is_piped)
+        self.rtc = Rtc(machine.wall, self.plic.line(memory_map.RTC_INTERRUPT))
         self.bus.attach(*memory_map.FINISHER, Finisher(self.stop, lambda: self.stop(0)), "test finisher")
+        self.bus.attach(*memory_map.RTC, self.rtc, "real-time clock", memory_map.RTC_INTERRUPT)
         self.bus.attach(*memory_map.PLIC, self.plic, "PLIC")
         self.bus.attach(*memory_map.UART, self.uart, "UART", memory_map.UART_INTERRUPT)
         self.virtio = [self._attach(device, place) for place, device in enumerate(config.virtio)]
@@ -144,6 +148,7 @@ class Vm:
         """The guest has ended, with its own status."""
         if self.status is None:
             self.status, self.why = status, why
+        self.rtc.reset()                        # no alarm keeps time going for it
         for vcpu in self.vcpus:
             vcpu.state = State.STOPPED
 
