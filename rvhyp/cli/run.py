@@ -57,7 +57,7 @@ def summary(hypervisor, outcome) -> dict:
     return {
         "ended": outcome.ended.value, "status": status_of(outcome), "instructions": hypervisor.machine.instret,
         "guests": [{"name": vm.name, "status": vm.status, "stopped_by_monitor": bool(vm.report), "why": vm.why,
-                    "report": vm.report, "devices": vm.troubles, "net": networks(vm),
+                    "reboots": vm.reboots, "report": vm.report, "devices": vm.troubles, "net": networks(vm),
                     "exits": dict(vm.exits)} for vm in hypervisor.vms],
     }
 
@@ -99,6 +99,7 @@ def write_tree(path: str, tree: bytes) -> int:
 @boot_options
 @device_options
 @console_option
+@click.option("--no-reboot", is_flag=True, help="A guest that reboots ends, with status 0 if it does not say that it failed.")
 @click.option("--realtime", is_flag=True,
               help="Time is the host's, for work at the terminal: who is idle sleeps.  Runs are then not repeatable.")
 @rtc_option
@@ -108,8 +109,8 @@ def write_tree(path: str, tree: bytes) -> int:
 @engine_options
 @json_option
 @guarded
-def run(guests, memory, cpus, append, initrd, dtb, dump_dtb, console, realtime, rtc, config_path, settings, stats, log_path,
-        engine, max_instructions, timeout, json_path, **given):
+def run(guests, memory, cpus, append, initrd, dtb, dump_dtb, console, no_reboot, realtime, rtc, config_path, settings, stats,
+        log_path, engine, max_instructions, timeout, json_path, **given):
     """Boot each GUEST in VS-mode under the monitor: an ELF, a Linux Image, or a guest of ours by name.
 
     Options of memory, harts and booting hold for each GUEST.  An ELF or Image may be compressed.
@@ -128,7 +129,8 @@ def run(guests, memory, cpus, append, initrd, dtb, dump_dtb, console, realtime, 
                            **given)
     tree = read_file(dtb) if dtb else b""
     configs = [VmConfig(guest.name, guest.program, guest.memory, cpus, *ends[guest.name], guest.bootargs, initrd=guest.initrd,
-                        dtb=tree, dtb_name=dtb or "", virtio=devices[guest.name], tell=say) for guest in opened]
+                        dtb=tree, dtb_name=dtb or "", virtio=devices[guest.name], tell=say,
+                        reboots=not no_reboot) for guest in opened]
     hypervisor = Hypervisor(configs, start_engine(engine), read_choices(config_path, settings))
     if dump_dtb:
         consoles.close()

@@ -116,6 +116,10 @@ class Hypervisor:
         while not all(vm.is_over for vm in self.vms):
             if ended := self._asked or (Ended.SECONDS if watch.is_over else None):
                 return Outcome(ended)
+            for vm in self.vms:
+                if vm.is_rebooting:
+                    vm.reboot()
+                    self.fence_guest(vm)
             vcpu = self._scheduler.next(self.vcpus, self.machine.now())
             if vcpu is None:
                 self._idle()
@@ -304,8 +308,12 @@ class Hypervisor:
         self.hart.words[STIMECMP] = self.machine.now()
 
     def reset(self, vm: Vm, is_shutdown: bool, has_failed: bool) -> None:
-        """SBI system reset: the guest ends (a reboot ends it too: there is nothing to boot again from)."""
-        vm.stop(1 if has_failed else 0, "shutdown" if is_shutdown else "reboot")
+        """SBI system reset: the guest ends, or starts again."""
+        status = 1 if has_failed else 0
+        if is_shutdown:
+            vm.stop(status, "shutdown")
+        else:
+            vm.ask_reboot(status)
 
     def fence_guest(self, vm: Vm) -> None:
         """Forget all translations of a guest."""

@@ -68,7 +68,7 @@ class Vcpu:
 
     def start(self, pc: int, a0: int, a1: int) -> None:
         """A hart reset, then VS-mode at pc (SBI, "hart_start")."""
-        self._resume, self.pmu, self.steal, self.locked = None, Pmu(), None, set()
+        self._resume, self.pmu, self.steal, self.locked, self.last_call = None, Pmu(), None, set(), None
         self._enter(pc, a0, a1)
 
     def suspend(self, pc: int, a1: int) -> None:

@@ -39,7 +39,8 @@ class VmConfig:
     """What a guest is given: `program` to boot, RAM in bytes, the number of harts, where its console goes and comes from.
 
     `initrd` is an initial RAM disk; with `dtb` its device tree is this one, where ours describes the devices it has.  `virtio`
-    are more devices, in the order of their places; `tell` takes lines about their troubles.
+    are more devices, in the order of their places; `tell` takes lines about their troubles.  A guest that reboots starts again,
+    or ends if not `reboots`.
     """
 
     name: str
@@ -53,6 +54,7 @@ class VmConfig:
     dtb: bytes = b""                    # a flattened device tree of the user's
     dtb_name: str = "device tree"       # what messages call it
     virtio: Sequence[VirtioDevice] = ()
+    reboots: bool = True
     tell: Callable[[str], object] = field(default=lambda text: None)
 
 
@@ -97,13 +99,14 @@ class Vm:
                  mmu_type: str = "sv57"):
         self.config, self.name, self.vmid = config, config.name, vmid
         self.gstage, self._mmu_type = gstage, mmu_type
-        self.now = machine.now                  # the host's time in ticks; the guest's begins at 0
-        self.htimedelta = -self.now() % (1 << 64)
+        self.now = machine.now                  # the host's time in ticks; the guest's begins at 0 when it boots
+        self.htimedelta = 0
         gstage.map(memory_map.RAM_BASE, ram.base, ram.size)
         self.memory = GuestMemory(machine.memory, memory_map.RAM_BASE, ram.base, ram.size)
         self.vcpus = [Vcpu(self, number) for number in range(config.cpus)]
         self.exits: Counter[str] = Counter()
         self.status: int | None = None
+        self.is_rebooting, self.reboots = False, 0      # what it has asked for, and how often it has been done
         self.report = ""
         self.why = ""
         self._initrd = 0                        # its guest-physical address, once it is placed
@@ -114,7 +117,7 @@ class Vm:
                           for vcpu in self.vcpus for cause in (11, SUPERVISOR_EXTERNAL)])
         self.uart = Uart(config.output, self.plic.line(memory_map.UART_INTERRUPT), config.input.is_piped)
         self.rtc = Rtc(machine.wall, self.plic.line(memory_map.RTC_INTERRUPT))
-        self.bus.attach(*memory_map.FINISHER, Finisher(self.stop, lambda: self.stop(0)), "test finisher")
+        self.bus.attach(*memory_map.FINISHER, Finisher(self.stop, self.ask_reboot), "test finisher")
         self.bus.attach(*memory_map.RTC, self.rtc, "real-time clock", memory_map.RTC_INTERRUPT)
         self.bus.attach(*memory_map.PLIC, self.plic, "PLIC")
         self.bus.attach(*memory_map.UART, self.uart, "UART", memory_map.UART_INTERRUPT)
@@ -149,6 +152,7 @@ class Vm:
         if self.status is None:
             self.status, self.why = status, why
         self.rtc.reset()                        # no alarm keeps time going for it
+        self.is_rebooting = False
         for vcpu in self.vcpus:
             vcpu.state = State.STOPPED
 
@@ -156,8 +160,32 @@ class Vm:
     def is_over(self) -> bool:
         return self.status is not None
 
+    def ask_reboot(self, status: int = 0) -> None:
+        """The guest wants to start again: `reboot`, once none of its harts runs.  If it may not, it ends with that status."""
+        if self.is_over:
+            return
+        if not self.config.reboots:
+            self.stop(status, "reboot")
+            return
+        self.is_rebooting = True
+        for vcpu in self.vcpus:
+            vcpu.state = State.STOPPED
+
+    def reboot(self) -> None:
+        """Start again, as at power-on: nothing is left but what disks, clocks and lines keep: images, the date, typed input.
+
+        Its translations must be forgotten.
+        """
+        self.is_rebooting = False
+        self.reboots += 1
+        self.memory.zero(self.memory.base, self.memory.size)
+        for device in (*self.virtio, self.uart, self.rtc, self.plic):       # the PLIC last: by then nobody drives its lines
+            device.reset()
+        self.boot()
+
     def boot(self) -> None:
         """Place the program, the initial RAM disk and the device tree, and start hart 0.  `BadInput` if they do not fit."""
+        self.htimedelta = -self.now() % (1 << 64)
         program, initrd, memory = self.config.program, self.config.initrd, self.memory
         placement = place([program], memory.base, memory.size, len(initrd), len(self.device_tree()))
         for segment in program.segments:
