@@ -22,7 +22,7 @@ from rvhyp.cli.common import (
     status_of,
     write_json,
 )
-from rvhyp.cli.interruption import during
+from rvhyp.cli.interruption import during, stoppable
 from rvhyp.cli.opening import MEMORY, open_one
 from rvhyp.isa import config
 from rvhyp.isa.cause import mode_name
@@ -86,7 +86,8 @@ def bare(program, memory, isa, kernel, initrd, append, rtc, stats, signature_pat
     elif image.tohost is None:
         board.give_device_tree()                # firmware wants it; a test with HTIF does not look
     terminal = Terminal()
-    with during(lambda: [f"running, {position(board)}"], terminal.restore), terminal, commit_log(log_path, board.machine):
+    with (during(lambda: [f"running, {position(board)}"], terminal.restore), terminal, stoppable(terminal),
+          commit_log(log_path, board.machine)):
         outcome = board.run(max_instructions, timeout)
     machine = board.machine
     if signature_path:

@@ -3,11 +3,13 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 from collections.abc import Callable, Iterator, Sequence
 
 import click
 
 from rvhyp.cli.common import say
+from rvhyp.cli.interruption import stoppable
 from rvhyp.machine.console import Input, Output, Prefixed, Terminal
 from rvhyp.machine.errors import BadInput
 from rvhyp.machine.keyboard import Keyboard
@@ -17,6 +19,7 @@ KINDS = "stdio, file:PATH, pty, socket:PATH or none"
 HELP = """Ctrl-A h  this help
 Ctrl-A x  end the run
 Ctrl-A s  show instructions and exits so far
+Ctrl-A z  stop, as Ctrl-Z stops other programs
 Ctrl-A Ctrl-A  send Ctrl-A to the guest"""
 
 Write = Callable[[bytes], object]
@@ -52,6 +55,11 @@ def _kinds(names: Sequence[str], options: Sequence[str]) -> dict[str, str]:
         if path.startswith(("file:", "socket:")) and list(kinds.values()).count(path) > 1:
             raise BadInput(f"{path} for several guests", "--console", f"give each its own: --console {names[0]}={path}")
     return kinds
+
+
+def stop_job() -> None:
+    """What the terminal does at Ctrl-Z, if it is not raw."""
+    os.killpg(os.getpgrp(), signal.SIGTSTP)
 
 
 class Consoles:
@@ -105,7 +113,8 @@ class Consoles:
         if not os.isatty(0):
             return Input(0)
         self._terminal = Terminal(0, is_raw=True)
-        self._keyboard = Keyboard(0, {"x": lambda: self._hypervisor.quit(), "s": self._show}, lambda: self._print(HELP))
+        commands = {"x": lambda: self._hypervisor.quit(), "s": self._show, "z": stop_job}
+        self._keyboard = Keyboard(0, commands, lambda: self._print(HELP))
         return self._keyboard
 
     @contextlib.contextmanager
@@ -115,7 +124,7 @@ class Consoles:
         if self._keyboard:
             hypervisor.attend = self._keyboard.pump
         try:
-            with self._terminal:
+            with self._terminal, stoppable(self._terminal):
                 yield
         finally:
             self.close()
