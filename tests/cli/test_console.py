@@ -194,14 +194,14 @@ def test_a_terminal_that_goes_ends_the_run_at_most(guest):
 # Elsewhere.
 
 def test_files_and_nothing(guest, tmp_path):
-    done = rvhyp("run", "hello", guest(DEAF, "deaf"), "--console", f"hello=file:{tmp_path}/hello.txt", "--console", "none",
+    done = rvhyp("run", "hello", guest(DEAF, "deaf"), "--console", f"file:{tmp_path}/hello.txt,guest=hello", "--console", "none",
                  "--timeout", "1")
     assert done.stdout == b"" and b"Hello" in (tmp_path / "hello.txt").read_bytes()
 
 
 def test_several_guests_of_which_one_has_the_terminal(guest, tmp_path):
     path = guest()
-    with PtySession("run", path, "hello", "--console", f"hello=file:{tmp_path}/hello.txt") as session:
+    with PtySession("run", path, "hello", "--console", f"file:{tmp_path}/hello.txt,guest=hello") as session:
         session.expect(b">")                            # no prefix: it is alone there
         session.send(b"abq")
         session.expect(b"abq")
@@ -279,7 +279,8 @@ def test_who_does_not_read_does_not_hold_up_the_guest(guest, tmp_path, kind):
 
 
 @pytest.mark.parametrize("console, said", [
-    ("tty", "is no console"), ("file:", "is no console"), ("nobody=none", "there is no guest"),
+    ("tty", "is no console"), ("file:", "is no console"), ("none,guest=nobody", "there is no guest"),
+    ("hello=none", "is no console"), ("none,nobody", "what may follow is guest="),
     ("file:/nowhere/at/all", "cannot write"),
     ("socket:/nowhere/at/all", "no socket can be made"), ("socket:/tmp", "no socket"), ("socket:" + "x" * 200, "no socket")])
 def test_what_is_no_console(console, said):
