@@ -37,6 +37,7 @@ def exit_table(vms) -> str:
     causes = sorted({cause for vm in vms for cause in vm.exits})
     rows = [[cause, *(str(vm.exits[cause]) for vm in vms)] for cause in causes]
     rows.append(["all", *(str(sum(vm.exits.values())) for vm in vms)])
+    rows.append(["instructions", *(str(vm.instructions) for vm in vms)])
     return plain_table(["exits by cause", *(vm.name for vm in vms)], rows)
 
 
@@ -57,7 +58,8 @@ def summary(hypervisor, outcome) -> dict:
     return {
         "ended": outcome.ended.value, "status": status_of(outcome), "instructions": hypervisor.machine.instret,
         "guests": [{"name": vm.name, "status": vm.status, "stopped_by_monitor": bool(vm.report), "why": vm.why,
-                    "reboots": vm.reboots, "report": vm.report, "devices": vm.troubles, "net": networks(vm),
+                    "reboots": vm.reboots, "instructions": vm.instructions, "report": vm.report,
+                    "devices": vm.troubles, "net": networks(vm),
                     "exits": dict(vm.exits)} for vm in hypervisor.vms],
     }
 

@@ -31,7 +31,7 @@ from rvhyp.monitor.gstage import GStage, PageTables
 from rvhyp.monitor.pmu import GUEST_COUNTERS, Firmware
 from rvhyp.monitor.report import report
 from rvhyp.monitor.scheduler import SLICE, RoundRobin, next_wake
-from rvhyp.monitor.vcpu import State, Vcpu
+from rvhyp.monitor.vcpu import ASLEEP, State, Vcpu
 from rvhyp.monitor.vm import MINIMUM_MEMORY, Vm, VmConfig
 
 TABLES_BASE, TABLES_SIZE = 0x8000_0000, 64 << 20
@@ -88,6 +88,8 @@ class Hypervisor:
         self.machine.take_input = self._take_input
         self.machine.alarms = [vm.rtc for vm in self.vms]
         self.machine.expect_input()
+        for vm in self.vms:
+            vm.wakes = self.limit_slice
         self.attend: Callable[[], object] = lambda: None        # called every few milliseconds while guests run
         self._asked: Ended | None = None
         for vm in self.vms:
@@ -136,12 +138,11 @@ class Hypervisor:
         return_to_guest = machine.return_to_guest
         if vcpu.steal:
             vcpu.steal.comes(machine.now() - vcpu.ready_at(machine.now()))
+        begin = machine.instret
         vcpu.load(hart)
         vcpu.pmu.load(hart, self.rules)
         self.running = vcpu
-        words[STIMECMP] = NO_TIMER
-        if any(other is not vcpu and other.state is not State.STOPPED for other in self.vcpus):
-            self.limit_slice()
+        self._begin_slice(vcpu)
         try:
             words[QUANTUM_END] = self._look(watch, end)
             reason = return_to_guest()
@@ -165,6 +166,7 @@ class Hypervisor:
                 self.leave_guest()
             raise
         finally:
+            vcpu.vm.instructions += machine.instret - begin
             vcpu.pmu.save(hart)
             vcpu.save(machine.now())
 
@@ -205,7 +207,7 @@ class Hypervisor:
                 vm.take_input(0.05)
                 return
         for vm in alive:
-            waiting = [vcpu for vcpu in vm.vcpus if vcpu.state in (State.WAITING, State.SUSPENDED)]
+            waiting = [vcpu for vcpu in vm.vcpus if vcpu.state in ASLEEP]
             if waiting:
                 self._stop(waiting[0], "waits for an interrupt that nothing can raise")
             else:
@@ -230,7 +232,7 @@ class Hypervisor:
             case VirtualInstruction():
                 self._virtual_instruction(vcpu, leaving)
             case HsInterrupt():
-                return self._interrupt(leaving)
+                return self._interrupt(vcpu, leaving)
             case GuestException():
                 self.rules.inject(self.hart.address, leaving.cause, leaving.tval)
         return vcpu.state is State.STARTED
@@ -286,11 +288,15 @@ class Hypervisor:
         vcpu.pmu.count(Firmware.ILLEGAL_INSN)
         self.rules.inject(self.hart.address, ILLEGAL_INSTRUCTION, leaving.insn)
 
-    def _interrupt(self, leaving: HsInterrupt) -> bool:
-        """The monitor's own timer: the slice is over."""
+    def _interrupt(self, vcpu: Vcpu, leaving: HsInterrupt) -> bool:
+        """The monitor's own timer: the slice is over.  Whether the vcpu has another, since nobody else can run."""
         assert leaving.code == STI, leaving.name
-        self.hart.words[STIMECMP] = NO_TIMER
-        return False
+        now = self.machine.now()
+        if any(other.is_ready(now) for other in self.vcpus if other is not vcpu):
+            self.hart.words[STIMECMP] = NO_TIMER
+            return False
+        self._begin_slice(vcpu)
+        return True
 
     # What exits, SBI calls and policies use.
 
@@ -299,9 +305,19 @@ class Hypervisor:
         vcpu.vm.report = report(vcpu, what, gva, gpa)
         vcpu.vm.stop(STOPPED_BY_MONITOR, what)
 
+    def _begin_slice(self, vcpu: Vcpu) -> None:
+        """Set the monitor's timer to the end of its slice: soon if somebody else can run, else not before a timer wakes one."""
+        now, others = self.machine.now(), [other for other in self.vcpus if other is not vcpu]
+        self.hart.words[STIMECMP] = NO_TIMER
+        if any(other.is_ready(now) for other in others):
+            self.limit_slice()
+        elif (wake := next_wake(others)) is not None:
+            self.hart.words[STIMECMP] = max(wake, now + SLICE)
+
     def limit_slice(self) -> None:
-        """The running vcpu shares the hart: its slice is over after some time, by the monitor's timer."""
-        self.hart.words[STIMECMP] = self.machine.now() + SLICE
+        """Somebody else can run, or soon will: the running vcpu has no more than a slice from now on."""
+        words = self.hart.words
+        words[STIMECMP] = min(words[STIMECMP], self.machine.now() + SLICE)
 
     def end_slice(self) -> None:
         """The running vcpu's slice is over, once its exit has been dealt with."""

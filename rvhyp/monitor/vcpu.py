@@ -49,6 +49,9 @@ class State(Enum):
     SUSPENDED = 4
 
 
+ASLEEP = State.WAITING, State.SUSPENDED
+
+
 class Vcpu:
     """One hart of a guest, `number` within its Vm."""
 
@@ -141,9 +144,14 @@ class Vcpu:
 
     def set_pending(self, bit: int, level: bool) -> None:
         """Raise or lower one of the VS-level interrupts in hvip."""
-        if level and self._ready_since is None and bit & self["mie"]:
-            self._ready_since = self.vm.now()
         self["hvip"] = self["hvip"] | bit if level else self["hvip"] & ~bit
+        if self.state not in ASLEEP:
+            return
+        if not self["hvip"] & self["mie"]:
+            self._ready_since = None
+        elif self._ready_since is None:
+            self._ready_since = self.vm.now()
+            self.vm.wakes()
 
     def is_interrupted(self, now: int) -> bool:
         """Whether WFI has something to wake for: a VS-level interrupt pending and enabled at `now` (host ticks)."""
@@ -151,6 +159,10 @@ class Vcpu:
         if now + self["htimedelta"] & NEVER >= self["vstimecmp"]:
             pending |= VSTIP
         return bool(pending & self["mie"] & VS_INTERRUPTS)
+
+    def is_ready(self, now: int) -> bool:
+        """Whether it can run at `now`, if it is woken."""
+        return self.state is State.STARTED or self.state in ASLEEP and self.is_interrupted(now)
 
     def wake_at(self) -> int | None:
         """The tick (host time) of the timer interrupt that would wake it; None if none can."""

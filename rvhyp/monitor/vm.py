@@ -93,7 +93,9 @@ class GuestMemory:
 
 
 class Vm:
-    """A guest under the monitor.  `exits` counts its traps into HS by name; `status` is set when it has ended."""
+    """A guest under the monitor.  `exits` counts its traps into HS by name, `instructions` what it has retired; `status` is set
+    when it has ended.
+    """
 
     def __init__(self, config: VmConfig, vmid: int, ram: Ram, machine: Machine, gstage: GStage,
                  mmu_type: str = "sv57"):
@@ -104,7 +106,9 @@ class Vm:
         gstage.map(memory_map.RAM_BASE, ram.base, ram.size)
         self.memory = GuestMemory(machine.memory, memory_map.RAM_BASE, ram.base, ram.size)
         self.vcpus = [Vcpu(self, number) for number in range(config.cpus)]
+        self.wakes: Callable[[], object] = lambda: None         # called when an interrupt comes to a vcpu that waits
         self.exits: Counter[str] = Counter()
+        self.instructions = 0
         self.status: int | None = None
         self.is_rebooting, self.reboots = False, 0      # what it has asked for, and how often it has been done
         self.report = ""

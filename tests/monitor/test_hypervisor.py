@@ -5,6 +5,8 @@ from rvhyp import Hypervisor, VirtualInstruction, VmConfig, VsEcall
 from rvhyp.machine.clock import EXIT_CYCLES
 from rvhyp.machine.errors import BadInput
 from rvhyp.machine.machine import Ended
+from rvhyp.monitor.scheduler import SLICE
+from rvhyp.monitor.vcpu import VSEIP, State
 from tests.monitor.guest import SHUTDOWN, boot, engine, program
 
 ENGINES = ("interpreter", "reference")
@@ -298,6 +300,46 @@ def test_registers_of_guests_survive_a_switch():
     hypervisor = Hypervisor(configs, engine())
     hypervisor.run(100_000_000)
     assert [vm.status for vm in hypervisor.vms] == [0, 0]
+
+
+def test_a_guest_that_sleeps_is_woken_beside_one_that_computes():
+    """A slice goes on while nobody else can run, and ends when somebody can."""
+    sleeper = program(f"""
+    rdtime s0
+    li t0, {20 * SLICE + SLICE // 2}
+    add s0, s0, t0
+    mv a0, s0
+    li a7, 0x54494D45
+    li a6, 0
+    ecall
+    li t0, 32
+    csrw sie, t0
+    wfi
+    rdtime a0
+    sub a0, a0, s0              # ticks late
+    j exit
+""", "sleeper")
+    work = program("    li s0, 20000000\n1:  addi s0, s0, -1\n    bnez s0, 1b\n    li a0, 0\n", "work")
+    hypervisor = Hypervisor([VmConfig("sleeper", sleeper, 16 << 20), VmConfig("work", work, 16 << 20)], engine())
+    hypervisor.run(100_000_000)
+    late, worker = hypervisor.vms[0].status, hypervisor.vms[1]
+    assert 0 <= late <= SLICE + 100 and worker.status == 0
+    assert 1 <= worker.exits["supervisor timer interrupt"] <= 2, "nobody is asked whether he sleeps"
+    assert sum(vm.instructions for vm in hypervisor.vms) == hypervisor.machine.instret and worker.instructions > 40_000_000
+
+
+def test_an_interrupt_that_is_taken_back_wakes_nobody_and_the_next_one_does():
+    hypervisor = Hypervisor([VmConfig("guest", program("    wfi\n    j _start\n"), 16 << 20, cpus=2)], engine())
+    vm, vcpu, woken = hypervisor.vms[0], hypervisor.vms[0].vcpus[1], []
+    vm.wakes = lambda: woken.append(vcpu)
+    vcpu.start(0x8020_0000, 1, 0)
+    vcpu.state, vcpu["mie"] = State.WAITING, VSEIP
+    for _ in range(2):
+        vcpu.set_pending(VSEIP, True)
+        assert vcpu.ready_at(vm.now() + 100) == vm.now()
+        vcpu.set_pending(VSEIP, False)
+        assert vcpu.ready_at(vm.now() + 100) == vm.now() + 100, "it waits, nobody steals its time"
+    assert woken == [vcpu, vcpu]
 
 
 @pytest.mark.parametrize("on", ["interpreter", "reference"])
