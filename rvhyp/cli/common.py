@@ -94,6 +94,12 @@ def rtc_option(command):
                              "zone is given, or the host's time.  [default: 2026-01-01, with --realtime the host's]")(command)
 
 
+def reboot_option(command):
+    """--no-reboot."""
+    return click.option("--no-reboot", is_flag=True,
+                        help="What reboots ends, with status 0, or 1 if it says that it failed.")(command)
+
+
 def epoch_of(text: str) -> int:
     """Nanoseconds since 1970 of what --rtc says.  BadInput if it is no date, or none that the clock can show."""
     from datetime import UTC, datetime
@@ -122,14 +128,14 @@ def granularity_option(command):
 
 
 @contextlib.contextmanager
-def commit_log(path: str | None, machine, core=lambda: 0):
+def commit_log(path: str | None, machine, core=lambda: 0, mode: str = "w"):
     """Log what a machine retires to a file while the context lasts."""
     if path is None:
         yield
         return
     from rvhyp.machine.commitlog import CommitLog
     try:
-        file = sys.stderr if path == "-" else open(path, "w")
+        file = sys.stderr if path == "-" else open(path, mode)
     except OSError as error:
         raise BadInput(f"cannot write it: {error.strerror}", path) from error
     try:
@@ -225,7 +231,7 @@ def bug_report(error: Exception) -> int:
 
 def status_of(outcome) -> int:
     """Exit status of a run."""
-    known = {Ended.EXIT: outcome.status, Ended.QUIT: 0, Ended.INSTRUCTIONS: LIMIT, Ended.SECONDS: LIMIT}
+    known = {Ended.EXIT: outcome.status, Ended.QUIT: 0, Ended.REBOOT: 0, Ended.INSTRUCTIONS: LIMIT, Ended.SECONDS: LIMIT}
     return known.get(outcome.ended, STOPPED)
 
 

@@ -15,6 +15,7 @@ from rvhyp.cli.common import (
     log_option,
     plain_table,
     read_choices,
+    reboot_option,
     rtc_option,
     say,
     start_engine,
@@ -101,7 +102,7 @@ def write_tree(path: str, tree: bytes) -> int:
 @boot_options
 @device_options
 @console_option
-@click.option("--no-reboot", is_flag=True, help="A guest that reboots ends, with status 0 if it does not say that it failed.")
+@reboot_option
 @click.option("--realtime", is_flag=True,
               help="Time is the host's, for work at the terminal: who is idle sleeps.  Runs are then not repeatable.")
 @rtc_option

@@ -18,7 +18,7 @@ from rvhyp.machine.devices.plic import Context, Plic
 from rvhyp.machine.devices.rtc import Rtc
 from rvhyp.machine.devices.uart import Uart
 from rvhyp.machine.loader import Program, place
-from rvhyp.machine.machine import Machine, Outcome
+from rvhyp.machine.machine import Ended, Machine, Outcome
 from rvhyp.machine.ram import Ram
 
 DEFAULT_MEMORY = 128 << 20
@@ -58,7 +58,7 @@ class Board:
         self.rtc = Rtc(machine.wall, self.plic.line(memory_map.RTC_INTERRUPT))
         clint = Clint(1, machine.now, self._set_mtime, Comparators(machine), lambda hart, level: software(level))
         software = machine.wire(MSI)
-        bus.attach(*memory_map.FINISHER, Finisher(machine.stop, lambda: machine.stop(0)), "test finisher")
+        bus.attach(*memory_map.FINISHER, Finisher(machine.stop, self._reboot), "test finisher")
         bus.attach(*memory_map.RTC, self.rtc, "real-time clock", memory_map.RTC_INTERRUPT)
         bus.attach(*memory_map.CLINT, clint, "CLINT")
         bus.attach(*memory_map.PLIC, self.plic, "PLIC")
@@ -116,6 +116,9 @@ class Board:
     def run(self, max_instructions: int | None = None, seconds: float | None = None) -> Outcome:
         """Run until the program ends; see `Machine.run`."""
         return self.machine.run(max_instructions, seconds)
+
+    def _reboot(self) -> None:
+        self.machine.outcome = Outcome(Ended.REBOOT)
 
     def _set_mtime(self, ticks: int) -> None:
         """The program sets mtime: no clock on the wall goes with it."""

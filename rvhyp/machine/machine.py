@@ -42,6 +42,7 @@ class Ended(Enum):
     """Why a run ended."""
 
     EXIT = "exit"                       # the program ended itself, with a status
+    REBOOT = "reboot"                   # the program wants to start again: on another machine
     INSTRUCTIONS = "instruction limit"
     SECONDS = "time limit"
     QUIT = "quit"                       # who sits at the terminal wanted it so
