@@ -54,6 +54,7 @@ class PlusOptions(click.Command):
 @click.command(cls=PlusOptions)
 @click.argument("program", metavar="ELF")
 @click.option("--memory", type=Size(), metavar="SIZE", help="RAM, as 64M or 1G.  [default: 128M, with prepared kernels 512M]")
+@click.option("--cpus", type=click.IntRange(1, 64), default=1, show_default=True, metavar="N", help="Harts, which take turns.")
 @click.option("--isa", default=config.DEFAULT, show_default=True, metavar="STRING", help="The hart's ISA string.")
 @click.option("--kernel", metavar="FILE", help="What firmware starts in S-mode: an ELF, a Linux Image, or a prepared guest by "
               "name.  The program is then firmware that takes it, as OpenSBI's fw_dynamic.elf does.")
@@ -70,12 +71,14 @@ class PlusOptions(click.Command):
 @engine_options
 @json_option
 @guarded
-def bare(program, memory, isa, kernel, initrd, append, no_reboot, rtc, stats, signature_path, granularity, log_path,
+def bare(program, memory, cpus, isa, kernel, initrd, append, no_reboot, rtc, stats, signature_path, granularity, log_path,
          config_path, settings, engine, max_instructions, timeout, json_path):
     """Run an M-mode ELF on the bare board: HTIF, CLINT, PLIC, ns16550a UART, SiFive test finisher.
 
     The exit status is the program's own; 2 for bad input, 3 if it can never go on, 124 at a limit.
     """
+    if log_path and cpus > 1:
+        raise BadInput("a commit log is of one hart", "--log-commits", "leave out --cpus")
     if (initrd or append) and not kernel:
         raise BadInput("there is no kernel that it could be for", "--initrd" if initrd else "--append", "give --kernel, too")
     image = open_one(program, program, memory, None, b"", "bare").program
@@ -86,7 +89,7 @@ def bare(program, memory, isa, kernel, initrd, append, no_reboot, rtc, stats, si
     deadline = None if timeout is None else time.monotonic() + timeout
     reboots = retired = traps = 0
     while True:
-        board = Board(memory, isa, engine, console, typed, choices)
+        board = Board(memory, isa, engine, console, typed, choices, cpus)
         machine = board.machine
         machine.clock.epoch = epoch
         board.load(image)
@@ -98,7 +101,7 @@ def bare(program, memory, isa, kernel, initrd, append, no_reboot, rtc, stats, si
               commit_log(log_path, machine, mode="a" if reboots else "w")):
             outcome = board.run(None if max_instructions is None else max_instructions - retired,
                                 None if deadline is None else deadline - time.monotonic())
-        retired, traps = retired + machine.instret, traps + int(machine.hart.traps)
+        retired, traps = retired + machine.instret, traps + sum(int(hart.traps) for hart in machine.harts)
         if outcome.ended is not Ended.REBOOT or no_reboot:
             break
         reboots, epoch = reboots + 1, machine.wall()

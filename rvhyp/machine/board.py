@@ -31,17 +31,17 @@ class Comparators:
     """mtimecmp of the harts, as the CLINT sees them."""
 
     def __init__(self, machine: Machine):
-        self._hart = machine.hart
+        self._harts = machine.harts
 
     def __getitem__(self, hart: int) -> int:
-        return int(self._hart.mtimecmp)
+        return int(self._harts[hart].mtimecmp)
 
     def __setitem__(self, hart: int, ticks: int) -> None:
-        self._hart.mtimecmp = ticks
+        self._harts[hart].mtimecmp = ticks
 
 
 class Board:
-    """One hart in M-mode with RAM at 0x8000_0000, CLINT, PLIC, UART, real-time clock, test finisher and HTIF.
+    """Harts in M-mode with RAM at 0x8000_0000, CLINT, PLIC, UART, real-time clock, test finisher and HTIF.
 
     `output(bytes)` is the console, `input` where typed bytes come from.  With `choices` that give the hart guest external
     interrupts there is a device that drives them.
@@ -49,15 +49,16 @@ class Board:
 
     def __init__(self, memory: int = DEFAULT_MEMORY, isa: str = config.DEFAULT, engine="auto",
                  output: Callable[[bytes], object] = lambda data: None, input: Input | None = None,
-                 choices: Mapping[str, object] | None = None):
-        self.machine = Machine([Ram(ROM_BASE, ROM_SIZE), Ram(memory_map.RAM_BASE, memory)], isa, engine, choices=choices)
+                 choices: Mapping[str, object] | None = None, cpus: int = 1):
+        self.machine = Machine([Ram(ROM_BASE, ROM_SIZE), Ram(memory_map.RAM_BASE, memory)], isa, engine, choices=choices,
+                               harts=cpus)
         machine, bus = self.machine, self.machine.bus
         self.output, self._input = output, input or Input(None)
-        self.plic = Plic([Context(0, MEI, machine.wire(MEI)), Context(0, SEI, machine.wire(SEI))])
+        self.plic = Plic([Context(hart, cause, machine.wire(cause, hart)) for hart in range(cpus) for cause in (MEI, SEI)])
         self.uart = Uart(output, self.plic.line(memory_map.UART_INTERRUPT), self._input.is_piped)
         self.rtc = Rtc(machine.wall, self.plic.line(memory_map.RTC_INTERRUPT))
-        clint = Clint(1, machine.now, self._set_mtime, Comparators(machine), lambda hart, level: software(level))
-        software = machine.wire(MSI)
+        software = [machine.wire(MSI, hart) for hart in range(cpus)]
+        clint = Clint(cpus, machine.now, self._set_mtime, Comparators(machine), lambda hart, level: software[hart](level))
         bus.attach(*memory_map.FINISHER, Finisher(machine.stop, self._reboot), "test finisher")
         bus.attach(*memory_map.RTC, self.rtc, "real-time clock", memory_map.RTC_INTERRUPT)
         bus.attach(*memory_map.CLINT, clint, "CLINT")
@@ -73,20 +74,23 @@ class Board:
         self.program: Program | None = None
 
     def load(self, program: Program) -> None:
-        """Place a program and point the hart at its entry: a0 = hart id, a1 = device tree.  BadInput if it does not fit."""
-        machine, hart = self.machine, self.machine.hart
+        """Place a program and point the harts at its entry: a0 = hart id, a1 = device tree.  BadInput if it does not fit."""
+        machine = self.machine
         place(program, machine.memory)
         self.program = program
-        hart.pc = program.entry
+        for number, hart in enumerate(machine.harts):
+            hart.pc, hart.x[10] = program.entry, number
+            if program.tohost is not None:
+                hart.watch_low, hart.watch_high = program.tohost, program.tohost + 8
         if program.tohost is not None:
             self.htif = Htif(machine.memory, program.tohost, program.fromhost, self.output, machine.stop)
-            hart.watch_low, hart.watch_high = program.tohost, program.tohost + 8
             machine.on_watch = self._tohost
 
     def give_device_tree(self) -> None:
         """Write the device tree to ROM, and its address to a1, as firmware expects it."""
         self.machine.memory.write(ROM_BASE, self.device_tree())
-        self.machine.hart.x[11] = ROM_BASE
+        for hart in self.machine.harts:
+            hart.x[11] = ROM_BASE
 
     def give_kernel(self, kernel: Program, initrd: bytes = b"", bootargs: str = "") -> None:
         """Place what the loaded firmware starts in S-mode, and tell it where: a1 = device tree, a2 = OpenSBI's fw_dynamic_info.
@@ -94,7 +98,7 @@ class Board:
         BadInput if it does not fit beside the firmware.
         """
         assert self.program
-        memory, x, ram = self.machine.memory, self.machine.hart.x, self.machine.memory.regions[-1]
+        memory, ram = self.machine.memory, self.machine.memory.regions[-1]
         room = len(self.device_tree(bootargs, (0, 0) if initrd else None))
         placement = placing.place([self.program, kernel], ram.base, ram.size, len(initrd), room)
         place(kernel, memory)
@@ -103,14 +107,15 @@ class Board:
         disk = (placement.initrd, placement.initrd + len(initrd)) if initrd else None
         memory.write(placement.tree, self.device_tree(bootargs, disk))
         memory.write(ROM_BASE, FW_DYNAMIC_INFO.pack(FW_DYNAMIC_MAGIC, FW_DYNAMIC_VERSION, kernel.entry, S, 0, 0))
-        x[11], x[12] = placement.tree, ROM_BASE
+        for hart in self.machine.harts:
+            hart.x[11], hart.x[12] = placement.tree, ROM_BASE
 
     def device_tree(self, bootargs: str = "", initrd: tuple[int, int] | None = None) -> bytes:
         """The board as a flattened device tree; `initrd` is (start, end), the address after its last byte."""
         from rvhyp.machine.fdt import Cpu, device_tree, mmu_type
         ram = self.machine.memory.regions[-1]
-        cpu = Cpu(0, self.machine.isa, mmu_type(self.machine.choices))
-        return device_tree([(ram.base, ram.size)], [cpu], TIMEBASE, self.machine.bus.nodes(), bootargs,
+        cpus = [Cpu(number, self.machine.isa, mmu_type(self.machine.choices)) for number in range(len(self.machine.harts))]
+        return device_tree([(ram.base, ram.size)], cpus, TIMEBASE, self.machine.bus.nodes(), bootargs,
                            f"/soc/serial@{memory_map.UART.base:x}", initrd)
 
     def run(self, max_instructions: int | None = None, seconds: float | None = None) -> Outcome:

@@ -54,6 +54,20 @@ def test_kvm_boots_a_linux_guest(prepared, tmp_path):
     assert b"the guest ended with 0" in done.stdout and done.returncode == 0
 
 
+@pytest.mark.parametrize("cpus", ["2", "4"])
+def test_opensbi_starts_linux_on_several_harts(prepared, cpus):
+    """The same run each time."""
+    runs = []
+    for _ in range(2):
+        done = rvhyp("bare", prepared("opensbi"), "--kernel", prepared("debian"), "--cpus", cpus, "--stats", "--timeout", "300",
+                     input=b"nproc; (while :; do :; done) & sleep 1; poweroff -f\n", timeout=400)
+        assert done.returncode == 0, done.stderr
+        runs.append((done.stdout, done.stderr))
+    text = runs[0][0].replace(b"\r", b"")
+    assert b"\n" + cpus.encode() + b"\n" in text and b"reboot: Power down" in text and b"Call Trace" not in text
+    assert runs[0] == runs[1]
+
+
 @pytest.mark.skipif(not (SUITES / "xvisor/vmm.bin").is_file(), reason="no xvisor/vmm.bin in RVHYP_SUITES")
 def test_xvisors_guest_answers_hi_with_hello(prepared):
     """Typed when it is asked for: what comes while Xvisor changes consoles is lost."""
