@@ -73,7 +73,8 @@ class PlusOptions(click.Command):
 @guarded
 def bare(program, memory, cpus, isa, kernel, initrd, append, no_reboot, rtc, stats, signature_path, granularity, log_path,
          config_path, settings, engine, max_instructions, timeout, json_path):
-    """Run an M-mode ELF on the bare board: HTIF, CLINT, PLIC, ns16550a UART, SiFive test finisher.
+    """Run an M-mode ELF on the bare board: HTIF, CLINT, PLIC, ns16550a UART, real-time clock, SiFive
+    test finisher.
 
     The exit status is the program's own; 2 for bad input, 3 if it can never go on, 124 at a limit.
     """
