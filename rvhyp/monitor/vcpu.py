@@ -89,7 +89,7 @@ class Vcpu:
             self._saved |= kept
 
     def _enter(self, pc: int, a0: int, a1: int) -> None:
-        """VS-mode at pc, satp = 0, interrupts off, a0 and a1 as given, everything else 0."""
+        """VS-mode at pc, satp = 0, interrupts off, a0 and a1 as given, everything else 0, but for the PLIC's line."""
         self._registers = [[0] * 32, [0] * 32]
         self._registers[0][10], self._registers[0][11] = a0, a1
         widths = MSTATUS_UXL.put(u64(0), 2)
@@ -98,6 +98,7 @@ class Vcpu:
             "mstatus": int(widths | MSTATUS_SXL.put(u64(0), 2) | MSTATUS_SPP.mask | MSTATUS_SPIE.mask | MSTATUS_FS.mask),
             "hstatus": int(HSTATUS_VSXL.put(u64(0), 2) | HSTATUS_SPV.mask | HSTATUS_SPVP.mask | HSTATUS_VTW.mask),
             "vsstatus": int(MSTATUS_FS.put(widths, 1)),
+            "hvip": self._saved["hvip"] & VSEIP,
             "vstimecmp": NEVER, "scounteren": COUNTERS,
             "henvcfg": int(ENVCFG_STCE.mask | ENVCFG_PBMTE.mask | CACHE_BLOCK_FIELDS),
             "mie": HS_INTERRUPTS, "hgatp": self.vm.gstage.hgatp, "htimedelta": self.vm.htimedelta,

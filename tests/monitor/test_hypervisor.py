@@ -342,6 +342,33 @@ def test_an_interrupt_that_is_taken_back_wakes_nobody_and_the_next_one_does():
     assert woken == [vcpu, vcpu]
 
 
+def test_an_external_interrupt_that_came_before_a_hart_started_is_pending():
+    """The line of the PLIC is high, and nothing will raise it again; what the hart before had of its own is gone."""
+    run = boot("""
+    li t0, 0x0C000000 + 4 * 10
+    li t1, 1
+    sw t1, 0(t0)                # priority of the UART
+    li t0, 0x0C002000 + 3 * 0x80
+    li t1, 1 << 10
+    sw t1, 0(t0)                # enabled for hart 1 in S-mode
+    li t0, 0x10000000
+    li t1, 2
+    sb t1, 1(t0)                # transmitter empty: now
+    li a7, 0x48534D
+    li a6, 0
+    li a0, 1
+    la a1, second
+    ecall
+1:  wfi
+    j 1b
+second:
+    csrr a0, sip
+    srli a0, a0, 9
+    j exit
+""", cpus=2)
+    assert run.vm.status == 1
+
+
 @pytest.mark.parametrize("on", ["interpreter", "reference"])
 def test_an_exit_takes_virtual_time_but_counts_as_no_cycle_and_no_instruction(on):
     """The same on every engine."""
