@@ -6,8 +6,8 @@ import click
 from rvhyp.cli.common import guarded, plain_table, say, start_engine, write_json
 from rvhyp.machine.errors import BadInput
 
-PARTS = ("programs", "traps", "start", "memory", "linux")
-DEFAULT_PARTS = PARTS[:-1]              # linux wants a guest that must be prepared
+PARTS = ("programs", "traps", "start", "memory", "linux", "idle")
+DEFAULT_PARTS = PARTS[:-2]              # the last two want a guest that must be prepared
 MIB = 1 << 20
 
 
@@ -80,22 +80,32 @@ def measure_linux(rounds, engine) -> list[list[str]]:
     say("time of exits ...")
     rows += [["Python's part of the time of a boot", f"{100 * linux.share_of_exits(engine):.1f} %"]]
     say("a disk ...")
-    rows += [["sequential read of a virtio disk, MB/s", f"{linux.disk_speed(rounds):.0f}"]]
-    say("idle, with --realtime ...")
-    return [*rows, ["idle guest with --realtime, of a core", f"{100 * linux.idle_share():.1f} %"]]
+    return [*rows, ["sequential read of a virtio disk, MB/s", f"{linux.disk_speed(rounds):.0f}"]]
+
+
+def measure_idle(rounds, engine) -> list[list[str]]:
+    """Rows of what is measured, and its value for people."""
+    from rvhyp.bench import idle
+    say("a busy Debian guest beside idle ones ...")
+    alone, lost = idle.lost_beside(engine, rounds)
+    say("an idle one in real time ...")
+    share = idle.share_in_real_time(engine, rounds)
+    return [["busy guest alone, MIPS", f"{alone:.0f}"],
+            *([f"... slower with {number} idle beside it", f"{100 * part:.2f} %"] for number, part in enumerate(lost, 1)),
+            ["idle guest with --realtime, of a core", f"{100 * share:.2f} %"]]
 
 
 @click.command()
 @click.argument("programs", nargs=-1, metavar="[PROGRAM...]")
 @click.option("--part", "parts", multiple=True, type=click.Choice(PARTS), metavar="PART",
-              help=f"Only this: {', '.join(PARTS)}; may be repeated.  [default: all but linux; with PROGRAM: programs]")
+              help=f"Only this: {', '.join(PARTS)}; may be repeated.  [default: all but linux and idle; with PROGRAM: programs]")
 @click.option("--instructions", type=click.IntRange(1_000_000), default=1_000_000_000, show_default=True, metavar="N",
               help="About how many instructions each program runs.")
 @click.option("--rounds", type=click.IntRange(1, 100), default=3, show_default=True, metavar="N", help="Runs; medians are shown.")
 @click.option("--json", "json_path", metavar="FILE", help="Write everything measured as JSON; - is stdout.")
 @guarded
 def bench(programs, parts, instructions, rounds, json_path):
-    """Measure our benchmark programs, each of which checks its own result; traps; start; memory; a Linux guest.
+    """Measure our benchmark programs, each of which checks its own result; traps; start; memory; Linux guests.
 
     Speeds are million retired instructions per second of CPU time, in brackets of wall time, medians of the rounds. In each round
     every simulator that is installed (Spike, QEMU) runs the same ELF file.
@@ -125,9 +135,10 @@ def bench(programs, parts, instructions, rounds, json_path):
         if part in parts:
             values[f"{part}_{unit.lower()}"] = found = run()
             show([[part, unit], *([name, f"{value:{format}}"] for name, value in found.items())])
-    if "linux" in parts:
-        rows = measure_linux(rounds, engine)
-        values["linux"] = dict(rows)
-        show([["linux", ""], *rows])
+    for part, measure in (("linux", measure_linux), ("idle", measure_idle)):
+        if part in parts:
+            rows = measure(rounds, engine)
+            values[part] = dict(rows)
+            show([[part, ""], *rows])
     write_json(json_path, document(measurements, values, rounds, {"rvhyp": __version__, "python": platform.python_version()}))
     return 0
