@@ -12,6 +12,7 @@ TIMEBASE = 10_000_000                   # Hz: mtime ticks
 TICK = 1_000_000_000 // TIMEBASE        # nanoseconds
 EPOCH = 1_767_225_600_000_000_000       # nanoseconds from 1970 to 2026-01-01 00:00 UTC, when virtual time begins
 LONGEST_SLEEP = 0.05                    # seconds between two looks at the host
+HOST_CYCLES_PER_TICK = 2000             # between two looks at the host's clock: time must not pass it, and no engine is as fast
 EXIT_CYCLES = 3000                      # of virtual time that an exit to the monitor takes: about what it takes the host
 
 Wait = Callable[[float], object]        # sleep so many seconds, or until the host has something

@@ -25,7 +25,7 @@ from rvhyp.isa import config
 from rvhyp.isa.cause import SGEI
 from rvhyp.isa.configuration import Configuration
 from rvhyp.machine.bus import Bus, BusError
-from rvhyp.machine.clock import TICK, HostClock, VirtualClock
+from rvhyp.machine.clock import HOST_CYCLES_PER_TICK, TICK, HostClock, VirtualClock
 from rvhyp.machine.devices.rtc import Rtc
 from rvhyp.machine.errors import BadInput
 from rvhyp.machine.fdt import isa_extensions
@@ -190,6 +190,10 @@ class Machine:
 
     def follow_host_clock(self) -> None:
         """From now on time is the host's; runs are not repeatable any more."""
+        now = self.now()
+        for hart in self.harts:
+            hart.cycles_per_tick = HOST_CYCLES_PER_TICK
+        self.set_now(now)
         self.clock = HostClock(self)
 
     def wire(self, bit: int, number: int = 0) -> Callable[[bool], None]:
