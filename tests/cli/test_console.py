@@ -195,7 +195,7 @@ def test_a_terminal_that_goes_ends_the_run_at_most(guest):
 
 def test_under_nohup_the_other_guests_go_on_when_a_terminal_goes(guest, tmp_path):
     path = str(tmp_path / "console")
-    options = ["--console", f"other=socket:{path}", "--timeout", "60"]
+    options = ["--console", f"socket:{path},guest=other", "--timeout", "60"]
     with PtySession("run", guest(), guest(name="other"), *options, preexec_fn=ignore_hang_up) as session:
         session.expect(b">")
         session.hang_up()
