@@ -115,6 +115,22 @@ def test_a_process_that_dies_does_no_harm(engine):
     assert not is_translated(made)
 
 
+def test_a_fork_has_a_process_of_its_own(engine):
+    made = machine(engine)
+    run_until(lambda: is_translated(made), made)
+    process = engine.compiler._process
+    child = os.fork()
+    if child == 0:
+        engine.compiler.close()
+        other = machine(engine, LOOP.replace("xor", "or"))
+        end = time.monotonic() + 60
+        while engine.figures()["made"] < 2 and time.monotonic() < end:
+            other.run(200_000)
+        os._exit(0 if engine.figures()["made"] == 2 and engine.compiler._process.pid != process.pid else 1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    assert process.poll() is None
+
+
 def test_a_full_arena_begins_anew(engine, monkeypatch):
     monkeypatch.setattr(engine, "arena", Arena(4096))
     made = machine(engine)
