@@ -48,6 +48,8 @@ QUANTUM_END, SKIPPED_CYCLES = OFFSET["quantum_end"] // 8, OFFSET["skipped_cycles
 NO_TIMER = (1 << 64) - 1
 WFI, WRS_NTO = 0x1050_0073, 0x00D0_0073
 
+EXITS = 256                             # between two looks at the host: a guest that only polls retires hardly anything
+
 Hook = Callable[[Vcpu, Exit], bool]
 
 
@@ -154,9 +156,13 @@ class Hypervisor:
             words[QUANTUM_END] = self._look(watch, end)
             reason = return_to_guest()
             while True:
+                exits = EXITS
                 while reason == REASON_HS_TRAP:
                     if not handle(vcpu):
                         return None
+                    exits -= 1
+                    if not exits:
+                        words[QUANTUM_END] = 0          # the engine returns at once
                     reason = return_to_guest()
                 if reason == REASON_TRAP_LOOP:
                     self.leave_guest()

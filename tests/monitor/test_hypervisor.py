@@ -5,6 +5,7 @@ from rvhyp import Hypervisor, VirtualInstruction, VmConfig, VsEcall
 from rvhyp.machine.clock import EXIT_CYCLES
 from rvhyp.machine.errors import BadInput
 from rvhyp.machine.machine import Ended
+from rvhyp.monitor.hypervisor import EXITS
 from rvhyp.monitor.scheduler import SLICE
 from rvhyp.monitor.vcpu import VSEIP, State
 from tests.monitor.guest import SHUTDOWN, boot, engine, program
@@ -423,6 +424,17 @@ def test_a_guest_that_polls_a_device_takes_no_more_than_its_share_of_the_host():
 
 
 # Scripting.
+
+def test_the_host_is_looked_at_between_exits_however_few_instructions_retire():
+    """A guest that has computed, so that looks were far apart, and then polls."""
+    source = "    li s0, 3000000\n1:  addi s0, s0, -1\n    bnez s0, 1b\n    li t0, 0x10000000\n2:  lbu t1, 5(t0)\n    j 2b\n"
+    hypervisor = Hypervisor([VmConfig("poll", program(source, "poll"), 16 << 20)], engine())
+    exits = []
+    hypervisor.attend = lambda: exits.append(hypervisor.vms[0].exits.total())
+    hypervisor.run(max_instructions=6_010_000)
+    assert exits[-1] > 2000
+    assert max(after - before for before, after in zip(exits, exits[1:], strict=False)) <= EXITS
+
 
 def test_hooks_see_exits_and_may_handle_them():
     seen = []
