@@ -66,7 +66,7 @@ def test_opensbi_starts_linux_on_several_harts(prepared, cpus):
         done = rvhyp("bare", prepared("opensbi"), "--kernel", prepared("debian"), "--cpus", cpus, "--stats", "--timeout", "300",
                      input=b"nproc; (while :; do :; done) & sleep 1; poweroff -f\n", timeout=400)
         assert done.returncode == 0, done.stderr
-        runs.append((done.stdout, done.stderr))
+        runs.append((done.stdout, done.stderr.splitlines()[:2]))            # instructions and traps
     text = runs[0][0].replace(b"\r", b"")
     assert b"\n" + cpus.encode() + b"\n" in text and b"reboot: Power down" in text and b"Call Trace" not in text
     assert runs[0] == runs[1]
