@@ -41,15 +41,22 @@ def prepared() -> Path:
     return found[0]
 
 
-def _run(arguments: list[str], stdin: bytes = b"", accept: tuple[int, ...] = (0,)) -> Run:
+def _run(arguments: list[str], stdin: bytes = b"", accept: tuple[int, ...] = (0,),
+         environment: dict[str, str] | None = None) -> Run:
     with tempfile.NamedTemporaryFile(suffix=".json") as file:
-        cost = process.run([*RVHYP, "run", GUEST, *arguments, "--json", file.name], accept=accept, stdin=stdin)
+        cost = process.run([*RVHYP, "run", GUEST, *arguments, "--json", file.name], environment, accept, stdin)
         return Run(cost, json.loads(Path(file.name).read_text()))
 
 
 def boot() -> Run:
     """To the first program of userland; the kernel tests its ciphers, as it does if nobody says otherwise."""
     return _run(["--append", BOOT])
+
+
+def first_boot() -> Run:
+    """The same on a machine that has not seen it: nothing was translated before."""
+    with process.cold_cache() as environment:
+        return _run(["--append", BOOT], environment=environment)
 
 
 def boot_of_qemu() -> Cost | None:

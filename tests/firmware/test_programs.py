@@ -98,7 +98,7 @@ def test_nothing_but_the_host_interface_is_in_its_page(name):
     assert [s.pa for s in near] == [loaded.tohost] and near[0].memsz <= 128
 
 
-@pytest.mark.parametrize("name", [*BENCHMARKS, "benchmark", "trap-vs", "trap-hs"])
+@pytest.mark.parametrize("name", [*BENCHMARKS, "benchmark", "trap-vs", "trap-hs", "memory-chase", "memory-copy"])
 def test_iterations(name):
     loaded = program(name)
     at = loaded.symbols["iterations"]
