@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import click
 
-from rvhyp.cli.common import guarded, plain_table, say, start_engine, write_json
+from rvhyp.cli.common import guarded, plain_table, say, start_engine, write_file, write_json
 from rvhyp.machine.errors import BadInput
 
 PARTS = ("programs", "paging", "traps", "start", "memory", "linux")
@@ -128,8 +128,9 @@ def measure_linux(rounds, engines):
               help="About how many instructions each program runs.")
 @click.option("--rounds", type=click.IntRange(1, 100), default=3, show_default=True, metavar="N", help="Runs; medians are shown.")
 @click.option("--json", "json_path", metavar="FILE", help="Write everything measured as JSON; - is stdout.")
+@click.option("--svg", "svg_path", metavar="FILE", help="Draw the speeds of the programs in steady state.")
 @guarded
-def bench(programs, parts, instructions, rounds, json_path):
+def bench(programs, parts, instructions, rounds, json_path, svg_path):
     """Measure our benchmark programs, each of which checks its own result; memory under page tables; traps; start; memory of
     the process; a Linux guest.
 
@@ -141,6 +142,7 @@ def bench(programs, parts, instructions, rounds, json_path):
 
     import firmware
     from rvhyp import __version__
+    from rvhyp.bench.picture import picture
     from rvhyp.bench.programs import Engines
     from rvhyp.bench.report import document, figure_table, speed_table, staged_table
     known = [name for name in firmware.names() if firmware.find(name).is_benchmark]
@@ -148,6 +150,8 @@ def bench(programs, parts, instructions, rounds, json_path):
         if name not in known:
             raise BadInput("is no benchmark program", name, f"there are {', '.join(known)}")
     parts = parts or (("programs",) if programs else DEFAULT_PARTS)
+    if svg_path and "programs" not in parts:
+        raise BadInput("draws the part programs, which is not asked for", "--svg", "add --part programs")
     engines, peers = Engines(start_engine("translator"), start_engine("interpreter")), installed_peers()
     measurements, values = [], {}
 
@@ -157,6 +161,10 @@ def bench(programs, parts, instructions, rounds, json_path):
         measurements = measure_programs(programs or known, instructions, rounds, engines, peers)
         for runs in ("steady", "whole"):
             show(speed_table(measurements, runs))
+        if svg_path:
+            note = (f"CPU time, median of {rounds} rounds, about {instructions / 1e6:,.0f} million instructions each; "
+                    "the translator's cache is warm")
+            write_file(svg_path, picture(measurements, note))
     for part, table, run in (("paging", staged_table, lambda: measure_paging(rounds, engines, peers)),
                              ("traps", figure_table, lambda: measure_traps(rounds, engines, peers)),
                              ("start", figure_table, lambda: measure_start(rounds)),

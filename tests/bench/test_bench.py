@@ -2,12 +2,14 @@
 import json
 import os
 import sys
+from xml.etree import ElementTree
 
 import pytest
 
 import firmware
 from rvhyp.bench import linux, paging, process, programs, report, traps
 from rvhyp.bench.peers import Peer, peers
+from rvhyp.bench.picture import COLOURS, grid_step, picture
 from rvhyp.bench.process import Cost
 from rvhyp.cli.bench import measure_traps
 from rvhyp.engine import make_engine
@@ -15,8 +17,10 @@ from rvhyp.guests import store
 from rvhyp.isa.text import assemble
 from rvhyp.machine.errors import BadInput
 from rvhyp.machine.loader import load
+from tests.browser import needs_chromium, opened
 from tests.cli.terminal import rvhyp
 
+SVG = "{http://www.w3.org/2000/svg}"
 ECHO = [sys.executable, "-c"]
 
 
@@ -134,10 +138,12 @@ def test_peers_say_what_they_lack(monkeypatch):
 def test_command(tmp_path):
     """As a user runs it, on the smallest scale."""
     path = tmp_path / "bench.json"
-    result = rvhyp("bench", "sort", "--instructions", "2000000", "--rounds", "1", "--json", str(path))
+    result = rvhyp("bench", "sort", "--instructions", "2000000", "--rounds", "1", "--json", str(path),
+                   "--svg", str(tmp_path / "bench.svg"))
     assert result.returncode == 0, result.stderr
     text = result.stdout.decode()
     assert "steady state" in text and "whole process" in text
+    assert ElementTree.parse(tmp_path / "bench.svg").getroot().tag == f"{SVG}svg"
     document = json.loads(path.read_text())
     ours = document["programs"][0]
     assert ours["runner"] == programs.OURS and len(ours["sha256"]) == 64
@@ -156,6 +162,50 @@ def test_every_trap_is_measured_on_both_engines(engines, monkeypatch):
         for runner in ((programs.OURS, "warm"), (programs.INTERPRETED, ""))]
     assert all(each.value > 0 for each in figures)
     assert [len(row) for row in report.figure_table("traps", figures)] == [5] * (1 + len(figures))
+
+
+def measured(program, **mips):
+    """Measurements of a million instructions, by runner."""
+    names = {"ours": programs.OURS, "interpreted": programs.INTERPRETED}
+    return [programs.Measurement(program, names.get(runner, runner), "", 1_000_000, [], steady=[Cost(1 / speed, 1 / speed)])
+            for runner, speed in mips.items()]
+
+
+def test_the_picture_is_to_scale_and_has_the_figures():
+    found = measured("sort", ours=1200, interpreted=400, Spike=100, QEMU=600) + measured("nbody", ours=2400, QEMU=300)
+    root = ElementTree.fromstring(picture(found, "a < b"))
+    bars = {each.get("fill"): float(each.get("width")) for each in root.iter(f"{SVG}rect") if each.get("rx") == "2"}
+    assert set(bars) == set(COLOURS.values())
+    widths = [float(each.get("width")) for each in root.iter(f"{SVG}rect") if each.get("rx") == "2"]
+    assert [round(each / widths[0], 2) for each in widths] == [1, 0.33, 0.5, 0.08, 2, 0.25]
+    texts = [each.text for each in root.iter(f"{SVG}text")]
+    for text in ("sort", "nbody", "1,200", "400", "100", "600", "2.0x QEMU", "8.0x QEMU", "Integer", "Double precision", "a < b",
+                 "2.0x QEMU, geometric mean", "8.0x QEMU, geometric mean"):
+        assert text in texts
+    places = [float(each.get(key)) for each in root.iter() for key in ("x", "x1", "x2") if each.get(key)]
+    assert 0 < min(places) and max(places) < 1116
+
+
+def test_the_picture_without_peers_has_no_ratios():
+    text = picture(measured("sort", ours=7, interpreted=3), "")
+    assert "QEMU" not in text and "Spike" not in text and ">7<" in text
+
+
+@pytest.mark.parametrize("most, step", [(7, 10), (60, 10), (61, 20), (121, 50), (5999, 1000), (6001, 2000), (30_001, 10_000)])
+def test_lines_of_the_grid(most, step):
+    assert grid_step(most) == step
+
+
+@needs_chromium
+def test_a_browser_shows_the_picture(tmp_path):
+    path = tmp_path / "bench.svg"
+    path.write_text(picture(measured("sort", ours=1200, QEMU=600), "note"))
+    assert "2.0x QEMU" in opened(path)
+
+
+def test_a_picture_without_programs_is_one_message():
+    result = rvhyp("bench", "--part", "start", "--svg", "x.svg")
+    assert result.returncode == 2 and b"--part programs" in result.stderr
 
 
 def test_unknown_program():
