@@ -4,7 +4,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from rvhyp.bench.peers import Peer
-from rvhyp.bench.programs import Engines, cost_of_iteration
+from rvhyp.bench.programs import Engines, costs_of_iteration
 
 MIB = 1 << 20
 PAGE = 4096
@@ -34,8 +34,8 @@ MISS = "TLB miss"
 
 def measure(load: Load, rounds: int, engines: Engines, peers: list[Peer]) -> dict[str, tuple[float, float]]:
     """Nanoseconds of CPU time for a unit under one stage and under two, by runner."""
-    one, two = (cost_of_iteration(load.program, {"stages": stages, "working_set": load.working_set}, load.iterations, rounds,
-                                  engines, peers) for stages in (ONE_STAGE, TWO_STAGES))
+    variants = [{"stages": stages, "working_set": load.working_set} for stages in (ONE_STAGE, TWO_STAGES)]
+    one, two = costs_of_iteration(load.program, variants, load.iterations, rounds, engines, peers)
     return {runner: (one[runner] * 1e9 / load.units, two[runner] * 1e9 / load.units) for runner in one}
 
 

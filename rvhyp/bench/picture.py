@@ -79,7 +79,7 @@ def speeds_of(found: list[Measurement]) -> dict[str, float]:
 def mean_ratio(speeds: list[dict[str, float]]) -> str:
     """How many times the reference's ours is, as a geometric mean; nothing if there is no reference."""
     ratios = [of[OURS] / of[REFERENCE] for of in speeds if REFERENCE in of]
-    return f"{exp(mean(map(log, ratios))):.1f}x {REFERENCE}, geometric mean" if ratios else ""
+    return f"{exp(mean(map(log, ratios))):.2f}x {REFERENCE}, geometric mean" if ratios else ""
 
 
 def grid_step(most: float) -> int:
@@ -97,7 +97,7 @@ def _bar(x: float, y: float, runner: str, speeds: dict[str, float], scale: float
     parts = [f'<rect x="{x}" y="{y}" width="{width:.1f}" height="{BAR}" rx="2" fill="{COLOURS[runner]}"/>',
              _text(x + width + 8, y + BAR - 1, figure, "figure ours" if runner == OURS else "figure")]
     if runner == OURS and REFERENCE in speeds:
-        ratio = f"{speeds[OURS] / speeds[REFERENCE]:.1f}x {REFERENCE}"
+        ratio = f"{speeds[OURS] / speeds[REFERENCE]:.2f}x {REFERENCE}"
         parts.append(_text(x + width + 22 + 7 * len(figure), y + BAR - 1, ratio, "figure"))
     return parts
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 import tempfile
 import time
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, NamedTuple
@@ -134,24 +135,32 @@ def measure(name: str, wanted: int, rounds: int, engines: Engines, peers: list[P
     return [ours, cold, interpreted, *others]
 
 
-def cost_of_iteration(name: str, words: dict[str, int], iterations: int, rounds: int, engines: Engines,
-                      peers: list[Peer]) -> dict[str, float]:
-    """Seconds of CPU time of one iteration, by runner: of a run less one of a single iteration; medians of the rounds.
+def costs_of_iteration(name: str, variants: list[dict[str, int]], iterations: int, rounds: int, engines: Engines,
+                       peers: list[Peer]) -> list[dict[str, float]]:
+    """Seconds of CPU time of one iteration, by runner, for each variant; medians of the rounds.
 
-    `words` are other numbers at symbols of the program; `iterations` are at least 2.
+    That is a run less one of a single iteration.  A variant gives other numbers to symbols of the program; in each round all are run in turn.  `iterations` are at least 2.
     """
-    elf, short = (with_words(name, iterations=count, **words) for count in (iterations, 1))
-    warm_up(elf, name, engines.translator)
-    found: dict[str, list[float]] = {}
+    runners = {OURS: partial(_cost_here, name, engines.translator), INTERPRETED: partial(_cost_here, name, engines.interpreter),
+               **{peer.name: partial(_cost_of_peer, peer) for peer in peers}}
+    found: list[dict[str, list[float]]] = [{} for _ in variants]
     with tempfile.TemporaryDirectory() as folder:
-        paths = [Path(folder) / "long.elf", Path(folder) / "short.elf"]
-        for path, data in zip(paths, (elf, short), strict=True):
-            path.write_bytes(data)
+        pairs = []
+        for number, words in enumerate(variants):
+            pairs.append([Path(folder) / f"{name}-{number}-{count}.elf" for count in (iterations, 1)])
+            for path, count in zip(pairs[-1], (iterations, 1), strict=True):
+                path.write_bytes(with_words(name, iterations=count, **words))
+            warm_up(pairs[-1][0].read_bytes(), name, engines.translator)
         for _ in range(rounds):
-            for runner, engine in ((OURS, engines.translator), (INTERPRETED, engines.interpreter)):
-                whole, start = (run_here(each, name, engine)[0].cpu for each in (elf, short))
-                found.setdefault(runner, []).append(whole - start)
-            for peer in peers:
-                whole, start = (process.run(peer.command(str(path))).cpu for path in paths)
-                found.setdefault(peer.name, []).append(whole - start)
-    return {runner: median(costs) / (iterations - 1) for runner, costs in found.items()}
+            for runner, cost in runners.items():
+                for costs, (path, short) in zip(found, pairs, strict=True):
+                    costs.setdefault(runner, []).append(cost(path) - cost(short))
+    return [{runner: median(each) / (iterations - 1) for runner, each in costs.items()} for costs in found]
+
+
+def _cost_here(name: str, engine, path: Path) -> float:
+    return run_here(path.read_bytes(), name, engine)[0].cpu
+
+
+def _cost_of_peer(peer: Peer, path: Path) -> float:
+    return process.run(peer.command(str(path))).cpu

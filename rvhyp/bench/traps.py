@@ -5,7 +5,7 @@ import time
 from typing import NamedTuple
 
 from rvhyp.bench.peers import Peer
-from rvhyp.bench.programs import Engines, cost_of_iteration
+from rvhyp.bench.programs import Engines, costs_of_iteration
 
 TURNS = 200_000
 
@@ -82,5 +82,5 @@ PROGRAMS = (
 
 def measure_program(program: Program, turns: int, rounds: int, engines: Engines, peers: list[Peer]) -> dict[str, float]:
     """Microseconds of CPU time for one turn, by runner."""
-    costs = cost_of_iteration(program.program, {}, turns, rounds, engines, peers)
+    costs, = costs_of_iteration(program.program, [{}], turns, rounds, engines, peers)
     return {runner: cost * 1e6 for runner, cost in costs.items()}

@@ -162,7 +162,7 @@ def bench(programs, parts, instructions, rounds, json_path, svg_path):
         for runs in ("steady", "whole"):
             show(speed_table(measurements, runs))
         if svg_path:
-            note = (f"CPU time, median of {rounds} rounds, about {instructions / 1e6:,.0f} million instructions each; "
+            note = (f"CPU time, medians ({rounds} measured), about {instructions / 1e6:,.0f} million instructions each; "
                     "the translator's cache is warm")
             write_file(svg_path, picture(measurements, note))
     for part, table, run in (("paging", staged_table, lambda: measure_paging(rounds, engines, peers)),

@@ -60,6 +60,17 @@ def test_steady_state_of_a_peer_is_without_its_start(engines, monkeypatch):
     assert peer.mips("steady") == peer.instructions / 4 / 1e6 and peer.mips("whole", "wall") == peer.instructions / 7 / 1e6
 
 
+def test_variants_of_a_program_take_turns(engines, monkeypatch):
+    ran = []
+    monkeypatch.setattr(programs.process, "run", lambda command: ran.append(command[0]) or Cost(0, len(ran)))
+    monkeypatch.setattr(programs, "WARM_UPS", 1)
+    variants = [{"stages": 1}, {"stages": 2}]
+    peer = Peer("peer", lambda elf: [elf.rpartition("/")[2]])
+    found = programs.costs_of_iteration("memory-chase", variants, 2, 2, engines, [peer])
+    one, two = [["memory-chase-0-2.elf", "memory-chase-0-1.elf"], ["memory-chase-1-2.elf", "memory-chase-1-1.elf"]]
+    assert ran == [*one, *two, *one, *two] and len(found) == 2
+
+
 def test_a_cold_cache_has_the_core_and_nothing_else(tmp_path, monkeypatch):
     monkeypatch.setenv("RVHYP_CACHE", str(tmp_path))
     for name in ("core-1", "regions-1", "hot-1", "objects-1"):
@@ -74,7 +85,7 @@ def test_the_cost_of_an_iteration_is_without_the_start(engines, monkeypatch):
     costs = iter([Cost(9, 8), Cost(1, 2), Cost(9, 11), Cost(1, 2), Cost(7, 5), Cost(3, 2)])
     monkeypatch.setattr(programs.process, "run", lambda command: next(costs))
     monkeypatch.setattr(programs, "WARM_UPS", 1)
-    found = programs.cost_of_iteration("trap-hs", {}, 4, 3, engines, [Peer("peer", lambda elf: ["peer", elf])])
+    found, = programs.costs_of_iteration("trap-hs", [{}], 4, 3, engines, [Peer("peer", lambda elf: ["peer", elf])])
     assert list(found) == [programs.OURS, programs.INTERPRETED, "peer"] and found["peer"] == 2
 
 
@@ -179,8 +190,8 @@ def test_the_picture_is_to_scale_and_has_the_figures():
     widths = [float(each.get("width")) for each in root.iter(f"{SVG}rect") if each.get("rx") == "2"]
     assert [round(each / widths[0], 2) for each in widths] == [1, 0.33, 0.5, 0.08, 2, 0.25]
     texts = [each.text for each in root.iter(f"{SVG}text")]
-    for text in ("sort", "nbody", "1,200", "400", "100", "600", "2.0x QEMU", "8.0x QEMU", "Integer", "Double precision", "a < b",
-                 "2.0x QEMU, geometric mean", "8.0x QEMU, geometric mean"):
+    for text in ("sort", "nbody", "1,200", "400", "100", "600", "2.00x QEMU", "8.00x QEMU", "Integer", "Double precision",
+                 "a < b", "2.00x QEMU, geometric mean", "8.00x QEMU, geometric mean"):
         assert text in texts
     places = [float(each.get(key)) for each in root.iter() for key in ("x", "x1", "x2") if each.get(key)]
     assert 0 < min(places) and max(places) < 1116
@@ -200,7 +211,7 @@ def test_lines_of_the_grid(most, step):
 def test_a_browser_shows_the_picture(tmp_path):
     path = tmp_path / "bench.svg"
     path.write_text(picture(measured("sort", ours=1200, QEMU=600), "note"))
-    assert "2.0x QEMU" in opened(path)
+    assert "2.00x QEMU" in opened(path)
 
 
 def test_a_picture_without_programs_is_one_message():
