@@ -139,7 +139,8 @@ def costs_of_iteration(name: str, variants: list[dict[str, int]], iterations: in
                        peers: list[Peer]) -> list[dict[str, float]]:
     """Seconds of CPU time of one iteration, by runner, for each variant; medians of the rounds.
 
-    That is a run less one of a single iteration.  A variant gives other numbers to symbols of the program; in each round all are run in turn.  `iterations` are at least 2.
+    That is a run less one of a single iteration; `iterations` are at least 2.  A variant gives other numbers to symbols of the
+    program, and in each round all are run in turn.
     """
     runners = {OURS: partial(_cost_here, name, engines.translator), INTERPRETED: partial(_cost_here, name, engines.interpreter),
                **{peer.name: partial(_cost_of_peer, peer) for peer in peers}}

@@ -96,6 +96,8 @@ def measure_linux(rounds, engines):
     linux.prepared()
     say("Debian's first boot ...")
     first, boots, others = linux.first_boot(), [], []
+    say("more of them, and rvhyp cache warm ...")
+    linux.warm_up()
     for number in range(rounds):
         say(f"Debian's boot, round {number + 1} of {rounds} ...")
         boots.append(linux.boot())
