@@ -7,14 +7,15 @@ from rvhyp.cli.common import guarded, plain_table, say, start_engine, write_file
 from rvhyp.machine.errors import BadInput
 
 PARTS = ("programs", "paging", "traps", "start", "memory", "linux")
+PEERS = ("spike", "qemu")
 DEFAULT_PARTS = PARTS[:-1]              # linux wants a guest that must be prepared
 MIB = 1 << 20
 
 
-def installed_peers():
-    """Those that are here; the others are named."""
+def installed_peers(wanted):
+    """Those of the wanted ones (all, if none is named) that are here; the others are named."""
     from rvhyp.bench.peers import peers
-    found = peers()
+    found = [peer for peer in peers() if not wanted or peer.name.lower() in wanted]
     for peer in found:
         if peer.missing:
             say(f"{peer.missing} is not installed: no comparison with {peer.name}")
@@ -129,10 +130,12 @@ def measure_linux(rounds, engines):
 @click.option("--instructions", type=click.IntRange(1_000_000), default=1_000_000_000, show_default=True, metavar="N",
               help="About how many instructions each program runs.")
 @click.option("--rounds", type=click.IntRange(1, 100), default=3, show_default=True, metavar="N", help="Runs; medians are shown.")
+@click.option("--peer", "wanted", multiple=True, type=click.Choice(PEERS), metavar="NAME",
+              help=f"Compare with this only: {', '.join(PEERS)}; may be repeated.  [default: all that are installed]")
 @click.option("--json", "json_path", metavar="FILE", help="Write everything measured as JSON; - is stdout.")
 @click.option("--svg", "svg_path", metavar="FILE", help="Draw the speeds of the programs in steady state.")
 @guarded
-def bench(programs, parts, instructions, rounds, json_path, svg_path):
+def bench(programs, parts, instructions, rounds, wanted, json_path, svg_path):
     """Measure our benchmark programs, each of which checks its own result; memory under page tables; traps; start; memory of
     the process; a Linux guest.
 
@@ -154,7 +157,7 @@ def bench(programs, parts, instructions, rounds, json_path, svg_path):
     parts = parts or (("programs",) if programs else DEFAULT_PARTS)
     if svg_path and "programs" not in parts:
         raise BadInput("draws the part programs, which is not asked for", "--svg", "add --part programs")
-    engines, peers = Engines(start_engine("translator"), start_engine("interpreter")), installed_peers()
+    engines, peers = Engines(start_engine("translator"), start_engine("interpreter")), installed_peers(wanted)
     measurements, values = [], {}
 
     def show(rows: list[list[str]]) -> None:

@@ -11,7 +11,7 @@ from rvhyp.bench import linux, paging, process, programs, report, traps
 from rvhyp.bench.peers import Peer, peers
 from rvhyp.bench.picture import COLOURS, grid_step, picture
 from rvhyp.bench.process import Cost
-from rvhyp.cli.bench import measure_traps
+from rvhyp.cli.bench import PEERS, installed_peers, measure_traps
 from rvhyp.engine import make_engine
 from rvhyp.guests import store
 from rvhyp.isa.text import assemble
@@ -144,6 +144,12 @@ def test_a_trap_loop_traps(loop, engine):
 def test_peers_say_what_they_lack(monkeypatch):
     monkeypatch.setattr("rvhyp.bench.peers.find", lambda program: None)
     assert [peer.missing for peer in peers()] == ["spike and dtc", "qemu-system-riscv64"]
+
+
+def test_peers_can_be_chosen(monkeypatch):
+    monkeypatch.setattr("rvhyp.bench.peers.find", lambda program: f"/{program}")
+    assert [peer.name for peer in installed_peers(())] == ["Spike", "QEMU"]
+    assert [[peer.name for peer in installed_peers((name,))] for name in PEERS] == [["Spike"], ["QEMU"]]
 
 
 def test_command(tmp_path):
