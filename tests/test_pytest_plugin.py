@@ -111,7 +111,7 @@ def test_elf_files_are_left_alone_unless_asked_for(pytester, suite):
 @pytest.mark.parametrize(("options", "message"), [
     (["--rvhyp-rules", "no-such.toml"], "*no-such.toml: cannot be read*"),
     (["--rvhyp-expected", "rules.toml"], "*rules.toml: it has an unknown key 'rule'*"),
-    (["--rvhyp-engine", "fast"], "*--rvhyp-engine fast: there are auto, interpreter, reference*"),
+    (["--rvhyp-engine", "fast"], "*--rvhyp-engine fast: there are auto, translator, interpreter, reference*"),
 ])
 def test_bad_options(pytester, suite, options, message):
     result = pytester.runpytest_subprocess("--rvhyp-conformance", *options, str(suite))

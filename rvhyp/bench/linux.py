@@ -1,4 +1,4 @@
-"""Debian's kernel as a guest: its boot, a disk, and guests that are idle.  `rvhyp guests prepare debian` first.
+"""Debian's kernel as a guest: its boot, and a disk.  `rvhyp guests prepare debian` first.
 
 What a boot costs is taken off the rest by running with more to do.
 """
@@ -21,7 +21,6 @@ GUEST = "debian"
 BOOT = "console=ttyS0 rdinit=/bin/busybox -- poweroff -f"       # to userland, and off again
 MIB = 1 << 20
 DISK_MIB = 512
-IDLE_SECONDS = 10
 WARM_BOOTS = 3                          # before the first that counts
 
 
@@ -42,10 +41,9 @@ def prepared() -> Path:
     return found[0]
 
 
-def _run(arguments: list[str], stdin: bytes = b"", accept: tuple[int, ...] = (0,),
-         environment: dict[str, str] | None = None) -> Run:
+def _run(arguments: list[str], stdin: bytes = b"", environment: dict[str, str] | None = None) -> Run:
     with tempfile.NamedTemporaryFile(suffix=".json") as file:
-        cost = process.run([*RVHYP, "run", GUEST, *arguments, "--json", file.name], environment, accept, stdin)
+        cost = process.run([*RVHYP, "run", GUEST, *arguments, "--json", file.name], environment, stdin=stdin)
         return Run(cost, json.loads(Path(file.name).read_text()))
 
 
@@ -111,10 +109,3 @@ def disk_speed(rounds: int) -> float:
             return _run(["--disk", f"{disk},ro"], commands.encode()).cost.wall
         spent = [reading(2 * DISK_MIB) - reading(DISK_MIB) for _ in range(rounds)]
     return DISK_MIB * MIB / 1e6 / median(spent)
-
-
-def idle_share() -> float:
-    """The part of a core that an idle guest takes with --realtime, the boot taken off."""
-    one, two = (_run(["--realtime", "--console", "none", "--timeout", str(seconds)], accept=(124,)).cost.cpu
-                for seconds in (2 * IDLE_SECONDS, 3 * IDLE_SECONDS))
-    return (two - one) / IDLE_SECONDS

@@ -6,9 +6,9 @@ import click
 from rvhyp.cli.common import guarded, plain_table, say, start_engine, write_file, write_json
 from rvhyp.machine.errors import BadInput
 
-PARTS = ("programs", "paging", "traps", "start", "memory", "linux")
+PARTS = ("programs", "paging", "traps", "start", "memory", "linux", "idle")
 PEERS = ("spike", "qemu")
-DEFAULT_PARTS = PARTS[:-1]              # linux wants a guest that must be prepared
+DEFAULT_PARTS = PARTS[:-2]              # the last two want a guest that must be prepared
 MIB = 1 << 20
 
 
@@ -118,15 +118,27 @@ def measure_linux(rounds, engines):
     say("time of exits ...")
     figures += [figure("Python's part of the time of a boot", OURS, 100 * linux.share_of_exits(engines.translator), "%")]
     say("a disk ...")
-    figures += [figure("sequential read of a virtio disk", OURS, linux.disk_speed(rounds), "MB/s")]
-    say("idle, with --realtime ...")
-    return [*figures, figure("idle guest with --realtime, of a core", OURS, 100 * linux.idle_share(), "%")]
+    return [*figures, figure("sequential read of a virtio disk", OURS, linux.disk_speed(rounds), "MB/s")]
+
+
+def measure_idle(rounds, engine):
+    """What idle guests cost a busy one, and the host in real time."""
+    from rvhyp.bench import idle
+    from rvhyp.bench.programs import OURS
+    from rvhyp.bench.report import figure
+    say("a busy Debian guest beside idle ones ...")
+    alone, lost = idle.lost_beside(engine, rounds)
+    say("an idle one in real time ...")
+    share = idle.share_in_real_time(engine, rounds)
+    return [figure("busy guest alone", OURS, alone, "MIPS"),
+            *(figure(f"slower with {number} idle beside it", OURS, 100 * part, "%") for number, part in enumerate(lost, 1)),
+            figure("idle guest with --realtime, of a core", OURS, 100 * share, "%")]
 
 
 @click.command()
 @click.argument("programs", nargs=-1, metavar="[PROGRAM...]")
 @click.option("--part", "parts", multiple=True, type=click.Choice(PARTS), metavar="PART",
-              help=f"Only this: {', '.join(PARTS)}; may be repeated.  [default: all but linux; with PROGRAM: programs]")
+              help=f"Only this: {', '.join(PARTS)}; may be repeated.  [default: all but linux and idle; with PROGRAM: programs]")
 @click.option("--instructions", type=click.IntRange(1_000_000), default=1_000_000_000, show_default=True, metavar="N",
               help="About how many instructions each program runs.")
 @click.option("--rounds", type=click.IntRange(1, 100), default=3, show_default=True, metavar="N", help="Runs; medians are shown.")
@@ -137,7 +149,7 @@ def measure_linux(rounds, engines):
 @guarded
 def bench(programs, parts, instructions, rounds, wanted, json_path, svg_path):
     """Measure our benchmark programs, each of which checks its own result; memory under page tables; traps; start; memory of
-    the process; a Linux guest.
+    the process; Linux guests.
 
     Speeds are million retired instructions per second of CPU time, in brackets of wall time, medians of the rounds. In each round
     every simulator that is installed (Spike, QEMU) runs the same ELF file. A cache is warm if it has what was translated in
@@ -174,7 +186,8 @@ def bench(programs, parts, instructions, rounds, wanted, json_path, svg_path):
                              ("traps", figure_table, lambda: measure_traps(rounds, engines, peers)),
                              ("start", figure_table, lambda: measure_start(rounds)),
                              ("memory", figure_table, measure_memory),
-                             ("linux", figure_table, lambda: measure_linux(rounds, engines))):
+                             ("linux", figure_table, lambda: measure_linux(rounds, engines)),
+                             ("idle", figure_table, lambda: measure_idle(rounds, engines.translator))):
         if part in parts:
             values[part] = run()
             show(table(part, values[part]))

@@ -20,6 +20,7 @@ from rvhyp.machine.errors import BadInput
 from rvhyp.machine.machine import Ended
 
 USAGE, STOPPED, LIMIT, OUR_BUG = 2, 3, 124, 70
+LAST_YEAR = 16_756_675_200              # seconds from 1970 to 2501; a clock of 64 bits for nanoseconds ends in 2554
 UNITS = {"": 0, "K": 10, "M": 20, "G": 30, "T": 40}
 
 
@@ -86,6 +87,34 @@ def read_choices(path: str | None, settings: Iterable[str]) -> dict[str, str | i
     return chosen
 
 
+def rtc_option(command):
+    """--rtc, for `epoch_of`."""
+    return click.option("--rtc", metavar="DATE|host",
+                        help="What the real-time clock shows at the start: a date, as 2026-01-31 or 2026-01-31T12:30, UTC if no "
+                             "zone is given, or the host's time.  [default: 2026-01-01, with --realtime the host's]")(command)
+
+
+def reboot_option(command):
+    """--no-reboot."""
+    return click.option("--no-reboot", is_flag=True,
+                        help="What reboots ends, with status 0, or 1 if it says that it failed.")(command)
+
+
+def epoch_of(text: str) -> int:
+    """Nanoseconds since 1970 of what --rtc says.  BadInput if it is no date, or none that the clock can show."""
+    from datetime import UTC, datetime
+    if text == "host":
+        return time.time_ns()
+    try:
+        date = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise BadInput(f"{text!r} is no date", "--rtc", "give one like 2026-01-31 or 2026-01-31T12:30, or host") from error
+    seconds = int((date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp())
+    if not 0 <= seconds < LAST_YEAR:
+        raise BadInput(f"the clock cannot show {text}", "--rtc", "give a year from 1970 to 2500")
+    return seconds * 1_000_000_000
+
+
 def log_option(command):
     """--log-commits."""
     return click.option("--log-commits", "log_path", metavar="FILE",
@@ -99,14 +128,14 @@ def granularity_option(command):
 
 
 @contextlib.contextmanager
-def commit_log(path: str | None, machine, core=lambda: 0):
+def commit_log(path: str | None, machine, core=lambda: 0, mode: str = "w"):
     """Log what a machine retires to a file while the context lasts."""
     if path is None:
         yield
         return
     from rvhyp.machine.commitlog import CommitLog
     try:
-        file = sys.stderr if path == "-" else open(path, "w")
+        file = sys.stderr if path == "-" else open(path, mode)
     except OSError as error:
         raise BadInput(f"cannot write it: {error.strerror}", path) from error
     try:
@@ -217,7 +246,7 @@ def bug_report(error: Exception) -> int:
 
 def status_of(outcome) -> int:
     """Exit status of a run."""
-    known = {Ended.EXIT: outcome.status, Ended.QUIT: 0, Ended.INSTRUCTIONS: LIMIT, Ended.SECONDS: LIMIT}
+    known = {Ended.EXIT: outcome.status, Ended.QUIT: 0, Ended.REBOOT: 0, Ended.INSTRUCTIONS: LIMIT, Ended.SECONDS: LIMIT}
     return known.get(outcome.ended, STOPPED)
 
 

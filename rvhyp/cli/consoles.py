@@ -3,11 +3,14 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 from collections.abc import Callable, Iterator, Sequence
 
 import click
 
 from rvhyp.cli.common import say
+from rvhyp.cli.devices import Option
+from rvhyp.cli.interruption import stoppable
 from rvhyp.machine.console import Input, Output, Prefixed, Terminal
 from rvhyp.machine.errors import BadInput
 from rvhyp.machine.keyboard import Keyboard
@@ -17,6 +20,7 @@ KINDS = "stdio, file:PATH, pty, socket:PATH or none"
 HELP = """Ctrl-A h  this help
 Ctrl-A x  end the run
 Ctrl-A s  show instructions and exits so far
+Ctrl-A z  stop, as Ctrl-Z stops other programs
 Ctrl-A Ctrl-A  send Ctrl-A to the guest"""
 
 Write = Callable[[bytes], object]
@@ -24,8 +28,8 @@ Write = Callable[[bytes], object]
 
 def console_option(command):
     """--console."""
-    return click.option("--console", multiple=True, metavar="[GUEST=]KIND",
-                        help=f"Where the console of a guest is: {KINDS}; without GUEST that of all others.  "
+    return click.option("--console", multiple=True, metavar="KIND[,guest=NAME]",
+                        help=f"Where the console of a guest is: {KINDS}; without guest=NAME that of all others.  "
                              "[default: stdio]")(command)
 
 
@@ -38,20 +42,22 @@ def prefixed(names: Sequence[str], output: Write) -> dict[str, Prefixed]:
 def _kinds(names: Sequence[str], options: Sequence[str]) -> dict[str, str]:
     """What each guest has as its console.  BadInput if a guest is unknown, or named twice."""
     given: dict[str, str] = {}
-    for option in options:
-        guest, equals, kind = option.partition("=")
-        if not equals or guest.startswith(("file:", "socket:")):        # a path may have a "=" in it
-            guest, kind = "", option
-        if guest and guest not in names:
-            raise BadInput(f"there is no guest {guest!r}", "--console", f"they are {', '.join(names)}")
+    for text in options:
+        option = Option("--console", text, [], ["guest"])
+        guest = option.guest_of(names) if option.has("guest") else ""
         if guest in given:
             raise BadInput(f"two consoles for {guest or 'all guests'}", "--console", "give one")
-        given[guest] = kind
+        given[guest] = option.first
     kinds = {name: given.get(name, given.get("", "stdio")) for name in names}
     for path in kinds.values():
         if path.startswith(("file:", "socket:")) and list(kinds.values()).count(path) > 1:
-            raise BadInput(f"{path} for several guests", "--console", f"give each its own: --console {names[0]}={path}")
+            raise BadInput(f"{path} for several guests", "--console", f"give each its own: --console {path},guest={names[0]}")
     return kinds
+
+
+def stop_job() -> None:
+    """What the terminal does at Ctrl-Z, if it is not raw."""
+    os.killpg(os.getpgrp(), signal.SIGTSTP)
 
 
 class Consoles:
@@ -105,7 +111,8 @@ class Consoles:
         if not os.isatty(0):
             return Input(0)
         self._terminal = Terminal(0, is_raw=True)
-        self._keyboard = Keyboard(0, {"x": lambda: self._hypervisor.quit(), "s": self._show}, lambda: self._print(HELP))
+        commands = {"x": lambda: self._hypervisor.quit(), "s": self._show, "z": stop_job}
+        self._keyboard = Keyboard(0, commands, lambda: self._print(HELP))
         return self._keyboard
 
     @contextlib.contextmanager
@@ -115,7 +122,7 @@ class Consoles:
         if self._keyboard:
             hypervisor.attend = self._keyboard.pump
         try:
-            with self._terminal:
+            with self._terminal, stoppable(self._terminal):
                 yield
         finally:
             self.close()

@@ -1,5 +1,5 @@
 """Ctrl-C, SIGTERM, and SIGHUP of a terminal that goes: say what was going on, leave the terminal as it was found, and end, at any
-moment.
+moment.  SIGTSTP and SIGCONT: give the terminal back, and take it again.
 
 The handler itself ends the process.  An exception would have to find its way out through imports, finalisers and whatever else
 was running, and some of these swallow it.
@@ -12,6 +12,10 @@ import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rvhyp.machine.console import Terminal
 
 ENDINGS = {signal.SIGINT: "interrupted", signal.SIGTERM: "terminated", signal.SIGHUP: "hung up"}
 CHUNK = select.PIPE_BUF
@@ -37,6 +41,35 @@ def during(describe: Describe, leave: Callable[[], object] = lambda: None) -> It
         yield
     finally:
         _going_on.pop()
+
+
+@contextmanager
+def stoppable(terminal: Terminal) -> Iterator[None]:
+    """While used as a context, who stops this process (SIGTSTP) finds the terminal as it was; it is ours again after SIGCONT.
+
+    In the background (bg) it is not.
+    """
+    def stop(number: int, frame: object) -> None:
+        if terminal.is_ours:
+            terminal.restore()
+        signal.signal(signal.SIGTSTP, signal.SIG_DFL)
+        os.kill(os.getpid(), signal.SIGTSTP)            # here it stops
+        signal.signal(signal.SIGTSTP, stop)
+        go_on(number, frame)                            # also where nobody could let it go on, and so it did not stop
+
+    def go_on(number: int, frame: object) -> None:
+        if terminal.is_ours:
+            terminal.take()
+
+    before = {number: signal.getsignal(number) for number in (signal.SIGTSTP, signal.SIGCONT)}
+    if before[signal.SIGTSTP] is not signal.SIG_IGN:
+        signal.signal(signal.SIGTSTP, stop)
+    signal.signal(signal.SIGCONT, go_on)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _end(number: int, frame: object) -> None:

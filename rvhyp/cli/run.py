@@ -13,11 +13,14 @@ from rvhyp.cli.common import (
     commit_log,
     engine_line,
     engine_options,
+    epoch_of,
     guarded,
     json_option,
     log_option,
     plain_table,
     read_choices,
+    reboot_option,
+    rtc_option,
     say,
     start_engine,
     status_of,
@@ -47,6 +50,7 @@ def exit_table(vms) -> str:
     causes = sorted({cause for vm in vms for cause in vm.exits})
     rows = [[cause, *(str(vm.exits[cause]) for vm in vms)] for cause in causes]
     rows.append(["all", *(str(sum(vm.exits.values())) for vm in vms)])
+    rows.append(["instructions", *(str(vm.instructions) for vm in vms)])
     return plain_table(["exits by cause", *(vm.name for vm in vms)], rows)
 
 
@@ -72,7 +76,8 @@ def summary(hypervisor, outcome, outside: UserNetwork | None) -> dict:
     return {
         "ended": outcome.ended.value, "status": status_of(outcome), "instructions": hypervisor.machine.instret,
         "guests": [{"name": vm.name, "status": vm.status, "stopped_by_monitor": bool(vm.report), "why": vm.why,
-                    "report": vm.report, "devices": vm.troubles, "net": networks(vm),
+                    "reboots": vm.reboots, "instructions": vm.instructions, "report": vm.report,
+                    "devices": vm.troubles, "net": networks(vm),
                     "exits": dict(vm.exits)} for vm in hypervisor.vms],
         "outside": frames(outside.port) if outside else None,
     }
@@ -146,16 +151,18 @@ def uplink(hypervisor: Hypervisor, switch: Switch | None, settings: Settings | N
 @device_options
 @network_options
 @console_option
+@reboot_option
 @click.option("--realtime", is_flag=True,
               help="Time is the host's, for work at the terminal: who is idle sleeps.  Runs are then not repeatable.")
+@rtc_option
 @choices_options
 @click.option("--stats", is_flag=True, help="At the end, show exits by cause and instructions.")
 @log_option
 @engine_options
 @json_option
 @guarded
-def run(guests, memory, cpus, append, initrd, dtb, dump_dtb, net, pcap, console, realtime, config_path, settings, stats, log_path,
-        engine, max_instructions, timeout, json_path, **given):
+def run(guests, memory, cpus, append, initrd, dtb, dump_dtb, net, pcap, console, no_reboot, realtime, rtc, config_path, settings,
+        stats, log_path, engine, max_instructions, timeout, json_path, **given):
     """Boot each GUEST in VS-mode under the monitor: an ELF, a Linux Image, or a guest of ours by name.
 
     Options of memory, harts and booting hold for each GUEST.  An ELF or Image may be compressed.
@@ -165,6 +172,7 @@ def run(guests, memory, cpus, append, initrd, dtb, dump_dtb, net, pcap, console,
     """
     from rvhyp.monitor.hypervisor import Hypervisor
     from rvhyp.monitor.vm import VmConfig
+    epoch = None if rtc is None else epoch_of(rtc)
     opened = open_guests(guests, memory, append, initrd)
     settings_outside, switch = user_settings(net), make_switch(net, pcap)
     names = [guest.name for guest in opened]
@@ -175,12 +183,15 @@ def run(guests, memory, cpus, append, initrd, dtb, dump_dtb, net, pcap, console,
                                {guest.name: guest.disks for guest in opened}, switch=switch, **given)
         tree = read_file(dtb) if dtb else b""
         configs = [VmConfig(guest.name, guest.program, guest.memory, cpus, *ends[guest.name], guest.bootargs, initrd=guest.initrd,
-                            dtb=tree, dtb_name=dtb or "", virtio=devices[guest.name], tell=say) for guest in opened]
+                            dtb=tree, dtb_name=dtb or "", virtio=devices[guest.name], tell=say,
+                            reboots=not no_reboot) for guest in opened]
         hypervisor = Hypervisor(configs, start_engine(engine), read_choices(config_path, settings))
         if dump_dtb:
             return write_tree(dump_dtb, hypervisor.vms[0].device_tree())
         if realtime:
             hypervisor.machine.follow_host_clock()
+        if epoch is not None:
+            hypervisor.machine.clock.epoch = epoch
         all_devices = [each for name in names for each in devices[name]]
         with (during(lambda: ["running", *positions(hypervisor)], lambda: leave(consoles, all_devices)),
               closing_all(all_devices), uplink(hypervisor, switch, settings_outside) as outside, consoles.attended(hypervisor),

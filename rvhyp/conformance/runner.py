@@ -135,6 +135,8 @@ class Run:
             return self._judge_exit(outcome)
         if outcome.ended is Ended.TRAP_LOOP:
             return {"status": Status.TRAP, "detail": f"traps for ever, {self._position()}; {self._last_trap()}"}
+        if outcome.ended is Ended.REBOOT:
+            return {"status": Status.FAIL, "detail": f"reboots, {self._position()}"}
         limit = {Ended.INSTRUCTIONS: f"limit of {self.config.max_instructions:,} instructions",
                  Ended.SECONDS: f"limit of {self.config.timeout:g} seconds"}.get(outcome.ended, outcome.ended.value)
         return {"status": Status.TIMEOUT, "detail": f"{limit}, {self._position()}"}

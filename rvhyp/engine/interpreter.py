@@ -43,11 +43,14 @@ class Interpreter:
         self.rules = self.core          # exported rules: the hart's address, then words
         self.pool_bytes = pool_bytes
 
-    def attach(self, hart: Hart) -> None:
-        """Give a hart the core's tables and a pool of decoded pages, which lives as long as the hart: it points into its RAM."""
+    def attach(self, hart: Hart, beside: Hart | None = None) -> None:
+        """Give a hart the core's tables and a pool of decoded pages, which lives as long as the hart: it points into its RAM.
+
+        Harts of one machine share the pool of the first, `beside`; they run one after the other.
+        """
         for name, address in self.core.pointers.items():
             setattr(hart, name, address)
-        hart.code_pool = pool = CodePool(self.pool_bytes)
+        hart.code_pool = pool = beside.code_pool if beside else CodePool(self.pool_bytes)
         hart.pool, hart.worklist, hart.scratch = pool.address, pool.worklist, pool.scratch
         hart.compressed_extension = EXTENSIONS["C"].number
         self.core.prepare_scratch(hart.address)

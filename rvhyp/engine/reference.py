@@ -51,7 +51,7 @@ class Reference:
         self.rules = PlainRules()
         self._tables = {name: ctypes.create_string_buffer(data, len(data)) for name, data in constant_tables().items()}
 
-    def attach(self, hart: Hart) -> None:
+    def attach(self, hart: Hart, beside: Hart | None = None) -> None:
         """Give a hart the constant tables."""
         for name, table in self._tables.items():
             setattr(hart, name, ctypes.addressof(table))

@@ -227,9 +227,9 @@ class Bench:
             result.sets = list(zip(programs.numbers.tolist(), np.split(all_features, ends[:-1]), strict=True))
 
 
-def batch_size(oracles: tuple[str, ...], repeats: int) -> int:
+def batch_size(engine: str, oracles: tuple[str, ...], repeats: int) -> int:
     """Programs at a time; a power of two, so that slots do not run over."""
-    if are_slow(oracles):
+    if are_slow(oracles) or are_slow((engine,)):
         return SLOW_BATCH
     size = BATCH
     while size > LONG_BATCH and size * repeats > TURNS:

@@ -43,7 +43,7 @@ class Campaign:
         self._corpus = Corpus(plan.corpus, plan.target) if plan.corpus else None
         self._sets: dict[str, set[int]] = {}                    # what the program of each file reaches
         self._kept = 0                                          # the corpus has what lower numbers were the first to reach
-        self._coming, self._batch = 0, batch_size(self.oracles, plan.repeats)
+        self._coming, self._batch = 0, batch_size(plan.engine, self.oracles, plan.repeats)
 
     def _is_there(self, name: str) -> bool:
         try:

@@ -11,7 +11,7 @@ import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from rvhyp.engine import ENGINES
 from rvhyp.fuzz.coverage import Map
@@ -19,6 +19,9 @@ from rvhyp.fuzz.harness import with_signature
 from rvhyp.fuzz.layout import RAM_BASE, RAM_SIZE
 from rvhyp.fuzz.simulators import find
 from rvhyp.isa.text.assembly import Assembly
+
+if TYPE_CHECKING:
+    from rvhyp.machine.board import Board
 
 
 class Missing(Exception):
@@ -80,13 +83,17 @@ class Engine:
 
     def run(self, image: Assembly, region: Region, instructions: int, coverage: Map | None = None) -> bytes:
         """What an image leaves; with `coverage` its programs run step by step, and what they reach is noted there."""
-        from rvhyp.machine.machine import Ended
         board = self.board(image)
         if coverage is not None:
             machine = board.machine
             coverage.clear()
             machine.hart.coverage, machine.hart.stop_at_traps = coverage.address, 1
             machine.run_hart = self.engine.bind_covered(machine.hart)
+        return self.left_by(board, region, instructions)
+
+    def left_by(self, board: Board, region: Region, instructions: int) -> bytes:
+        """What a board leaves that runs to its end."""
+        from rvhyp.machine.machine import Ended
         outcome = board.run(instructions, SECONDS)
         data = board.machine.memory.read(region.address, region.size)
         board.machine.memory.close()
@@ -94,7 +101,7 @@ class Engine:
             raise Failed(outcome.ended.value)
         return data
 
-    def board(self, image: Assembly):
+    def board(self, image: Assembly) -> Board:
         """A board with an image loaded."""
         from rvhyp.machine.board import Board
         from rvhyp.machine.devices.htif import Htif
@@ -116,24 +123,16 @@ class Translated(Engine):
         super().__init__("translator", isa)
 
     def run(self, image: Assembly, region: Region, instructions: int, coverage: Map | None = None) -> bytes:
-        from rvhyp.machine.machine import Ended
-        first = self.board(image)
-        if first.run(instructions, SECONDS).ended is not Ended.EXIT:
-            raise Failed("did not end")
-        pages = self.engine.decoded(first.machine.hart)
-        first.machine.memory.close()
-        board = self.board(image)
-        for number, (pa, slots) in enumerate(pages.items()):
-            self.engine.translate(board.machine.hart, pa, slots, LIMITS[number % len(LIMITS)])
-        outcome = board.run(instructions, SECONDS)
-        data = board.machine.memory.read(region.address, region.size)
-        board.machine.memory.close()
-        if outcome.ended is not Ended.EXIT:
-            raise Failed(outcome.ended.value)
-        return data
+        if coverage is not None:
+            return super().run(image, region, instructions, coverage)
+        first, second = self.board(image), self.board(image)
+        self.left_by(first, region, instructions)
+        for number, (pa, slots) in enumerate(self.engine.decoded(first.machine.hart).items()):
+            self.engine.translate(second.machine.hart, pa, slots, LIMITS[number % len(LIMITS)])
+        return self.left_by(second, region, instructions)
 
 
-oracle("translator", "our engine translator", is_ours=True, slots=32, every=16)(Translated)
+oracle("translator", "our engine translator", is_ours=True, slots=4, every=32)(Translated)
 for _name in ENGINES:
     if _name == "translator":
         continue

@@ -63,7 +63,8 @@ PROFILE = """export PATH=/bin:/sbin HOME=/root PS1='{name}:\\w# '
 cd
 [ -e /run/greeted ] || {{
     > /run/greeted
-    echo "$(uname -sr) on $(nproc) harts; poweroff ends it"
+    harts=$(nproc)
+    echo "$(uname -sr) on $harts hart$([ $harts = 1 ] || echo s); poweroff ends it"
 }}
 """
 

@@ -20,7 +20,7 @@ FAR = 1 << 40                   # ticks: an event further away ends no slice
 
 @rule
 def ticks(h):
-    """mtime: the clock in ticks of the timebase.  Virtual time: retired instructions, and what WFI skipped."""
+    """mtime: the clock in ticks of the timebase.  Virtual time: retired instructions, and what WFI and exits skipped."""
     return div_u(h.slice_end - h.budget + h.skipped_cycles, h.cycles_per_tick)
 
 

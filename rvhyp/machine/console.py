@@ -131,6 +131,21 @@ class Terminal:
         if os.isatty(self._descriptor):
             import termios
             self._saved = termios.tcgetattr(self._descriptor)
+            self.take()
+        return self
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether it is a terminal, and this process one of those that it is there for now: no job in the background."""
+        try:
+            return self._saved is not None and os.tcgetpgrp(self._descriptor) == os.getpgrp()
+        except OSError:                                 # it has gone, or controls another session
+            return False
+
+    def take(self) -> None:
+        """Put it in our mode, at the start and after `restore`."""
+        import termios
+        with suppress(termios.error):                   # it has gone
             mode = termios.tcgetattr(self._descriptor)
             mode[0] &= ~termios.ICRNL
             mode[3] &= ~(termios.ICANON | termios.ECHO)
@@ -139,7 +154,6 @@ class Terminal:
                              | termios.IXON)
                 mode[3] &= ~(termios.ISIG | termios.IEXTEN)
             termios.tcsetattr(self._descriptor, termios.TCSANOW, mode)
-        return self
 
     def restore(self) -> None:
         """Make the terminal what it was."""

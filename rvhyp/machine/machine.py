@@ -1,4 +1,4 @@
-"""A machine: a hart on an engine, RAM, a bus with devices; and the loop that serves the engine's reasons to return."""
+"""A machine: harts on an engine, RAM, a bus with devices; and the loop that serves the engine's reasons to return."""
 from __future__ import annotations
 
 import ctypes
@@ -25,13 +25,15 @@ from rvhyp.isa import config
 from rvhyp.isa.cause import SGEI
 from rvhyp.isa.configuration import Configuration
 from rvhyp.machine.bus import Bus, BusError
-from rvhyp.machine.clock import HostClock, VirtualClock
+from rvhyp.machine.clock import HOST_CYCLES_PER_TICK, TICK, HostClock, VirtualClock
+from rvhyp.machine.devices.rtc import Rtc
 from rvhyp.machine.errors import BadInput
 from rvhyp.machine.fdt import isa_extensions
 from rvhyp.machine.ram import MAP_NORESERVE, PAGE, Memory, Ram
+from rvhyp.machine.turns import Turns
 
-QUANTUM_MIN, QUANTUM_MAX = 10, 5_000_000          # instructions between two looks at the host ...
-INPUT_PERIOD = 1_000_000                # instructions: 10 ms of virtual time, some milliseconds of the host's
+QUANTUM_MIN, QUANTUM_MAX = 10, 2_000_000        # instructions between two looks at the host ...
+INPUT_PERIOD = 1_000_000                # instructions: 1 ms of virtual time, less of the host's
 QUANTUM_SECONDS = 0.001                         # ... which should take this long
 FAR = 1 << 40                   # ticks: what the rule next_event gives when no timer is set
 NEVER = (1 << 63) - 1
@@ -41,6 +43,7 @@ class Ended(Enum):
     """Why a run ended."""
 
     EXIT = "exit"                       # the program ended itself, with a status
+    REBOOT = "reboot"                   # the program wants to start again: on another machine
     INSTRUCTIONS = "instruction limit"
     SECONDS = "time limit"
     QUIT = "quit"                       # who sits at the terminal wanted it so
@@ -83,53 +86,63 @@ class Watch:
 
 
 class Machine:
-    """A hart, RAM and a bus.
+    """Harts, RAM and a bus.  Of several harts one runs at a time (rvhyp.machine.turns): that is `hart`.
 
     `isa` is an ISA string (BadInput if it names what is not implemented), `engine` a name or an engine, `choices` says what the
     hart does where the manual leaves a choice: `{"geilen": 5}` (BadInput if there is no such choice or value).  Devices are
-    attached to `bus` before `run`; what they need of the machine is `wire`, `guest_wire`, `now`, `set_now` and `stop`.
+    attached to `bus` before `run`; what they need of the machine is `wire`, `guest_wire`, `now`, `set_now`, `wall` and `stop`.
     """
 
     def __init__(self, regions: list[Ram], isa: str = config.DEFAULT, engine="auto", hart: int = 0,
-                 choices: Mapping[str, object] | None = None):
+                 choices: Mapping[str, object] | None = None, harts: int = 1):
         if len(regions) > RAM_REGIONS:
             raise BadInput(f"{len(regions)} regions of RAM", do=f"give at most {RAM_REGIONS}")
         self.memory = Memory(regions)
         self.bus = Bus([(ram.base, ram.size, "RAM") for ram in regions])
         self.isa = isa
         self.engine = make_engine(engine) if isinstance(engine, str) else engine
-        self.hart = Hart(hart)
-        self._configure(isa)
-        self.choices = self._choose(choices)
-        self._code_maps = [self._map_region(number, ram) for number, ram in enumerate(self.memory.regions)]
-        self.engine.attach(self.hart)
+        self.harts = [Hart(hart + number) for number in range(harts)]
+        self._code_maps: list[mmap.mmap] = []
+        for each in self.harts:
+            self._configure(each, isa)
+            self.choices = self._choose(each, choices)
+        self.hart = self.harts[0]
+        for number, ram in enumerate(self.memory.regions):
+            self._map_region(number, ram)
+        for number, each in enumerate(self.harts):
+            self.engine.attach(each, *self.harts[:min(number, 1)])
+            each.next_hart = self.harts[(number + 1) % harts].address
         self.run_hart, self.return_to_guest = self.engine.bind(self.hart)
+        self.elsewhere = 0                      # retired instructions of the harts that do not run
+        self.turns = Turns(self) if harts > 1 else None
         self.memory.on_written(self._written)
         self.clock = VirtualClock(self)
         self.outcome: Outcome | None = None
         self.take_input: Callable[[], object] = lambda: None        # called where a device is looked at, and now and then
         self.input_at = NEVER                                       # instret at which it is called next, if it is by then
+        self.alarms: list[Rtc] = []                                 # looked at when input is, and when nothing is to be done
         self.on_watch: Callable[[], object] = lambda: None          # the watched range of RAM was stored to
         self.wait: Callable[[float], bool] = lambda seconds: False  # host input may come: wait for it
         self.quantum = QUANTUM_MAX                                  # instructions that the engine runs at most before it returns
 
-    def _configure(self, isa: str) -> None:
+    @staticmethod
+    def _configure(hart: Hart, isa: str) -> None:
         base, names = isa_extensions(isa)
         if base != "rv64i":
             raise BadInput(f"ISA {isa!r} is not a 64-bit one", do=f"give one like {config.DEFAULT}")
         try:
-            self.hart.extensions = config.extension_mask(names)
+            hart.extensions = config.extension_mask(names)
         except ValueError as error:
             raise BadInput(f"ISA {isa!r}: {error}") from error
         there = config.with_implied(names)
-        for csrs, extension in ((self.hart.mstateen, "smstateen"), (self.hart.hstateen, "ssstateen")):
+        for csrs, extension in ((hart.mstateen, "smstateen"), (hart.hstateen, "ssstateen")):
             for index in range(4):
                 csrs[index] = 0 if extension in there else (1 << 64) - 1        # what is not there closes no gate
-        self.hart.menvcfg_writable = config.menvcfg_writable(names)
+        hart.menvcfg_writable = config.menvcfg_writable(names)
         letters = config.misa_letters(names)
-        self.hart.misa = 2 << 62 | sum(1 << ord(letter) - ord("A") for letter in letters)
+        hart.misa = 2 << 62 | sum(1 << ord(letter) - ord("A") for letter in letters)
 
-    def _choose(self, values: Mapping[str, object] | None) -> Configuration:
+    def _choose(self, hart: Hart, values: Mapping[str, object] | None) -> Configuration:
         try:
             choices = Configuration(values)
         except ValueError as error:
@@ -137,21 +150,20 @@ class Machine:
         if broken := choices.broken_promise(isa_extensions(self.isa)[1]):
             name, choice = broken
             raise BadInput(f"ISA {self.isa!r} names {name}, but {choice} is {choices[choice]!r}", do="change one of them")
-        hart = self.hart
         hart.choices, hart.medeleg_writable = choices.word, choices["medeleg"]
         if choices["geilen"]:
             hart.mideleg = int(hart.mideleg) | 1 << SGEI        # read-only one (Hypervisor extension, "mideleg")
         return choices
 
-    def _map_region(self, number: int, ram: Ram) -> mmap.mmap:
-        """Tell the hart about a region, with a word for each of its pages that leads to decoded code."""
+    def _map_region(self, number: int, ram: Ram) -> None:
+        """Tell the harts about a region, with a word for each of its pages that leads to decoded code."""
         pages = mmap.mmap(-1, max(PAGE, ram.size // PAGE * 8), flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | MAP_NORESERVE)
-        hart = self.hart
-        hart.region_base[number], hart.region_size[number] = ram.base, ram.size
-        hart.region_host[number] = ram.address
-        hart.region_pages[number] = ctypes.addressof(ctypes.c_char.from_buffer(pages))
-        hart.region_count = number + 1
-        return pages
+        for hart in self.harts:
+            hart.region_base[number], hart.region_size[number] = ram.base, ram.size
+            hart.region_host[number] = ram.address
+            hart.region_pages[number] = ctypes.addressof(ctypes.c_char.from_buffer(pages))
+            hart.region_count = number + 1
+        self._code_maps.append(pages)
 
     def _written(self, pa: int, size: int) -> None:
         self.engine.rules.notice_write(self.hart.address, pa, size)
@@ -160,8 +172,8 @@ class Machine:
 
     @property
     def instret(self) -> int:
-        """Retired instructions since reset."""
-        return int(self.hart.slice_end) - int(self.hart.budget)
+        """Retired instructions since reset, of all harts."""
+        return int(self.hart.slice_end) - int(self.hart.budget) + self.elsewhere
 
     def now(self) -> int:
         """mtime, in ticks."""
@@ -170,27 +182,41 @@ class Machine:
     def set_now(self, ticks: int) -> None:
         """Write mtime."""
         hart = self.hart
-        hart.skipped_cycles = (ticks * int(hart.cycles_per_tick) - self.instret) % (1 << 64)
+        hart.skipped_cycles = (ticks * int(hart.cycles_per_tick) - (self.instret - self.elsewhere)) % (1 << 64)
+
+    def wall(self) -> int:
+        """Nanoseconds since 1970."""
+        return self.clock.wall()
 
     def follow_host_clock(self) -> None:
         """From now on time is the host's; runs are not repeatable any more."""
+        now = self.now()
+        for hart in self.harts:
+            hart.cycles_per_tick = HOST_CYCLES_PER_TICK
+        self.set_now(now)
         self.clock = HostClock(self)
 
-    def wire(self, bit: int) -> Callable[[bool], None]:
-        """A callable that drives an interrupt bit of mip."""
+    def wire(self, bit: int, number: int = 0) -> Callable[[bool], None]:
+        """A callable that drives an interrupt bit of mip, of a hart by its number here."""
+        hart = self.harts[number]
+
         def drive(level: bool) -> None:
-            wires = int(self.hart.wires)
-            self.hart.wires = wires | 1 << bit if level else wires & ~(1 << bit)
+            wires = int(hart.wires)
+            hart.wires = wires | 1 << bit if level else wires & ~(1 << bit)
         return drive
 
     def guest_wire(self, number: int) -> Callable[[bool], None]:
-        """A callable that drives a guest external interrupt, a bit of hgeip.  `ValueError` if there is none of that number."""
+        """A callable that drives a guest external interrupt of the first hart, a bit of hgeip.  `ValueError` if there is none of
+        that number.
+        """
         if not 1 <= number <= self.choices["geilen"]:
             raise ValueError(f"no guest external interrupt {number}: GEILEN is {self.choices['geilen']}")
 
+        hart = self.harts[0]
+
         def drive(level: bool) -> None:
-            pending = int(self.hart.hgeip)
-            self.hart.hgeip = pending | 1 << number if level else pending & ~(1 << number)
+            pending = int(hart.hgeip)
+            hart.hgeip = pending | 1 << number if level else pending & ~(1 << number)
         return drive
 
     def stop(self, status: int) -> None:
@@ -206,9 +232,12 @@ class Machine:
         while self.outcome is None:
             if self.instret >= end:
                 return Outcome(Ended.INSTRUCTIONS)
-            self.hart.quantum_end = self.look(watch, end)
+            quantum_end = self.look(watch, end)
             if watch.is_over:
                 return Outcome(Ended.SECONDS)
+            if self.turns:
+                quantum_end = self.turns.limit(quantum_end)
+            self.hart.quantum_end = quantum_end - self.elsewhere
             self.serve(self.run_hart())
         return self.outcome
 
@@ -218,6 +247,7 @@ class Machine:
         self.engine.tend(self.hart)
         now = self.instret
         if now >= self.input_at:
+            self.ring()
             self.take_input()
             self.expect_input()
         return min(watch.look(now), now + self.quantum, self.input_at, end)
@@ -225,6 +255,15 @@ class Machine:
     def expect_input(self) -> None:
         """Ask for input now and then, by the count of instructions: a run with the same input is the same run."""
         self.input_at = (self.instret // INPUT_PERIOD + 1) * INPUT_PERIOD
+
+    def ring(self) -> bool:
+        """Let the alarms ring whose time has come; whether one did."""
+        return any([alarm.look() for alarm in self.alarms])
+
+    def next_alarm(self) -> int | None:
+        """The tick at which the next alarm rings, which may have passed; None if none is set."""
+        due = min((alarm.due for alarm in self.alarms if alarm.due is not None), default=None)
+        return None if due is None else self.now() + -(-due // TICK)
 
     def serve(self, reason: int) -> None:
         """Deal with one return of the engine."""
@@ -256,16 +295,19 @@ class Machine:
         """A hart that waits may wait for input; else time jumps to the next timer event, or only the host can wake it."""
         wires = int(self.hart.wires)
         self.take_input()
-        if int(self.hart.wires) != wires:
+        if self.turns.wait() if self.turns else int(self.hart.wires) != wires:
             return
         if not self.skip_to_next_event() and not self.wait(0.05):
             self.outcome = Outcome(Ended.WAITING)
 
     def skip_to_next_event(self) -> bool:
-        """Advance the clock to the next timer event; False if there is none."""
-        now = self.now()
-        ticks = self.engine.rules.next_event(self.hart.address, now)
-        if ticks >= FAR:
+        """Advance the clock to the next timer event or alarm; False if there is none."""
+        now, alarm = self.now(), self.next_alarm()
+        ticks = min(self.engine.rules.next_event(hart.address, now) for hart in self.harts)
+        if alarm is not None:
+            ticks = max(min(ticks, alarm - now), 0)
+        elif ticks >= FAR:
             return False
         self.set_now(now + ticks)
+        self.ring()
         return True

@@ -1,6 +1,7 @@
 """The board's physical addresses, in one place.
 
     0x0010_0000   test finisher: power off, reset
+    0x0010_1000   real-time clock, PLIC source 11
     0x0200_0000   CLINT: timer, software interrupts
     0x0C00_0000   PLIC
     0x1000_0000   UART, PLIC source 10
@@ -27,6 +28,8 @@ CLINT = Range(0x0200_0000, 0x1_0000)
 PLIC = Range(0x0C00_0000, 0x400_0000)
 UART = Range(0x1000_0000, 0x100)
 UART_INTERRUPT = 10
+RTC = Range(0x0010_1000, 0x1000)
+RTC_INTERRUPT = 11
 VIRTIO = [Range(0x1000_1000 + 0x1000 * n, 0x1000) for n in range(8)]
 VIRTIO_INTERRUPTS = range(1, 9)         # place by place
 GUEST_EXTERNAL = Range(0x2800_0000, 0x1000)

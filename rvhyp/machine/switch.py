@@ -9,14 +9,13 @@ import struct
 from collections.abc import Callable
 from typing import BinaryIO
 
-from rvhyp.machine.clock import TIMEBASE
+from rvhyp.machine.clock import TICK, TIMEBASE
 from rvhyp.machine.errors import BadInput
 
 HEADER, LONGEST = 14, 1518              # bytes of a frame: addresses and type; the most, with a VLAN tag
 GROUP = 1                               # bit of an address's first byte: many, or all
 KNOWN = 256                             # addresses remembered of one port, so that no guest can fill the memory of the host
 NANOSECOND_PCAP, ETHERNET = 0xA1B2_3C4D, 1
-TICK = 1_000_000_000 // TIMEBASE
 
 
 def mac_of(guest: int) -> bytes:

@@ -31,8 +31,8 @@ from rvhyp.monitor.exits import Exit, Exits, GuestException, GuestPageFault, HsI
 from rvhyp.monitor.gstage import GStage, PageTables
 from rvhyp.monitor.pmu import GUEST_COUNTERS, Firmware
 from rvhyp.monitor.report import report
-from rvhyp.monitor.scheduler import EXITS, SLICE, RoundRobin, next_wake
-from rvhyp.monitor.vcpu import State, Vcpu
+from rvhyp.monitor.scheduler import SLICE, RoundRobin, next_wake
+from rvhyp.monitor.vcpu import ASLEEP, State, Vcpu
 from rvhyp.monitor.vm import MINIMUM_MEMORY, Vm, VmConfig
 
 TABLES_BASE, TABLES_SIZE = 0x8000_0000, 64 << 20
@@ -44,9 +44,11 @@ S_MODE = 1
 V, PC, SEPC, MSTATUS, STIMECMP = (OFFSET[name] // 8 for name in ("v", "pc", "sepc", "mstatus", "stimecmp"))
 SCAUSE = OFFSET["scause"] // 8
 A0, A1, A6, A7 = 10, 11, 16, 17
-QUANTUM_END = OFFSET["quantum_end"] // 8
+QUANTUM_END, SKIPPED_CYCLES = OFFSET["quantum_end"] // 8, OFFSET["skipped_cycles"] // 8
 NO_TIMER = (1 << 64) - 1
 WFI, WRS_NTO = 0x1050_0073, 0x00D0_0073
+
+EXITS = 256                             # between two looks at the host: a guest that only polls retires hardly anything
 
 Hook = Callable[[Vcpu, Exit], bool]
 
@@ -77,7 +79,7 @@ class Hypervisor:
         self.rules, self.hart = self.machine.engine.rules, self.machine.hart
         self._prepare_hart()
         allocator = PageTables(tables)
-        self.vms = [Vm(each, vmid, ram, self.machine.memory, GStage(allocator, self.machine.memory, vmid), self.machine.now,
+        self.vms = [Vm(each, vmid, ram, self.machine, GStage(allocator, self.machine.memory, vmid),
                        mmu_type(self.machine.choices))
                     for vmid, (each, ram) in enumerate(zip(configs, regions[1:], strict=True), 1)]
         self.vcpus = [vcpu for vm in self.vms for vcpu in vm.vcpus]
@@ -86,10 +88,11 @@ class Hypervisor:
         self._call = sbi.Call(self)
         self.running = self.vcpus[0]            # loaded on the hart, or the last that was
         self._scheduler = RoundRobin()
-        self._exits_left = NEVER                # of the running vcpu's slice
         self.machine.take_input = self._take_input
-        if any(vm.has_input for vm in self.vms):
-            self.machine.expect_input()
+        self.machine.alarms = [vm.rtc for vm in self.vms]
+        self.machine.expect_input()
+        for vm in self.vms:
+            vm.wakes = self.limit_slice
         self.attend: Callable[[], object] = lambda: None        # called every few milliseconds while guests run
         self._links: list[Link] = []
         self._asked: Ended | None = None
@@ -124,6 +127,10 @@ class Hypervisor:
         while not all(vm.is_over for vm in self.vms):
             if ended := self._asked or (Ended.SECONDS if watch.is_over else None):
                 return Outcome(ended)
+            for vm in self.vms:
+                if vm.is_rebooting:
+                    vm.reboot()
+                    self.fence_guest(vm)
             vcpu = self._scheduler.next(self.vcpus, self.machine.now())
             if vcpu is None:
                 self._idle()
@@ -140,19 +147,22 @@ class Hypervisor:
         return_to_guest = machine.return_to_guest
         if vcpu.steal:
             vcpu.steal.comes(machine.now() - vcpu.ready_at(machine.now()))
+        begin = machine.instret
         vcpu.load(hart)
         vcpu.pmu.load(hart, self.rules)
         self.running = vcpu
-        words[STIMECMP], self._exits_left = NO_TIMER, NEVER
-        if any(other is not vcpu and other.state is not State.STOPPED for other in self.vcpus):
-            self.limit_slice()
+        self._begin_slice(vcpu)
         try:
             words[QUANTUM_END] = self._look(watch, end)
             reason = return_to_guest()
             while True:
+                exits = EXITS
                 while reason == REASON_HS_TRAP:
                     if not handle(vcpu):
                         return None
+                    exits -= 1
+                    if not exits:
+                        words[QUANTUM_END] = 0          # the engine returns at once
                     reason = return_to_guest()
                 if reason == REASON_TRAP_LOOP:
                     self.leave_guest()
@@ -169,6 +179,7 @@ class Hypervisor:
                 self.leave_guest()
             raise
         finally:
+            vcpu.vm.instructions += machine.instret - begin
             vcpu.pmu.save(hart)
             vcpu.save(machine.now())
 
@@ -199,9 +210,9 @@ class Hypervisor:
     def _idle(self) -> None:
         """Nobody can run: there is input, or time passes to the next timer, or input may come; or it is for ever."""
         alive = [vm for vm in self.vms if not vm.is_over]
-        if self._take_input():
+        if self.machine.ring() or self._take_input():
             return
-        wake = next_wake(self.vcpus)
+        wake = min((tick for tick in (next_wake(self.vcpus), self.machine.next_alarm()) if tick is not None), default=None)
         sources: list[Input | Link] = [*(vm.config.input for vm in alive if not vm.keyboard.waiting), *self._links]
         if wake is not None:
             self.machine.clock.pass_until(wake, lambda seconds: wait_for_input(sources, seconds))
@@ -214,7 +225,7 @@ class Hypervisor:
                 vm.take_input(0.05)
                 return
         for vm in alive:
-            waiting = [vcpu for vcpu in vm.vcpus if vcpu.state in (State.WAITING, State.SUSPENDED)]
+            waiting = [vcpu for vcpu in vm.vcpus if vcpu.state in ASLEEP]
             if waiting:
                 self._stop(waiting[0], "waits for an interrupt that nothing can raise")
             else:
@@ -224,10 +235,9 @@ class Hypervisor:
 
     def _handle(self, vcpu: Vcpu) -> bool:
         """Deal with the exit the hart has just taken.  True if the vcpu goes on at once."""
-        self._exits_left -= 1
-        if not self._exits_left:
-            self.end_slice()
-        leaving = self._exits[self.hart.words[SCAUSE]]
+        words = self.hart.words
+        words[SKIPPED_CYCLES] = words[SKIPPED_CYCLES] + self.machine.clock.exit_cycles & MASK64
+        leaving = self._exits[words[SCAUSE]]
         vcpu.vm.exits[leaving.name] += 1
         for hook in self.hooks:
             if hook(vcpu, leaving):
@@ -240,7 +250,7 @@ class Hypervisor:
             case VirtualInstruction():
                 return self._virtual_instruction(vcpu, leaving)
             case HsInterrupt():
-                return self._interrupt(leaving)
+                return self._interrupt(vcpu, leaving)
             case GuestException():
                 self.rules.inject(self.hart.address, leaving.cause, leaving.tval)
         return vcpu.state is State.STARTED
@@ -300,11 +310,15 @@ class Hypervisor:
         self.rules.inject(self.hart.address, ILLEGAL_INSTRUCTION, leaving.insn)
         return True
 
-    def _interrupt(self, leaving: HsInterrupt) -> bool:
-        """The monitor's own timer: the slice is over."""
+    def _interrupt(self, vcpu: Vcpu, leaving: HsInterrupt) -> bool:
+        """The monitor's own timer: the slice is over.  Whether the vcpu has another, since nobody else can run."""
         assert leaving.code == STI, leaving.name
-        self.hart.words[STIMECMP] = NO_TIMER
-        return False
+        now = self.machine.now()
+        if any(other.is_ready(now) for other in self.vcpus if other is not vcpu):
+            self.hart.words[STIMECMP] = NO_TIMER
+            return False
+        self._begin_slice(vcpu)
+        return True
 
     # What exits, SBI calls and policies use.
 
@@ -313,18 +327,31 @@ class Hypervisor:
         vcpu.vm.report = report(vcpu, what, gva, gpa)
         vcpu.vm.stop(STOPPED_BY_MONITOR, what)
 
+    def _begin_slice(self, vcpu: Vcpu) -> None:
+        """Set the monitor's timer to the end of its slice: soon if somebody else can run, else not before a timer wakes one."""
+        now, others = self.machine.now(), [other for other in self.vcpus if other is not vcpu]
+        self.hart.words[STIMECMP] = NO_TIMER
+        if any(other.is_ready(now) for other in others):
+            self.limit_slice()
+        elif (wake := next_wake(others)) is not None:
+            self.hart.words[STIMECMP] = max(wake, now + SLICE)
+
     def limit_slice(self) -> None:
-        """The running vcpu shares the hart: its slice is over after some time, by the monitor's timer, or after many exits."""
-        self.hart.words[STIMECMP] = self.machine.now() + SLICE
-        self._exits_left = EXITS
+        """Somebody else can run, or soon will: the running vcpu has no more than a slice from now on."""
+        words = self.hart.words
+        words[STIMECMP] = min(words[STIMECMP], self.machine.now() + SLICE)
 
     def end_slice(self) -> None:
         """The running vcpu's slice is over, once its exit has been dealt with."""
         self.hart.words[STIMECMP] = self.machine.now()
 
     def reset(self, vm: Vm, is_shutdown: bool, has_failed: bool) -> None:
-        """SBI system reset: the guest ends (a reboot ends it too: there is nothing to boot again from)."""
-        vm.stop(1 if has_failed else 0, "shutdown" if is_shutdown else "reboot")
+        """SBI system reset: the guest ends, or starts again."""
+        status = 1 if has_failed else 0
+        if is_shutdown:
+            vm.stop(status, "shutdown")
+        else:
+            vm.ask_reboot(status)
 
     def fence_guest(self, vm: Vm) -> None:
         """Forget all translations of a guest."""

@@ -3,10 +3,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from rvhyp.monitor.vcpu import State, Vcpu
+from rvhyp.monitor.vcpu import ASLEEP, State, Vcpu
 
 SLICE = 10_000                          # ticks: one millisecond of the timebase
-EXITS = 1000                            # that end a slice early: about what the host can do in the time of a slice without any
 
 
 class RoundRobin:
@@ -19,9 +18,9 @@ class RoundRobin:
         """A vcpu that can run at `now`; waking those whose interrupt has come.  None if all wait or have stopped."""
         start = vcpus.index(self._last) + 1 if self._last in vcpus else 0
         for vcpu in vcpus[start:] + vcpus[:start]:
-            if vcpu.state in (State.WAITING, State.SUSPENDED) and vcpu.is_interrupted(now):
-                vcpu.wake()
-            if vcpu.state is State.STARTED:
+            if vcpu.is_ready(now):
+                if vcpu.state is not State.STARTED:
+                    vcpu.wake()
                 self._last = vcpu
                 return vcpu
         return None
@@ -29,5 +28,5 @@ class RoundRobin:
 
 def next_wake(vcpus: Iterable[Vcpu]) -> int | None:
     """The earliest tick at which the timer of a waiting vcpu wakes it; None if no timer is set."""
-    ticks = [vcpu.wake_at() for vcpu in vcpus if vcpu.state in (State.WAITING, State.SUSPENDED)]
+    ticks = [vcpu.wake_at() for vcpu in vcpus if vcpu.state in ASLEEP]
     return min((tick for tick in ticks if tick is not None), default=None)

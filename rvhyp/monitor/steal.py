@@ -4,7 +4,7 @@ from __future__ import annotations
 import struct
 from typing import TYPE_CHECKING
 
-from rvhyp.machine.clock import TIMEBASE
+from rvhyp.machine.clock import TICK
 
 if TYPE_CHECKING:
     from rvhyp.monitor.vm import GuestMemory
@@ -12,7 +12,6 @@ if TYPE_CHECKING:
 SIZE = 64                               # bytes of the structure, and its alignment
 LAYOUT = struct.Struct("<IIQB")         # sequence, flags, steal, preempted
 PREEMPTED = 16                          # where preempted is
-TICK = 1_000_000_000 // TIMEBASE        # nanoseconds
 
 
 class StealTime:

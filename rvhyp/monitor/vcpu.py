@@ -50,6 +50,9 @@ class State(Enum):
     SUSPENDED = 4
 
 
+ASLEEP = State.WAITING, State.SUSPENDED
+
+
 class Vcpu:
     """One hart of a guest, `number` within its Vm."""
 
@@ -69,7 +72,7 @@ class Vcpu:
 
     def start(self, pc: int, a0: int, a1: int) -> None:
         """A hart reset, then VS-mode at pc (SBI, "hart_start")."""
-        self._resume, self.pmu, self.steal, self.locked = None, Pmu(), None, set()
+        self._resume, self.pmu, self.steal, self.locked, self.last_call = None, Pmu(), None, set(), None
         self._enter(pc, a0, a1)
 
     def suspend(self, pc: int, a1: int) -> None:
@@ -87,7 +90,7 @@ class Vcpu:
             self._saved |= kept
 
     def _enter(self, pc: int, a0: int, a1: int) -> None:
-        """VS-mode at pc, satp = 0, interrupts off, a0 and a1 as given, everything else 0."""
+        """VS-mode at pc, satp = 0, interrupts off, a0 and a1 as given, everything else 0, but for the PLIC's line."""
         self._registers = [array("Q", bytes(8 * 32)) for _ in REGISTERS]
         self._registers[0][10], self._registers[0][11] = a0, a1
         widths = MSTATUS_UXL.put(u64(0), 2)
@@ -96,6 +99,7 @@ class Vcpu:
             "mstatus": int(widths | MSTATUS_SXL.put(u64(0), 2) | MSTATUS_SPP.mask | MSTATUS_SPIE.mask | MSTATUS_FS.mask),
             "hstatus": int(HSTATUS_VSXL.put(u64(0), 2) | HSTATUS_SPV.mask | HSTATUS_SPVP.mask | HSTATUS_VTW.mask),
             "vsstatus": int(MSTATUS_FS.put(widths, 1)),
+            "hvip": self._saved["hvip"] & VSEIP,
             "vstimecmp": NEVER, "scounteren": COUNTERS,
             "henvcfg": int(ENVCFG_STCE.mask | ENVCFG_PBMTE.mask | CACHE_BLOCK_FIELDS),
             "mie": HS_INTERRUPTS, "hgatp": self.vm.gstage.hgatp, "htimedelta": self.vm.htimedelta,
@@ -141,9 +145,14 @@ class Vcpu:
 
     def set_pending(self, bit: int, level: bool) -> None:
         """Raise or lower one of the VS-level interrupts in hvip."""
-        if level and self._ready_since is None and bit & self["mie"]:
-            self._ready_since = self.vm.now()
         self["hvip"] = self["hvip"] | bit if level else self["hvip"] & ~bit
+        if self.state not in ASLEEP:
+            return
+        if not self["hvip"] & self["mie"]:
+            self._ready_since = None
+        elif self._ready_since is None:
+            self._ready_since = self.vm.now()
+            self.vm.wakes()
 
     def is_interrupted(self, now: int) -> bool:
         """Whether WFI has something to wake for: a VS-level interrupt pending and enabled at `now` (host ticks)."""
@@ -151,6 +160,10 @@ class Vcpu:
         if now + self["htimedelta"] & NEVER >= self["vstimecmp"]:
             pending |= VSTIP
         return bool(pending & self["mie"] & VS_INTERRUPTS)
+
+    def is_ready(self, now: int) -> bool:
+        """Whether it can run at `now`, if it is woken."""
+        return self.state is State.STARTED or self.state in ASLEEP and self.is_interrupted(now)
 
     def wake_at(self) -> int | None:
         """The tick (host time) of the timer interrupt that would wake it; None if none can."""

@@ -12,6 +12,7 @@ from rvhyp.machine.clock import TIMEBASE
 from rvhyp.machine.console import Input
 from rvhyp.machine.devices.finisher import Finisher
 from rvhyp.machine.devices.plic import Context, Plic
+from rvhyp.machine.devices.rtc import Rtc
 from rvhyp.machine.devices.uart import Uart
 from rvhyp.machine.devices.virtio.console import Console
 from rvhyp.machine.devices.virtio.device import VirtioDevice
@@ -20,6 +21,7 @@ from rvhyp.machine.devices.virtio.net import Net
 from rvhyp.machine.errors import BadInput
 from rvhyp.machine.fdt import Cpu, device_tree
 from rvhyp.machine.loader import Program
+from rvhyp.machine.machine import Machine
 from rvhyp.machine.placement import place
 from rvhyp.machine.ram import Memory, OutsideMemory, Ram
 from rvhyp.monitor.gstage import GStage
@@ -38,7 +40,8 @@ class VmConfig:
     """What a guest is given: `program` to boot, RAM in bytes, the number of harts, where its console goes and comes from.
 
     `initrd` is an initial RAM disk; with `dtb` its device tree is this one, where ours describes the devices it has.  `virtio`
-    are more devices, in the order of their places; `tell` takes lines about their troubles.
+    are more devices, in the order of their places; `tell` takes lines about their troubles.  A guest that reboots starts again,
+    or ends if not `reboots`.
     """
 
     name: str
@@ -52,6 +55,7 @@ class VmConfig:
     dtb: bytes = b""                    # a flattened device tree of the user's
     dtb_name: str = "device tree"       # what messages call it
     virtio: Sequence[VirtioDevice] = ()
+    reboots: bool = True
     tell: Callable[[str], object] = field(default=lambda text: None)
 
 
@@ -90,19 +94,24 @@ class GuestMemory:
 
 
 class Vm:
-    """A guest under the monitor.  `exits` counts its traps into HS by name; `status` is set when it has ended."""
+    """A guest under the monitor.  `exits` counts its traps into HS by name, `instructions` what it has retired; `status` is set
+    when it has ended.
+    """
 
-    def __init__(self, config: VmConfig, vmid: int, ram: Ram, memory: Memory, gstage: GStage,
-                 now: Callable[[], int], mmu_type: str = "sv57"):
+    def __init__(self, config: VmConfig, vmid: int, ram: Ram, machine: Machine, gstage: GStage,
+                 mmu_type: str = "sv57"):
         self.config, self.name, self.vmid = config, config.name, vmid
         self.gstage, self._mmu_type = gstage, mmu_type
-        self.now = now                          # the host's time in ticks; the guest's begins at 0
-        self.htimedelta = -now() % (1 << 64)
+        self.now = machine.now                  # the host's time in ticks; the guest's begins at 0 when it boots
+        self.htimedelta = 0
         gstage.map(memory_map.RAM_BASE, ram.base, ram.size)
-        self.memory = GuestMemory(memory, memory_map.RAM_BASE, ram.base, ram.size)
+        self.memory = GuestMemory(machine.memory, memory_map.RAM_BASE, ram.base, ram.size)
         self.vcpus = [Vcpu(self, number) for number in range(config.cpus)]
+        self.wakes: Callable[[], object] = lambda: None         # called when an interrupt comes to a vcpu that waits
         self.exits: Counter[str] = Counter()
+        self.instructions = 0
         self.status: int | None = None
+        self.is_rebooting, self.reboots = False, 0      # what it has asked for, and how often it has been done
         self.report = ""
         self.why = ""
         self._initrd = 0                        # its guest-physical address, once it is placed
@@ -112,7 +121,9 @@ class Vm:
         self.plic = Plic([Context(vcpu.number, cause, self._external(vcpu, cause))
                           for vcpu in self.vcpus for cause in (11, SUPERVISOR_EXTERNAL)])
         self.uart = Uart(config.output, self.plic.line(memory_map.UART_INTERRUPT), config.input.is_piped)
-        self.bus.attach(*memory_map.FINISHER, Finisher(self.stop, lambda: self.stop(0)), "test finisher")
+        self.rtc = Rtc(machine.wall, self.plic.line(memory_map.RTC_INTERRUPT))
+        self.bus.attach(*memory_map.FINISHER, Finisher(self.stop, self.ask_reboot), "test finisher")
+        self.bus.attach(*memory_map.RTC, self.rtc, "real-time clock", memory_map.RTC_INTERRUPT)
         self.bus.attach(*memory_map.PLIC, self.plic, "PLIC")
         self.bus.attach(*memory_map.UART, self.uart, "UART", memory_map.UART_INTERRUPT)
         self.virtio = [self._attach(device, place) for place, device in enumerate(config.virtio)]
@@ -150,6 +161,8 @@ class Vm:
         """The guest has ended, with its own status."""
         if self.status is None:
             self.status, self.why = status, why
+        self.rtc.reset()                        # no alarm keeps time going for it
+        self.is_rebooting = False
         for vcpu in self.vcpus:
             vcpu.state = State.STOPPED
 
@@ -157,8 +170,32 @@ class Vm:
     def is_over(self) -> bool:
         return self.status is not None
 
+    def ask_reboot(self, status: int = 0) -> None:
+        """The guest wants to start again: `reboot`, once none of its harts runs.  If it may not, it ends with that status."""
+        if self.is_over:
+            return
+        if not self.config.reboots:
+            self.stop(status, "reboot")
+            return
+        self.is_rebooting = True
+        for vcpu in self.vcpus:
+            vcpu.state = State.STOPPED
+
+    def reboot(self) -> None:
+        """Start again, as at power-on: nothing is left but what disks, clocks and lines keep: images, the date, typed input.
+
+        Its translations must be forgotten.
+        """
+        self.is_rebooting = False
+        self.reboots += 1
+        self.memory.zero(self.memory.base, self.memory.size)
+        for device in (*self.virtio, self.uart, self.rtc, self.plic):       # the PLIC last: by then nobody drives its lines
+            device.reset()
+        self.boot()
+
     def boot(self) -> None:
         """Place the program, the initial RAM disk and the device tree, and start hart 0.  `BadInput` if they do not fit."""
+        self.htimedelta = -self.now() % (1 << 64)
         program, initrd, memory = self.config.program, self.config.initrd, self.memory
         placement = place([program], memory.base, memory.size, len(initrd), len(self.device_tree()))
         for segment in program.segments:

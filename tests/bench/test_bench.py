@@ -7,7 +7,7 @@ from xml.etree import ElementTree
 import pytest
 
 import firmware
-from rvhyp.bench import linux, paging, process, programs, report, traps
+from rvhyp.bench import idle, linux, paging, process, programs, report, traps
 from rvhyp.bench.peers import Peer, peers
 from rvhyp.bench.picture import COLOURS, grid_step, picture
 from rvhyp.bench.process import Cost
@@ -228,6 +228,22 @@ def test_a_picture_without_programs_is_one_message():
 def test_unknown_program():
     result = rvhyp("bench", "sorting")
     assert result.returncode == 2 and b"sorting" in result.stderr and b"there are" in result.stderr
+
+
+class Beside:
+    """Guests whose busy one gets slower with each idle one beside it, and by luck."""
+
+    def __init__(self, engine, most):
+        self.luck = iter([0, 3, 0, -3] * 100)
+
+    def speed(self, beside):
+        return (100 - beside) * (1 + next(self.luck) / 1000)
+
+
+def test_what_idle_guests_cost_is_a_median(monkeypatch):
+    monkeypatch.setattr(idle, "Guests", Beside)
+    alone, lost = idle.lost_beside(None, 4)
+    assert abs(alone - 100) < 0.2 and [round(part, 2) for part in lost] == [0.01, 0.02]
 
 
 def test_a_linux_guest_that_is_not_prepared_is_one_message(tmp_path, monkeypatch):

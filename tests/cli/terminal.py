@@ -58,12 +58,14 @@ class Session:
 class PtySession(Session):
     """A running command at a terminal of its own: what a person types and sees.  `terminal` is its other side."""
 
-    def __init__(self, *arguments: str, **more):
+    def __init__(self, *arguments: str, shell: str = "", **more):
+        """`shell` is a program in Python that runs the command, which it finds in its arguments."""
         import pty
         import termios
         self.master, self.terminal = pty.openpty()
         self.before = termios.tcgetattr(self.terminal)
-        self.process = subprocess.Popen([*COMMAND, *arguments], stdin=self.terminal, stdout=self.terminal,
+        before = [sys.executable, "-c", shell] if shell else []
+        self.process = subprocess.Popen([*before, *COMMAND, *arguments], stdin=self.terminal, stdout=self.terminal,
                                         stderr=subprocess.PIPE, start_new_session=True, bufsize=0, **more)
         self.process.stdout = open(self.master, "rb", 0, closefd=False)
         self.seen = b""

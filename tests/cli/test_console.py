@@ -10,6 +10,7 @@ import pytest
 from rvhyp import assemble
 from tests.cli.terminal import PtySession, Session, rvhyp
 from tests.cli.test_run import refused
+from tests.processes import wait_until
 
 # Says that it runs, then what it is sent, until that is "q"; its status is the number of bytes.
 PARROT = """_start:
@@ -94,6 +95,70 @@ def test_escape_key_of_a_guest_that_reads_nothing(guest, source, options):
         assert session.end() == 0
 
 
+# A shell with one job: "stop", "bg" and "fg" are what it is told, and it says when it is done.  Without one, nobody could let a
+# stopped job go on, and so it would not stop.
+SHELL = """
+import os, signal, subprocess, sys, termios
+os.close(os.open(os.ttyname(0), os.O_RDWR))             # the terminal of this session
+signal.signal(signal.SIGTTOU, signal.SIG_IGN)
+def job():
+    os.setpgid(0, 0)
+    os.tcsetpgrp(0, os.getpid())
+    signal.signal(signal.SIGTTOU, signal.SIG_DFL)
+process = subprocess.Popen(sys.argv[1:], preexec_fn=job)
+for line in os.fdopen(int(os.environ["ORDERS"])):
+    order = line.strip()
+    if order == "stop":
+        os.kill(process.pid, signal.SIGTSTP)
+    if order in ("stop", "stopped"):
+        status = os.waitpid(process.pid, os.WUNTRACED)[1]
+        assert os.WIFSTOPPED(status), status
+        os.tcsetpgrp(0, os.getpgrp())
+    elif order == "end":
+        sys.exit(process.wait())
+    else:
+        if order == "fg":
+            os.tcsetpgrp(0, process.pid)
+        os.kill(process.pid, signal.SIGCONT)
+    print("done", order, file=sys.stderr, flush=True)
+"""
+
+
+def test_a_stopped_job_gives_the_terminal_back_and_has_it_again_in_the_foreground(guest):
+    read, write = os.pipe()
+    with PtySession("run", guest(), shell=SHELL, pass_fds=[read], env=os.environ | {"ORDERS": str(read)}) as session:
+        def order(text):
+            os.write(write, text + b"\n")
+            assert session.process.stderr.readline() == b"done " + text + b"\n"
+
+        def is_raw():
+            return not session.mode()[3] & termios.ICANON
+
+        session.expect(b">")
+        raw = session.mode()
+        for _ in range(2):
+            order(b"stop")
+            assert session.mode() == session.before
+            order(b"fg")
+            assert wait_until(is_raw) and session.mode() == raw
+        session.send(b"a\x01z")
+        order(b"stopped")
+        assert session.mode() == session.before
+        order(b"bg")                                    # it goes on until there is something that it would read
+        assert session.mode() == session.before
+        session.send(b"b\n")
+        order(b"stopped")
+        assert session.mode() == session.before
+        order(b"fg")
+        assert wait_until(is_raw)
+        session.send(b"q")
+        session.expect(b"q")
+        os.write(write, b"end\n")
+        assert session.end() == 4
+    os.close(read)
+    os.close(write)
+
+
 @pytest.mark.parametrize("number, status", [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
 def test_the_terminal_is_restored_after_a_signal(guest, number, status):
     with PtySession("run", guest()) as session:
@@ -130,7 +195,7 @@ def test_a_terminal_that_goes_ends_the_run_at_most(guest):
 
 def test_under_nohup_the_other_guests_go_on_when_a_terminal_goes(guest, tmp_path):
     path = str(tmp_path / "console")
-    options = ["--console", f"other=socket:{path}", "--timeout", "60"]
+    options = ["--console", f"socket:{path},guest=other", "--timeout", "60"]
     with PtySession("run", guest(), guest(name="other"), *options, preexec_fn=ignore_hang_up) as session:
         session.expect(b">")
         session.hang_up()
@@ -144,14 +209,14 @@ def test_under_nohup_the_other_guests_go_on_when_a_terminal_goes(guest, tmp_path
 # Elsewhere.
 
 def test_files_and_nothing(guest, tmp_path):
-    done = rvhyp("run", "hello", guest(DEAF, "deaf"), "--console", f"hello=file:{tmp_path}/hello.txt", "--console", "none",
+    done = rvhyp("run", "hello", guest(DEAF, "deaf"), "--console", f"file:{tmp_path}/hello.txt,guest=hello", "--console", "none",
                  "--timeout", "1")
     assert done.stdout == b"" and b"Hello" in (tmp_path / "hello.txt").read_bytes()
 
 
 def test_several_guests_of_which_one_has_the_terminal(guest, tmp_path):
     path = guest()
-    with PtySession("run", path, "hello", "--console", f"hello=file:{tmp_path}/hello.txt") as session:
+    with PtySession("run", path, "hello", "--console", f"file:{tmp_path}/hello.txt,guest=hello") as session:
         session.expect(b">")                            # no prefix: it is alone there
         session.send(b"abq")
         session.expect(b"abq")
@@ -229,7 +294,8 @@ def test_who_does_not_read_does_not_hold_up_the_guest(guest, tmp_path, kind):
 
 
 @pytest.mark.parametrize("console, said", [
-    ("tty", "is no console"), ("file:", "is no console"), ("nobody=none", "there is no guest"),
+    ("tty", "is no console"), ("file:", "is no console"), ("none,guest=nobody", "there is no guest"),
+    ("hello=none", "is no console"), ("none,nobody", "what may follow is guest="),
     ("file:/nowhere/at/all", "cannot write"),
     ("socket:/nowhere/at/all", "no socket can be made"), ("socket:/tmp", "no socket"), ("socket:" + "x" * 200, "no socket")])
 def test_what_is_no_console(console, said):

@@ -177,7 +177,7 @@ def test_a_disk_that_is_truncated_gives_one_line_and_the_guests_go_on(tmp_path, 
     guest = tmp_path / "writer.elf"
     guest.write_bytes(assemble("_start:\n" + WRITER + EXIT, BASE).to_elf())
     os.truncate(disk, 1 << 20)          # a write that is under way at that moment makes the file a bit longer again
-    with Session("run", str(guest), "echo", "--disk", f"{named(disk)},guest=writer", "--console", "writer=none") as session:
+    with Session("run", str(guest), "echo", "--disk", f"{named(disk)},guest=writer", "--console", "none,guest=writer") as session:
         session.expect(b"quit")
         os.truncate(disk, 512)
         assert session.process.stderr.readline() == (b"rvhyp: guest writer: virtio-blk: disk,1.img: the file is shorter than it "

@@ -7,6 +7,7 @@ import time
 import pytest
 
 from rvhyp import assemble
+from rvhyp.machine.clock import EPOCH
 from tests.cli.terminal import Session, rvhyp
 
 
@@ -58,6 +59,7 @@ def test_demo_boots_three_guests_and_counts_their_exits():
     header, *rows = text[text.index("exits by cause"):].splitlines()
     assert header.split()[3:] == ["hello", "tasks", "selftest"]
     table = {row.rsplit(None, 3)[0]: [int(n) for n in row.rsplit(None, 3)[1:]] for row in rows[:-1]}
+    assert sum(table.pop("instructions")) == int(rows[-1].split()[0])
     assert [sum(column) for column in zip(*(row for name, row in table.items() if name != "all"), strict=True)] == table["all"]
     assert all(count > 0 for count in table["ecall from VS-mode"])
 
@@ -103,6 +105,45 @@ def test_bare_program():
     result = rvhyp("bare", "bare-hello")
     assert result.returncode == 0, result.stderr
     assert result.stdout
+
+
+REBOOTS = f"""_start:
+    li t0, 0x80800000           # memory is clear at each boot
+    lw a0, 0(t0)
+    bnez a0, end
+    li a0, 1
+    sw a0, 0(t0)
+    li t0, 0x101000             # the real-time clock goes on: the first boot is before 10 us
+    lw t1, 0(t0)
+    lw t2, 4(t0)
+    slli t2, t2, 32
+    slli t1, t1, 32
+    srli t1, t1, 32
+    or t1, t1, t2
+    li t2, {EPOCH + 10_000}
+    li a0, 5 << 16 | 0x3333
+    bgeu t1, t2, end
+    li t0, 6000
+1:  addi t0, t0, -1
+    bnez t0, 1b
+    li a0, 0x7777
+end: li t0, 0x100000
+    sw a0, 0(t0)
+    j .
+"""
+
+
+def test_a_bare_program_that_reboots_starts_again(tmp_path):
+    program = tmp_path / "reboots.elf"
+    program.write_bytes(assemble(REBOOTS, 0x8000_0000).to_elf())
+    done = rvhyp("bare", str(program), "--json", "-", "--log-commits", str(tmp_path / "log"))
+    document = json.loads(done.stdout)
+    assert (done.returncode, document["reboots"]) == (5, 1) and document["instructions"] > 12_000
+    assert (tmp_path / "log").read_bytes().count(b" 0x0000000080000000 (") == 2
+    done = rvhyp("bare", str(program), "--no-reboot")
+    assert done.returncode == 0 and b"reboot: stopped after 120" in done.stderr
+    done = rvhyp("bare", str(program), "--max-instructions", "12025")
+    assert done.returncode == 124 and b"after 12025 instructions" in done.stderr
 
 
 def test_versions_and_help():

@@ -47,9 +47,13 @@ def test_boots_and_answers(uboot):
     assert uboot.end() == 0
 
 
-def test_reset_ends_the_run(uboot):
+def test_reset_starts_it_again(uboot):
     uboot.send(b"reset\n")
     uboot.expect(b"resetting")
+    uboot.expect(b"Hit any key")
+    uboot.send(b"\n")
+    uboot.expect(b"=> ")
+    uboot.send(b"poweroff\n")
     assert uboot.end() == 0
 
 

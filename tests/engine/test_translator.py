@@ -115,6 +115,22 @@ def test_a_process_that_dies_does_no_harm(engine):
     assert not is_translated(made)
 
 
+def test_a_fork_has_a_process_of_its_own(engine):
+    made = machine(engine)
+    run_until(lambda: is_translated(made), made)
+    process = engine.compiler._process
+    child = os.fork()
+    if child == 0:
+        engine.compiler.close()
+        other = machine(engine, LOOP.replace("xor", "or"))
+        end = time.monotonic() + 60
+        while engine.figures()["made"] < 2 and time.monotonic() < end:
+            other.run(200_000)
+        os._exit(0 if engine.figures()["made"] == 2 and engine.compiler._process.pid != process.pid else 1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    assert process.poll() is None
+
+
 def test_a_full_arena_begins_anew(engine, monkeypatch):
     monkeypatch.setattr(engine, "arena", Arena(4096))
     made = machine(engine)
@@ -139,3 +155,38 @@ def test_an_arena_is_never_writable_and_executable():
     assert arena.add(bytes(2 * 4096)) == at + 4096 and arena.add(b"\xc3") is None
     arena.clear()
     assert arena.add(b"\xc3") == at
+
+
+REWRITTEN = """
+_start:
+    la      s1, site
+    li      s2, 0x00050513              # addi a0, a0, 0
+    li      s3, 1
+outer:
+    andi    t0, s3, 1023                # another constant each time
+    slli    t0, t0, 20
+    add     t0, t0, s2
+    sw      t0, 0(s1)
+    fence.i
+    li      t1, 300000
+inner:
+site:
+    addi    a0, a0, 0
+    xor     a1, a1, a0
+    addi    t1, t1, -1
+    bnez    t1, inner
+    addi    s3, s3, 1
+    j       outer
+"""
+
+
+def test_code_that_is_written_anew_without_end(engine, monkeypatch):
+    """What was translated is forgotten with each new version; the result is as if nothing had been, and little is kept."""
+    monkeypatch.setattr(translating, "CROWD", 3)
+    monkeypatch.setattr("rvhyp.engine.translator.hot.MANY", 4)
+    made, plain = machine(engine, REWRITTEN), machine("interpreter", REWRITTEN)
+    run_until(lambda: engine.figures()["made"] >= 6, made)
+    plain.run(made.instret)
+    assert [int(made.hart.x[n]) for n in range(32)] == [int(plain.hart.x[n]) for n in range(32)]
+    page, = engine._pages[made.hart].values()
+    assert len(page.translations) <= 4 and len(engine._hot._pages) <= 4

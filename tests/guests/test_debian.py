@@ -16,6 +16,7 @@ from rvhyp.guests.store import Manifest
 from rvhyp.machine.errors import BadInput
 from tests.cli.terminal import Session, rvhyp
 from tests.guests.debs import deb, needs_dpkg
+from tests.guests.shell import PROMPT, command
 from tests.guests.test_cpio import entries
 from tests.guests.test_modules import module
 from tests.machine.linux_image import image
@@ -229,6 +230,27 @@ def test_waiting_for_locks_costs_no_slices(prepared, initrd_with):
         assert done.returncode == 0, done.stderr
         counts.append(int(re.search(rb"^instructions (\d+)$", done.stderr, re.MULTILINE)[1]))
     assert counts[1] < 1.15 * counts[0]
+
+
+@pytest.mark.long
+def test_linux_reboots(prepared, tmp_path):
+    """Twice, with what it wrote to its disk, and the date goes on; then it powers off."""
+    (tmp_path / "disk").write_bytes(bytes(1 << 20))
+    options = ("--cpus", "2", "--net", "--disk", str(tmp_path / "disk"), "--timeout", "300")
+    with Session("run", prepared("debian"), *options) as session:
+        uptimes, dates = [], []
+        for boots in range(3):
+            session.expect(PROMPT)
+            said, status = command(session, b"cut -d. -f1 /proc/uptime; date +%s; head -c 1 /dev/vda | od -An -tu1; nproc")
+            uptime, date, written, harts = map(int, said.split(b"nproc; echo status''=$?=")[-1].split()[:4])
+            assert (status, written, harts) == (0, boots, 2)
+            uptimes.append(uptime)
+            dates.append(date)
+            session.send(b"printf '\\%03o' | dd of=/dev/vda conv=notrunc; sync; sleep 5; " % (boots + 1)
+                         + (b"reboot -f\n" if boots < 2 else b"poweroff -f\n"))
+            session.expect(b"reboot: ")
+        assert session.end() == 0
+    assert max(uptimes) < 5 and dates[0] + 5 <= dates[1] and dates[1] + 5 <= dates[2]
 
 
 @pytest.mark.long

@@ -96,7 +96,7 @@ def test_what_linux_has_synced_survives_kill_9(disk, initrd_with, tmp_path, kind
 def test_a_disk_that_is_truncated_under_linux(prepared, disk, tmp_path):
     """I/O errors for who uses it, one line that says why, nothing that fills it up again; another guest goes on."""
     with Session("run", prepared("debian"), "echo", "--disk", f"{disk},guest=debian", "--console",
-                 f"debian=socket:{tmp_path}/console", "--timeout", "300") as session, Line(tmp_path / "console") as line:
+                 f"socket:{tmp_path}/console,guest=debian", "--timeout", "300") as session, Line(tmp_path / "console") as line:
         line.expect(PROMPT)
         assert command(line, b"mount -t ext4 /dev/vda /mnt && seq 1 1000 > /mnt/file && sync")[1] == 0
         os.truncate(disk, 1 << 20)

@@ -38,7 +38,7 @@ def test_two_linux_guests_and_uboot_at_once(prepared, tmp_path):
     """The first two ping each other, and one fetches a file from the other; U-Boot answers on a console of its own."""
     debian, uboot = prepared("debian"), prepared("u-boot")
     names = ["debian.1", "debian.2", "u-boot"]
-    consoles = [word for name in names for word in ("--console", f"{name}=socket:{tmp_path}/{name}")]
+    consoles = [word for name in names for word in ("--console", f"socket:{tmp_path}/{name},guest={name}")]
     with contextlib.ExitStack() as stack:
         session = stack.enter_context(Session("run", debian, debian, uboot, "--net", *consoles, "--timeout", "500"))
         one, two, three = (stack.enter_context(Line(tmp_path / name)) for name in names)

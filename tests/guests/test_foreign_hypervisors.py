@@ -4,6 +4,7 @@ They are built outside this project and found in RVHYP_SUITES: kvmtool/lkvm-stat
 xvisor/vmm.bin with xvisor/disk.img, an ext2 image with boot.xscript for one guest "virt64" with the basic firmware.
 """
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -25,20 +26,22 @@ mount -t proc proc /proc
 mount -t sysfs sysfs /sys
 mount -t devtmpfs devtmpfs /dev
 modprobe kvm
-lkvm run -k /Image -i /initrd -m 192 -c 1 --console serial -p "earlycon=sbi console=ttyS0 cryptomgr.notests rdinit=/inside"
+lkvm run -k /Image -i /initrd -m 192 -c $(nproc) --console serial -p "earlycon=sbi console=ttyS0 cryptomgr.notests rdinit=/inside"
 echo "the guest ended with $?"
 poweroff -f
 """
 GUEST_INIT = """#!/bin/busybox sh
 /bin/busybox mkdir -p /proc
 /bin/busybox mount -t proc proc /proc
-/bin/busybox echo "inside: $(/bin/busybox cat /proc/sys/kernel/osrelease) has $(/bin/busybox grep -c zicsr /proc/cpuinfo) lines"
+/bin/busybox echo "inside: $(/bin/busybox cat /proc/sys/kernel/osrelease) on $(/bin/busybox nproc)"
 /bin/busybox poweroff -f
 """
 
 
+@pytest.mark.parametrize("cpus", ["1", "2"])
 @pytest.mark.skipif(not (SUITES / "kvmtool/lkvm-static").is_file(), reason="no kvmtool/lkvm-static in RVHYP_SUITES")
-def test_kvm_boots_a_linux_guest(prepared, tmp_path):
+def test_kvm_boots_a_linux_guest(prepared, tmp_path, cpus):
+    """With as many vcpus as the board has harts."""
     folder, debian = find(prepared("debian"))
     image, initrd = (folder / debian.kernel).read_bytes(), (folder / debian.initrd).read_bytes()
     inside, more = Archive(), Archive()
@@ -49,9 +52,24 @@ def test_kvm_boots_a_linux_guest(prepared, tmp_path):
     more.file("initrd", initrd + inside.to_bytes())
     (tmp_path / "initrd").write_bytes(initrd + more.to_bytes())     # Linux unpacks one archive after the other
     done = rvhyp("bare", prepared("opensbi"), "--kernel", "debian", "--memory", "1G", "--initrd", str(tmp_path / "initrd"),
-                 "--append", "console=ttyS0 cryptomgr.notests rdinit=/host", timeout=900)
-    assert b"hypervisor extension available" in done.stdout and b"\ninside: 6." in done.stdout
+                 "--cpus", cpus, "--append", "console=ttyS0 cryptomgr.notests rdinit=/host", timeout=900)
+    assert b"hypervisor extension available" in done.stdout
+    assert re.search(rb"\ninside: 6\.\S+ on %b\r" % cpus.encode(), done.stdout)
     assert b"the guest ended with 0" in done.stdout and done.returncode == 0
+
+
+@pytest.mark.parametrize("cpus", ["2", "4"])
+def test_opensbi_starts_linux_on_several_harts(prepared, cpus):
+    """The same run each time."""
+    runs = []
+    for _ in range(2):
+        done = rvhyp("bare", prepared("opensbi"), "--kernel", prepared("debian"), "--cpus", cpus, "--stats", "--timeout", "300",
+                     input=b"nproc; (while :; do :; done) & sleep 1; poweroff -f\n", timeout=400)
+        assert done.returncode == 0, done.stderr
+        runs.append((done.stdout, done.stderr))
+    text = runs[0][0].replace(b"\r", b"")
+    assert b"\n" + cpus.encode() + b"\n" in text and b"reboot: Power down" in text and b"Call Trace" not in text
+    assert runs[0] == runs[1]
 
 
 @pytest.mark.skipif(not (SUITES / "xvisor/vmm.bin").is_file(), reason="no xvisor/vmm.bin in RVHYP_SUITES")

@@ -1,4 +1,5 @@
 """The machine's clock: virtual, and the host's."""
+from rvhyp import Board
 from rvhyp.machine import clock
 from rvhyp.machine.clock import TIMEBASE, HostClock, VirtualClock
 
@@ -59,3 +60,20 @@ def test_who_waits_in_real_time_sleeps_a_little_and_looks_again(monkeypatch):
     assert abs(sum(slept) - 1 / 8) < 1e-6 and max(slept) <= clock.LONGEST_SLEEP
     real.pass_until(0, wait)
     assert abs(sum(slept) - 1 / 8) < 1e-6               # what is past is not waited for
+
+
+def test_real_time_does_not_run_ahead_of_a_host_that_stands_still(monkeypatch):
+    """However fast an engine is: of 3 billion instructions in a second, virtual time would make 3 seconds."""
+    seconds = [1000.0]
+    monkeypatch.setattr(clock.time, "monotonic", lambda: seconds[0])
+    board = Board()
+    board.machine.memory.write(0x8000_0000, (0x6F).to_bytes(4, "little"))           # j .
+    board.machine.hart.pc = 0x8000_0000
+    before = board.machine.now()
+    board.machine.follow_host_clock()
+    assert board.machine.now() == before
+    board.run(3_000_000)
+    assert board.machine.now() - before <= 3_000_000 // 1000
+    seconds[0] += 1
+    board.run(1)
+    assert abs(board.machine.now() - before - TIMEBASE) < TIMEBASE / 100

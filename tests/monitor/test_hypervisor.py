@@ -2,8 +2,12 @@
 import pytest
 
 from rvhyp import Hypervisor, VirtualInstruction, VmConfig, VsEcall
+from rvhyp.machine.clock import EXIT_CYCLES
 from rvhyp.machine.errors import BadInput
 from rvhyp.machine.machine import Ended
+from rvhyp.monitor.hypervisor import EXITS
+from rvhyp.monitor.scheduler import SLICE
+from rvhyp.monitor.vcpu import VSEIP, State
 from tests.monitor.guest import SHUTDOWN, boot, engine, program
 
 ENGINES = ("interpreter", "reference")
@@ -299,8 +303,110 @@ def test_registers_of_guests_survive_a_switch():
     assert [vm.status for vm in hypervisor.vms] == [0, 0]
 
 
+def test_a_guest_that_sleeps_is_woken_beside_one_that_computes():
+    """A slice goes on while nobody else can run, and ends when somebody can."""
+    sleeper = program(f"""
+    rdtime s0
+    li t0, {20 * SLICE + SLICE // 2}
+    add s0, s0, t0
+    mv a0, s0
+    li a7, 0x54494D45
+    li a6, 0
+    ecall
+    li t0, 32
+    csrw sie, t0
+    wfi
+    rdtime a0
+    sub a0, a0, s0              # ticks late
+    j exit
+""", "sleeper")
+    work = program("    li s0, 20000000\n1:  addi s0, s0, -1\n    bnez s0, 1b\n    li a0, 0\n", "work")
+    hypervisor = Hypervisor([VmConfig("sleeper", sleeper, 16 << 20), VmConfig("work", work, 16 << 20)], engine())
+    hypervisor.run(100_000_000)
+    late, worker = hypervisor.vms[0].status, hypervisor.vms[1]
+    assert 0 <= late <= SLICE + 100 and worker.status == 0
+    assert 1 <= worker.exits["supervisor timer interrupt"] <= 2, "nobody is asked whether he sleeps"
+    assert sum(vm.instructions for vm in hypervisor.vms) == hypervisor.machine.instret and worker.instructions > 40_000_000
+
+
+def test_an_interrupt_that_is_taken_back_wakes_nobody_and_the_next_one_does():
+    hypervisor = Hypervisor([VmConfig("guest", program("    wfi\n    j _start\n"), 16 << 20, cpus=2)], engine())
+    vm, vcpu, woken = hypervisor.vms[0], hypervisor.vms[0].vcpus[1], []
+    vm.wakes = lambda: woken.append(vcpu)
+    vcpu.start(0x8020_0000, 1, 0)
+    vcpu.state, vcpu["mie"] = State.WAITING, VSEIP
+    for _ in range(2):
+        vcpu.set_pending(VSEIP, True)
+        assert vcpu.ready_at(vm.now() + 100) == vm.now()
+        vcpu.set_pending(VSEIP, False)
+        assert vcpu.ready_at(vm.now() + 100) == vm.now() + 100, "it waits, nobody steals its time"
+    assert woken == [vcpu, vcpu]
+
+
+def test_an_external_interrupt_that_came_before_a_hart_started_is_pending():
+    """The line of the PLIC is high, and nothing will raise it again; what the hart before had of its own is gone."""
+    run = boot("""
+    li t0, 0x0C000000 + 4 * 10
+    li t1, 1
+    sw t1, 0(t0)                # priority of the UART
+    li t0, 0x0C002000 + 3 * 0x80
+    li t1, 1 << 10
+    sw t1, 0(t0)                # enabled for hart 1 in S-mode
+    li t0, 0x10000000
+    li t1, 2
+    sb t1, 1(t0)                # transmitter empty: now
+    li a7, 0x48534D
+    li a6, 0
+    li a0, 1
+    la a1, second
+    ecall
+1:  wfi
+    j 1b
+second:
+    csrr a0, sip
+    srli a0, a0, 9
+    j exit
+""", cpus=2)
+    assert run.vm.status == 1
+
+
+@pytest.mark.parametrize("on", ["interpreter", "reference"])
+def test_an_exit_takes_virtual_time_but_counts_as_no_cycle_and_no_instruction(on):
+    """The same on every engine."""
+    polls = 200
+    run = boot(f"""
+    li t0, 0x10000000
+    li s0, {polls}
+    rdtime s1
+    rdcycle s2
+    rdinstret s3
+1:  lbu t1, 5(t0)
+    addi s0, s0, -1
+    bnez s0, 1b
+    rdinstret s6
+    rdcycle s5
+    rdtime s4
+    sub s4, s4, s1
+    sub s5, s5, s2
+    sub s6, s6, s3
+    la t0, results
+    sd s4, 0(t0)
+    sd s5, 8(t0)
+    sd s6, 16(t0)
+    li a0, 0
+    j exit
+    .balign 8
+results: .dword 0, 0, 0
+""", on=on)
+    at = run.vm.config.program.symbols["results"]
+    ticks, cycles, instructions = (run.vm.memory.word(at + offset) for offset in (0, 8, 16))
+    assert instructions == 2 * polls + 1, "what is emulated does not retire"
+    assert cycles == instructions + 2
+    assert abs(100 * ticks - (polls * EXIT_CYCLES + instructions + 4)) <= 100
+
+
 def test_a_guest_that_polls_a_device_takes_no_more_than_its_share_of_the_host():
-    """An exit costs the host as much as a thousand instructions, so a slice has not more than so many of either."""
+    """An exit takes virtual time, as much as thousands of instructions, so a slice has not more than so many of either."""
     poll = program("    li t0, 0x10000000\n1:  lbu t1, 5(t0)\n    j 1b\n", "poll")
     work = program("    li s0, 6000000\n1:  addi s0, s0, -1\n    bnez s0, 1b\n    li a0, 0\n", "work")
     hypervisor = Hypervisor([VmConfig("poll", poll, 16 << 20), VmConfig("work", work, 16 << 20)], engine())
@@ -318,6 +424,17 @@ def test_a_guest_that_polls_a_device_takes_no_more_than_its_share_of_the_host():
 
 
 # Scripting.
+
+def test_the_host_is_looked_at_between_exits_however_few_instructions_retire():
+    """A guest that has computed, so that looks were far apart, and then polls."""
+    source = "    li s0, 3000000\n1:  addi s0, s0, -1\n    bnez s0, 1b\n    li t0, 0x10000000\n2:  lbu t1, 5(t0)\n    j 2b\n"
+    hypervisor = Hypervisor([VmConfig("poll", program(source, "poll"), 16 << 20)], engine())
+    exits = []
+    hypervisor.attend = lambda: exits.append(hypervisor.vms[0].exits.total())
+    hypervisor.run(max_instructions=6_010_000)
+    assert exits[-1] > 2000
+    assert max(after - before for before, after in zip(exits, exits[1:], strict=False)) <= EXITS
+
 
 def test_hooks_see_exits_and_may_handle_them():
     seen = []

@@ -124,7 +124,8 @@ def test_reset_of_no_kind(kind, reason, error):
 
 @pytest.mark.parametrize("kind, reason, status", [(0, 0, 0), (0, 1, 1), (1, 0, 0), (2, 1, 1), (1 << 32, 0, 0)])
 def test_reset_ends_the_guest(kind, reason, status):
-    run = boot(f"    li a7, 0x53525354\n    li a6, 0\n    li a0, {kind}\n    li a1, {reason}\n    ecall\n    j .\n")
+    made = f"    li a7, 0x53525354\n    li a6, 0\n    li a0, {kind}\n    li a1, {reason}\n    ecall\n    j .\n"
+    run = boot(made, reboots=False)
     assert run.outcome.status == status
 
 

@@ -97,10 +97,10 @@ class Translator(Interpreter):
         self._hot = HotPages()
         weakref.finalize(self, _end, self.compiler, self._hot)
 
-    def attach(self, hart: Hart) -> None:
-        super().attach(hart)
+    def attach(self, hart: Hart, beside: Hart | None = None) -> None:
+        super().attach(hart, beside)
         hart.translated_low, hart.translated_high = self.arena.low, self.arena.high
-        self._pages[hart] = {}
+        self._pages[hart] = self._pages[beside] if beside else {}
 
     def figures(self) -> dict[str, object]:
         """Besides name and trouble: the part of all instructions that ran translated, as far as looks at the hart, so many, can

@@ -1,6 +1,7 @@
 """The process that compiles, seen by the one that runs guests: asked one thing at a time, not waited for, and free to die."""
 from __future__ import annotations
 
+import os
 import sys
 from contextlib import suppress
 from typing import TYPE_CHECKING
@@ -24,6 +25,7 @@ class Compiler:
         self._process: subprocess.Popen | None = None
         self._connection: Connection | None = None
         self._deaths = 0
+        self._owner = os.getpid()
         self.is_busy = False
 
     @property
@@ -32,6 +34,7 @@ class Compiler:
 
     def ask(self, request: Request) -> None:
         """Have something compiled, unless the process is busy or dead."""
+        self._leave_to_parent()
         if self.is_busy or self.is_dead:
             return
         try:
@@ -41,6 +44,12 @@ class Compiler:
             self.is_busy = True
         except OSError:
             self._died()
+
+    def _leave_to_parent(self) -> None:
+        """In a fork, the process is the parent's."""
+        if os.getpid() != self._owner:
+            self._process = self._connection = None
+            self._owner, self.is_busy = os.getpid(), False
 
     def _start(self) -> None:
         import subprocess
@@ -57,6 +66,7 @@ class Compiler:
 
     def answer(self) -> Product | None:
         """What has been made, if the answer has come: `is_busy` is False from then on.  None too if nothing could be made."""
+        self._leave_to_parent()
         try:
             if not self.is_busy or not self._connection.poll():
                 return None
@@ -74,6 +84,7 @@ class Compiler:
 
     def close(self) -> None:
         """End the process."""
+        self._leave_to_parent()
         self.is_busy = False
         if self._connection:
             self._connection.close()

@@ -40,13 +40,18 @@ class Plic:
         self._contexts = list(contexts)
         self._sources = sources
         self._implemented = (1 << sources + 1) - 2                  # source 0 does not exist
-        self._priority = [0] * (sources + 1)
-        self._enable = [0] * len(contexts)
-        self._threshold = [0] * len(contexts)
         self._notified = [False] * len(contexts)
         self._level = 0                 # the lines from the devices
-        self._pending = 0               # requests in the core
-        self._closed = 0                # gateways that wait for completion
+        self.reset()
+
+    def reset(self) -> None:
+        """As at power-on, with the lines as the devices drive them."""
+        self._priority = [0] * (self._sources + 1)
+        self._enable = [0] * len(self._contexts)
+        self._threshold = [0] * len(self._contexts)
+        self._pending = self._level     # requests in the core
+        self._closed = self._level      # gateways that wait for completion
+        self._notify()
 
     def line(self, source: int) -> Irq:
         """The interrupt line a device drives."""

@@ -48,15 +48,24 @@ class Uart:
         self._send, self._irq, self._irq_level = write, irq, False
         self._line: deque[int] = deque()                # sent by the host, not yet received
         self._fifo: deque[int] = deque()
+        self._clear()
+        self._readers = {RBR: self._read_data, IER: self._read_ier, IIR: self._read_iir, LCR: lambda: self._lcr,
+                         MCR: lambda: self._mcr, LSR: self._read_lsr, MSR: self._read_msr, SCR: lambda: self._scr}
+        self._writers = {THR: self._write_data, IER: self._write_ier, FCR: self._write_fcr, LCR: self._write_lcr,
+                         MCR: self._write_mcr, LSR: self._ignore, MSR: self._ignore, SCR: self._write_scr}
+
+    def _clear(self) -> None:
         self._divisor = 12
         self._ier = self._fcr = self._lcr = self._mcr = self._scr = 0
         self._msr_deltas = 0
         self._overrun = self._thr_emptied = False
         self._lsr_reads = 0                             # in a row, up to now
-        self._readers = {RBR: self._read_data, IER: self._read_ier, IIR: self._read_iir, LCR: lambda: self._lcr,
-                         MCR: lambda: self._mcr, LSR: self._read_lsr, MSR: self._read_msr, SCR: lambda: self._scr}
-        self._writers = {THR: self._write_data, IER: self._write_ier, FCR: self._write_fcr, LCR: self._write_lcr,
-                         MCR: self._write_mcr, LSR: self._ignore, MSR: self._ignore, SCR: self._write_scr}
+
+    def reset(self) -> None:
+        """As at power-on; what was received and not read is on the line again."""
+        self._reset_fifo()
+        self._clear()
+        self._settle()
 
     def receive(self, data: bytes) -> None:
         """Input from the host."""
