@@ -5,7 +5,7 @@
 #define COUNT 20000
 #define SMALL 12                    // parts up to this size are sorted by insertion
 
-u64 iterations = 350;
+u64 iterations = 400;
 const u64 expected = 0x5fa2209d0e3f014a;
 
 static u64 numbers[COUNT];

@@ -6,8 +6,10 @@
     .align 12                           # not in a page with code: writing there is slow on emulators
     .globl tohost, fromhost
 tohost:     .dword 0
+    .size tohost, 8                     # QEMU asks for it
     .align 6
 fromhost:   .dword 0
+    .size fromhost, 8
     .popsection
 
     .equ HTIF_PRINT, 0x0101 << 48

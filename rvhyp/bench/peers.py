@@ -20,7 +20,7 @@ def peers() -> list[Peer]:
     spike, qemu = find("spike"), find("qemu-system-riscv64")
     lacks = [name for name, path in (("spike", spike), ("dtc", find("dtc"))) if not path]
     return [
-        Peer("Spike", lambda elf: [str(spike), "--isa=rv64gc_zicntr", elf], " and ".join(lacks)),
+        Peer("Spike", lambda elf: [str(spike), "--isa=rv64gch_zicntr", elf], " and ".join(lacks)),
         Peer("QEMU", lambda elf: [str(qemu), "-M", "spike", "-nographic", "-bios", elf],
              "" if qemu else "qemu-system-riscv64"),
     ]

@@ -2,10 +2,14 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import NamedTuple
 
 from rvhyp.machine.errors import BadInput
@@ -20,6 +24,17 @@ status = subprocess.run(sys.argv[1:], stdin=subprocess.DEVNULL, stdout=subproces
 print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss << 10)
 sys.exit(status)
 """
+
+
+@contextmanager
+def cold_cache() -> Iterator[dict[str, str]]:
+    """The environment of a process for which the core is compiled and guests are prepared, but nothing was translated."""
+    from rvhyp.engine import cache
+    with tempfile.TemporaryDirectory() as folder:
+        for path in cache.folder().glob("core-*"):
+            shutil.copy(path, folder)
+        Path(folder, "guests").symlink_to(cache.folder() / "guests")
+        yield {"RVHYP_CACHE": folder}
 
 
 class Cost(NamedTuple):

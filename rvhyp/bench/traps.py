@@ -4,6 +4,9 @@ from __future__ import annotations
 import time
 from typing import NamedTuple
 
+from rvhyp.bench.peers import Peer
+from rvhyp.bench.programs import Engines, costs_of_iteration
+
 TURNS = 200_000
 
 
@@ -62,3 +65,22 @@ def measure(loop: Loop, engine) -> float:
     assert outcome.status == 0 and (not loop.cause or exits[loop.cause] >= loop.turns), exits
     assert loop.cause or int(hypervisor.hart.traps) >= loop.turns
     return cpu / loop.turns * 1e6
+
+
+class Program(NamedTuple):
+    """A program for the bare board that does nothing but trap, once in an iteration."""
+
+    name: str
+    program: str
+
+
+PROGRAMS = (
+    Program("ECALL, VS to HS and back, assembly handler", "trap-hs"),
+    Program("ECALL, VU to VS and back, assembly handler", "trap-vs"),
+)
+
+
+def measure_program(program: Program, turns: int, rounds: int, engines: Engines, peers: list[Peer]) -> dict[str, float]:
+    """Microseconds of CPU time for one turn, by runner."""
+    costs, = costs_of_iteration(program.program, [{}], turns, rounds, engines, peers)
+    return {runner: cost * 1e6 for runner, cost in costs.items()}

@@ -3,96 +3,136 @@ from __future__ import annotations
 
 import click
 
-from rvhyp.cli.common import guarded, plain_table, say, start_engine, write_json
+from rvhyp.cli.common import guarded, plain_table, say, start_engine, write_file, write_json
 from rvhyp.machine.errors import BadInput
 
-PARTS = ("programs", "traps", "start", "memory", "linux", "idle")
+PARTS = ("programs", "paging", "traps", "start", "memory", "linux", "idle")
+PEERS = ("spike", "qemu")
 DEFAULT_PARTS = PARTS[:-2]              # the last two want a guest that must be prepared
 MIB = 1 << 20
 
 
-def measure_programs(names, instructions, rounds, interpreter):
-    """Every program on everything; None where there is nothing to show."""
+def installed_peers(wanted):
+    """Those of the wanted ones (all, if none is named) that are here; the others are named."""
     from rvhyp.bench.peers import peers
-    from rvhyp.bench.programs import Engines, measure
-    found, engines = peers(), Engines(start_engine("translator"), interpreter)
+    found = [peer for peer in peers() if not wanted or peer.name.lower() in wanted]
     for peer in found:
         if peer.missing:
             say(f"{peer.missing} is not installed: no comparison with {peer.name}")
+    return [peer for peer in found if not peer.missing]
+
+
+def measure_programs(names, instructions, rounds, engines, peers):
+    """Every program on everything."""
+    from rvhyp.bench.programs import measure
     measurements = []
     for name in names:
         say(f"{name}: {instructions / 1e6:.0f} M instructions, {rounds} rounds ...")
-        measurements += measure(name, instructions, rounds, engines, [peer for peer in found if not peer.missing])
+        measurements += measure(name, instructions, rounds, engines, peers)
     return measurements
 
 
-def measure_traps(rounds, engine) -> dict[str, float]:
-    """Median microseconds by name."""
+def measure_paging(rounds, engines, peers):
+    """Memory under one stage of page tables and under two."""
+    from rvhyp.bench import paging
+    from rvhyp.bench.report import staged
+    found = {}
+    for load in paging.LOADS:
+        say(f"{load.name} ...")
+        found[load] = paging.measure(load, rounds, engines, peers)
+    rows = [row for load, costs in found.items() for row in staged(load.name, costs)]
+    return rows + staged(paging.MISS, paging.miss(found[paging.WITHIN], found[paging.BEYOND]))
+
+
+def measure_traps(rounds, engines, peers):
+    """Microseconds of each trap."""
     from statistics import median
 
     from rvhyp.bench import traps
+    from rvhyp.bench.programs import INTERPRETED, OURS
+    from rvhyp.bench.report import figure
     say("traps ...")
-    return {loop.name: median(traps.measure(loop, engine) for _ in range(rounds)) for loop in traps.LOOPS}
+    figures = []
+    for loop in traps.LOOPS:
+        for runner, engine in ((OURS, engines.translator), (INTERPRETED, engines.interpreter)):
+            traps.measure(loop, engine)                     # what is hot in it is translated after that
+            figures.append(figure(loop.name, runner, median(traps.measure(loop, engine) for _ in range(rounds)), "us"))
+    for program in traps.PROGRAMS:
+        costs = traps.measure_program(program, traps.TURNS, rounds, engines, peers)
+        figures += [figure(program.name, runner, cost, "us") for runner, cost in costs.items()]
+    return figures
 
 
-def measure_start(rounds) -> dict[str, float]:
-    """Seconds by name."""
+def measure_start(rounds):
+    """Seconds of whole processes."""
     from statistics import median
 
     from rvhyp.bench import footprint
+    from rvhyp.bench.programs import COLD_CACHE, OURS
+    from rvhyp.bench.report import Figure, figure
     say("warm and cold start ...")
     warm = [footprint.warm_start() for _ in range(max(5, rounds))]
-    return {"warm start, to the first guest instruction and out": median(cost.wall for cost in warm),
-            "warm start, CPU": median(cost.cpu for cost in warm),
-            "cold build of the core": footprint.cold_build().wall}
+    return [figure("start, to the first guest instruction and out", OURS, median(cost.wall for cost in warm), "s"),
+            figure("the same, CPU", OURS, median(cost.cpu for cost in warm), "s"),
+            Figure("building the core", "", COLD_CACHE, footprint.cold_build().wall, "s")]
 
 
-def measure_memory() -> dict[str, float]:
-    """MiB by name."""
+def measure_memory():
+    """MiB of whole processes."""
     from rvhyp.bench import footprint
+    from rvhyp.bench.programs import OURS
+    from rvhyp.bench.report import figure
     say("memory ...")
-    return {f"guest of {footprint.MEMORY // MIB} MiB that touches {touched // MIB} MiB": footprint.guest_memory(touched) / MIB
-            for touched in (0, footprint.TOUCHED)}
+    return [figure(f"guest of {footprint.MEMORY // MIB} MiB that touches {touched // MIB} MiB", OURS,
+                   round(footprint.guest_memory(touched) / MIB), "MiB") for touched in (0, footprint.TOUCHED)]
 
 
-def measure_linux(rounds, engine) -> list[list[str]]:
-    """Rows of what is measured, and its value for people."""
+def measure_linux(rounds, engines):
+    """Debian's boot, and what can be done with it then."""
     from statistics import median
 
     from rvhyp.bench import linux
+    from rvhyp.bench.programs import COLD_CACHE, OURS
+    from rvhyp.bench.report import Figure, figure
     linux.prepared()
-    boots, others = [], []
+    say("Debian's first boot ...")
+    first, boots, others = linux.first_boot(), [], []
+    say("more of them, and rvhyp cache warm ...")
+    linux.warm_up()
     for number in range(rounds):
         say(f"Debian's boot, round {number + 1} of {rounds} ...")
         boots.append(linux.boot())
         others.append(linux.boot_of_qemu())
-    said = boots[0].said
-    rows = [["boot to userland, CPU s", f"{median(each.cost.cpu for each in boots):.2f}"],
-            ["boot to userland, wall s", f"{median(each.cost.wall for each in boots):.2f}"]]
+    said, cpu = boots[0].said, median(each.cost.cpu for each in boots)
+    figures = [Figure("boot to userland, CPU", OURS, COLD_CACHE, first.cost.cpu, "s"),
+               Figure("boot to userland, wall", OURS, COLD_CACHE, first.cost.wall, "s"),
+               figure("boot to userland, CPU", OURS, cpu, "s"),
+               figure("boot to userland, wall", OURS, median(each.cost.wall for each in boots), "s")]
     if None not in others:
         theirs = median(each.cpu for each in others)
-        rows += [["... on QEMU in S-mode, CPU s", f"{theirs:.2f}"],
-                 ["QEMU's CPU time / ours", f"{theirs / median(each.cost.cpu for each in boots):.2f}"]]
+        figures += [figure("boot in S-mode, CPU", "QEMU", theirs, "s"), figure("QEMU's CPU time / ours", OURS, theirs / cpu, "")]
     else:
         say("qemu-system-riscv64 is not installed: no comparison with QEMU")
-    rows += [["instructions", f"{said['instructions']:,}"]]
-    rows += [[f"exits: {cause}", f"{count:,}"] for cause, count in said["guests"][0]["exits"].items()]
+    figures += [figure("instructions", OURS, said["instructions"], "")]
+    figures += [figure(f"exits: {cause}", OURS, count, "") for cause, count in said["guests"][0]["exits"].items()]
     say("time of exits ...")
-    rows += [["Python's part of the time of a boot", f"{100 * linux.share_of_exits(engine):.1f} %"]]
+    figures += [figure("Python's part of the time of a boot", OURS, 100 * linux.share_of_exits(engines.translator), "%")]
     say("a disk ...")
-    return [*rows, ["sequential read of a virtio disk, MB/s", f"{linux.disk_speed(rounds):.0f}"]]
+    return [*figures, figure("sequential read of a virtio disk", OURS, linux.disk_speed(rounds), "MB/s")]
 
 
-def measure_idle(rounds, engine) -> list[list[str]]:
-    """Rows of what is measured, and its value for people."""
+def measure_idle(rounds, engine):
+    """What idle guests cost a busy one, and the host in real time."""
     from rvhyp.bench import idle
+    from rvhyp.bench.programs import OURS
+    from rvhyp.bench.report import figure
     say("a busy Debian guest beside idle ones ...")
     alone, lost = idle.lost_beside(engine, rounds)
     say("an idle one in real time ...")
     share = idle.share_in_real_time(engine, rounds)
-    return [["busy guest alone, MIPS", f"{alone:.0f}"],
-            *([f"... slower with {number} idle beside it", f"{100 * part:.2f} %"] for number, part in enumerate(lost, 1)),
-            ["idle guest with --realtime, of a core", f"{100 * share:.2f} %"]]
+    return [figure("busy guest alone", OURS, alone, "MIPS"),
+            *(figure(f"slower with {number} idle beside it", OURS, 100 * part, "%") for number, part in enumerate(lost, 1)),
+            figure("idle guest with --realtime, of a core", OURS, 100 * share, "%")]
 
 
 @click.command()
@@ -102,43 +142,54 @@ def measure_idle(rounds, engine) -> list[list[str]]:
 @click.option("--instructions", type=click.IntRange(1_000_000), default=1_000_000_000, show_default=True, metavar="N",
               help="About how many instructions each program runs.")
 @click.option("--rounds", type=click.IntRange(1, 100), default=3, show_default=True, metavar="N", help="Runs; medians are shown.")
+@click.option("--peer", "wanted", multiple=True, type=click.Choice(PEERS), metavar="NAME",
+              help=f"Compare with this only: {', '.join(PEERS)}; may be repeated.  [default: all that are installed]")
 @click.option("--json", "json_path", metavar="FILE", help="Write everything measured as JSON; - is stdout.")
+@click.option("--svg", "svg_path", metavar="FILE", help="Draw the speeds of the programs in steady state.")
 @guarded
-def bench(programs, parts, instructions, rounds, json_path):
-    """Measure our benchmark programs, each of which checks its own result; traps; start; memory; Linux guests.
+def bench(programs, parts, instructions, rounds, wanted, json_path, svg_path):
+    """Measure our benchmark programs, each of which checks its own result; memory under page tables; traps; start; memory of
+    the process; Linux guests.
 
     Speeds are million retired instructions per second of CPU time, in brackets of wall time, medians of the rounds. In each round
-    every simulator that is installed (Spike, QEMU) runs the same ELF file.
+    every simulator that is installed (Spike, QEMU) runs the same ELF file. A cache is warm if it has what was translated in
+    earlier runs, and cold if it has only the compiled core.
     """
     import platform
 
     import firmware
     from rvhyp import __version__
-    from rvhyp.bench.report import document, speed_table
+    from rvhyp.bench.picture import picture
+    from rvhyp.bench.programs import Engines
+    from rvhyp.bench.report import document, figure_table, speed_table, staged_table
     known = [name for name in firmware.names() if firmware.find(name).is_benchmark]
     for name in programs:
         if name not in known:
             raise BadInput("is no benchmark program", name, f"there are {', '.join(known)}")
     parts = parts or (("programs",) if programs else DEFAULT_PARTS)
-    engine = start_engine("interpreter")
+    if svg_path and "programs" not in parts:
+        raise BadInput("draws the part programs, which is not asked for", "--svg", "add --part programs")
+    engines, peers = Engines(start_engine("translator"), start_engine("interpreter")), installed_peers(wanted)
     measurements, values = [], {}
 
     def show(rows: list[list[str]]) -> None:
         click.echo("\n" + plain_table(rows[0], rows[1:]), err=json_path == "-")
     if "programs" in parts:
-        measurements = measure_programs(programs or known, instructions, rounds, engine)
+        measurements = measure_programs(programs or known, instructions, rounds, engines, peers)
         for runs in ("steady", "whole"):
             show(speed_table(measurements, runs))
-    for part, unit, format, run in (("traps", "us", ".2f", lambda: measure_traps(rounds, engine)),
-                                    ("start", "s", ".2f", lambda: measure_start(rounds)),
-                                    ("memory", "MiB", ".0f", measure_memory)):
+        if svg_path:
+            note = (f"CPU time, medians ({rounds} measured), about {instructions / 1e6:,.0f} million instructions each; "
+                    "the translator's cache is warm")
+            write_file(svg_path, picture(measurements, note))
+    for part, table, run in (("paging", staged_table, lambda: measure_paging(rounds, engines, peers)),
+                             ("traps", figure_table, lambda: measure_traps(rounds, engines, peers)),
+                             ("start", figure_table, lambda: measure_start(rounds)),
+                             ("memory", figure_table, measure_memory),
+                             ("linux", figure_table, lambda: measure_linux(rounds, engines)),
+                             ("idle", figure_table, lambda: measure_idle(rounds, engines.translator))):
         if part in parts:
-            values[f"{part}_{unit.lower()}"] = found = run()
-            show([[part, unit], *([name, f"{value:{format}}"] for name, value in found.items())])
-    for part, measure in (("linux", measure_linux), ("idle", measure_idle)):
-        if part in parts:
-            rows = measure(rounds, engine)
-            values[part] = dict(rows)
-            show([[part, ""], *rows])
+            values[part] = run()
+            show(table(part, values[part]))
     write_json(json_path, document(measurements, values, rounds, {"rvhyp": __version__, "python": platform.python_version()}))
     return 0

@@ -257,7 +257,12 @@ def write_json(path: str | None, value: dict) -> None:
     text = json.dumps(value, indent=2) + "\n"
     if path == "-":
         click.echo(text, nl=False)
-        return
+    else:
+        write_file(path, text)
+
+
+def write_file(path: str, text: str) -> None:
+    """Write a file of text.  BadInput if that cannot be."""
     try:
         Path(path).write_text(text)
     except OSError as error:

@@ -2,7 +2,7 @@
 import pytest
 
 import firmware
-from rvhyp.machine.loader import load_elf
+from rvhyp.bench.programs import with_words
 from tests.firmware.peers import needs_spike, on_spike
 
 pytestmark = needs_spike
@@ -11,17 +11,10 @@ BENCHMARKS = [name for name in firmware.names() if firmware.find(name).is_benchm
 
 @pytest.fixture
 def elf(tmp_path):
-    """A program as a file; words in memory may be changed, by the name of a symbol or by address."""
+    """A program as a file; words in memory may be changed, by the name of a symbol."""
     def write(name, **words):
-        data = bytearray(firmware.load(name))
-        program = load_elf(bytes(data), name)
-        for symbol, value in words.items():
-            va = program.symbols[symbol]
-            segment = next(s for s in program.segments if s.holds(va))
-            at = bytes(data).index(segment.data) + va - segment.va
-            data[at:at + 8] = value.to_bytes(8, "little")
         path = tmp_path / f"{name}.elf"
-        path.write_bytes(data)
+        path.write_bytes(with_words(name, **words))
         return path
     return write
 
@@ -53,6 +46,15 @@ def test_round_trips(elf, name):
     for count in (0, 1, 5000):
         assert on_spike(elf(name, iterations=count), "--isa=rv64gch").status == 0
     assert on_spike(elf(name), "--isa=rv64gc").status == 2, "there is no hypervisor extension"
+
+
+@pytest.mark.parametrize("name", ["memory-chase", "memory-copy"])
+def test_memory(elf, name):
+    for stages in (1, 2):
+        for size in (1 << 16, 1 << 24):
+            assert on_spike(elf(name, iterations=2, stages=stages, working_set=size), "--isa=rv64gch").status == 0
+    assert on_spike(elf(name, iterations=2, stages=2), "--isa=rv64gc").status == 2, "there is no hypervisor extension"
+    assert on_spike(elf(name, iterations=2, stages=1), "--isa=rv64gc").status == 0
 
 
 @pytest.mark.parametrize("name", BENCHMARKS)

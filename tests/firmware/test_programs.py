@@ -16,7 +16,8 @@ BARE = [name for name in firmware.names() if firmware.find(name).kind == "bare"]
 BENCHMARKS = [name for name in firmware.names() if firmware.find(name).is_benchmark]
 EXPECTED = {"hello", "tasks", "selftest", "echo", "smp", "benchmark", "badaccess", "badjump", "badloop",
             "bare-hello", "pass", "fail-result", "fail-trap", "fail-loop", "fail-pretended", "trap-vs",
-            "sort", "hash", "bytecode", "statemachine", "sha", "matmul", "nbody", "spmv"}
+            "sort", "hash", "list", "bytecode", "statemachine", "intmatrix", "strings", "recursion", "sha",
+            "matmul", "nbody", "spmv", "linpack"}
 
 
 def program(name):
@@ -27,7 +28,7 @@ def test_names():
     assert set(firmware.names()) >= EXPECTED
     sources = [*ROOT.glob("guests/*"), *ROOT.glob("bare/*"), *ROOT.glob("bench/*")]
     assert len(firmware.names()) == len(sources), "two programs of the same name, or a file that is none"
-    assert GUESTS and BARE and len(BENCHMARKS) == 8 and set(BENCHMARKS) <= set(BARE)
+    assert GUESTS and BARE and len(BENCHMARKS) == 13 and set(BENCHMARKS) <= set(BARE)
 
 
 @pytest.mark.parametrize("name", firmware.names())
@@ -87,7 +88,17 @@ def test_host_interface(name):
                    for byte in s.data[loaded.tohost - s.pa:loaded.tohost - s.pa + 8])
 
 
-@pytest.mark.parametrize("name", [*BENCHMARKS, "benchmark", "trap-vs", "trap-hs"])
+@pytest.mark.parametrize("name", BENCHMARKS)
+def test_nothing_but_the_host_interface_is_in_its_page(name):
+    """Stores beside `tohost` are watched: none of a benchmark may be."""
+    loaded = program(name)
+    watched = loaded.tohost >> 12
+    assert loaded.fromhost >> 12 == watched
+    near = [s for s in loaded.segments if s.pa >> 12 <= watched <= s.pa + s.memsz - 1 >> 12]
+    assert [s.pa for s in near] == [loaded.tohost] and near[0].memsz <= 128
+
+
+@pytest.mark.parametrize("name", [*BENCHMARKS, "benchmark", "trap-vs", "trap-hs", "memory-chase", "memory-copy"])
 def test_iterations(name):
     loaded = program(name)
     at = loaded.symbols["iterations"]

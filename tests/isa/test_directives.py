@@ -254,6 +254,17 @@ def test_nothing_to_include_from():
         assemble('.include "x"')
 
 
+def test_sizes_of_symbols():
+    program = assemble("""
+        .size f, end - f
+        f: ret
+        end:
+        .size table, 8
+        table: .dword 0
+    """)
+    assert {symbol.name: symbol.size for symbol in program.table} == {"f": 4, "end": 0, "table": 8}
+
+
 def test_what_says_nothing_to_an_assembler_is_ignored():
     assert assemble("""
         .file "x.c"
@@ -264,7 +275,6 @@ def test_what_says_nothing_to_an_assembler_is_ignored():
         f: .cfi_startproc
         ret
         .cfi_endproc
-        .size f, . - f
         .ident "none"
     """).code == bytes.fromhex("67800000")
 
@@ -276,6 +286,8 @@ def test_what_says_nothing_to_an_assembler_is_ignored():
     (".byte x", 1, "x is not defined"),
     (".byte 1,, 2", 1, "an expression is missing"),
     (".zero", 1, ".zero takes 1 to 2 operands, not 0"),
+    (".size f", 1, ".size takes 2 operands, not 1"),
+    (".size f, -1", 1, "-1 is -1, which does not fit: 0 to"),
     (".equ x", 1, ".equ takes 2 operands, not 1"),
     (".globl", 1, ".globl takes 1 or more operands, not 0"),
     (".zero -1", 1, "-1 is -1, which does not fit: 0 to"),

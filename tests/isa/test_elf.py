@@ -24,6 +24,7 @@ message: .asciz "hello"
     .data
     .align 12
 table: .dword _start, -1
+    .size table, 16
     .bss
 buffer: .zero 0x5000
     .section .comment
@@ -85,6 +86,7 @@ def test_symbols(elf, program):
     assert {name: symbol["st_info"]["bind"] for name, symbol in symbols.items()} == {
         "_start": "STB_GLOBAL", "message": "STB_GLOBAL", "hook": "STB_WEAK",
         "answer": "STB_LOCAL", "table": "STB_LOCAL", "buffer": "STB_LOCAL"}
+    assert {name: symbol["st_size"] for name, symbol in symbols.items() if symbol["st_size"]} == {"table": 16}
     assert symbols["answer"]["st_shndx"] == "SHN_ABS"
     assert elf.get_section(symbols["buffer"]["st_shndx"]).name == ".bss"
     bindings = [symbol["st_info"]["bind"] for symbol in table.iter_symbols()]

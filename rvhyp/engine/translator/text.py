@@ -19,6 +19,7 @@ from rvhyp.isa.rule import RULES
 
 CALLABLE = {name: len(HANDLERS) + n for n, name in enumerate(callables())}
 ZERO = 0
+POINTER = 8                                     # bytes
 SLICE_ENDS = ("step", "slice_end")
 
 
@@ -154,7 +155,9 @@ class RegionText(HandlerText):
         missed = self.block
         self.line(f"br label %{on}")
         self.label(found)
-        fast = va + group.addend
+        may_be_pointer = is_urgent and size == POINTER          # what is loaded may be the address of the next access
+        fast = va + (self.foreseen(group.addend) if may_be_pointer else group.addend)
+        found = self.block
         self.line(f"br label %{on}")
         self.label(on)
         address = self.value(f"phi i64 [{host.name}, %{missed}], [{fast.name}, %{found}]")

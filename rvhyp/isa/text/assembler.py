@@ -68,6 +68,7 @@ class Pass:
         self.labels: dict[str, Line] = {}
         self.locals: dict[int, list[tuple[str, int]]] = {}
         self.bindings: dict[str, int] = {}
+        self.sizes: dict[str, int] = {}
         self.targets: dict[int, int] = {}                           # what the %pcrel_hi at an address refers to
         self.borrowed: dict[int, int | None] = {}                   # what a %pcrel_lo before its %pcrel_hi refers to
         self.macros: dict[str, Macro] = {}
@@ -362,7 +363,7 @@ class Pass:
             raise self.problem
         sections = sorted(self.in_memory, key=lambda section: section.address)
         names = {section.name for section in sections}
-        table = [Symbol(name, self.address(place) & MASK64, place[0], self.bindings.get(name, STB_LOCAL))
+        table = [Symbol(name, self.address(place) & MASK64, place[0], self.bindings.get(name, STB_LOCAL), self.sizes.get(name, 0))
                  for name, place in self.symbols.items() if place[0] is None or place[0] in names]
         return Assembly(tuple(sections), tuple(table), self.lines, self.settings.addresses[".text"],
                         frozenset(self.extensions))

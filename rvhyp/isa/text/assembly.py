@@ -51,6 +51,7 @@ class Symbol(NamedTuple):
     value: int
     section: str | None
     binding: int = STB_LOCAL
+    size: int = 0                                   # in bytes; 0 where `.size` did not say
 
 
 @dataclass(frozen=True)
@@ -135,7 +136,7 @@ class Assembly:
                        key=lambda symbol: symbol.binding != STB_LOCAL)
         for symbol in shown:
             index = section_names.index(symbol.section) + 1 if symbol.section in section_names else SHN_ABS
-            entries.append(SYMBOL.pack(strings.add(symbol.name), symbol.binding << 4, 0, index, symbol.value, 0))
+            entries.append(SYMBOL.pack(strings.add(symbol.name), symbol.binding << 4, 0, index, symbol.value, symbol.size))
         first_global = 1 + sum(symbol.binding == STB_LOCAL for symbol in shown)
         return b"".join(entries), bytes(strings.data), first_global
 

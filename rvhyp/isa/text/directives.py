@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from rvhyp.isa.text.assembler import Pass
 
 DIRECTIVES: dict[str, Callable[[Pass, tuple[str, ...]], None]] = {}
-IGNORED = (".type", ".size", ".file", ".loc", ".ident", ".attribute", ".hidden", ".addrsig", ".cfi_startproc",
+IGNORED = (".type", ".file", ".loc", ".ident", ".attribute", ".hidden", ".addrsig", ".cfi_startproc",
            ".cfi_endproc", ".cfi_def_cfa_offset", ".cfi_offset", ".cfi_restore", ".cfi_def_cfa")
 SIZES = {".byte": 1, ".2byte": 2, ".half": 2, ".short": 2, ".hword": 2,
          ".4byte": 4, ".word": 4, ".long": 4, ".int": 4, ".8byte": 8, ".dword": 8, ".quad": 8}
@@ -85,6 +85,11 @@ def local(p: Pass, operands: tuple[str, ...]) -> None:
 @directive(".equ", ".set", "=", least=2, most=2)
 def equ(p: Pass, operands: tuple[str, ...]) -> None:
     p.assign(operands[0], p.evaluate(operands[1]))
+
+
+@directive(".size", least=2, most=2)
+def size(p: Pass, operands: tuple[str, ...]) -> None:
+    p.sizes[operands[0]] = p.evaluate_within(operands[1], 0, MASK64)
 
 
 @directive(*IGNORED)
