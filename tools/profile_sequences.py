@@ -2,16 +2,17 @@
 """Finds the instruction sequences worth a superinstruction: samples real guests, records what they run, and chooses greedily.
 
     rvhyp guests prepare debian                             # and debian-sid, u-boot
-    tools/profile_sequences.py > rvhyp/engine/superinstructions.py.new && mv rvhyp/engine/superinstructions.py{.new,}
+    tools/profile_sequences.py > new.py && mv new.py rvhyp/engine/superinstructions.py
 
-What is run is in RUNS, each with its weight.  Samples are taken at fixed counts of instructions in virtual time: the same guests give
-the same list, whatever the host does meanwhile.  The versions of the guests stand at the head of the list.
+What is run is in RUNS, each with its weight.  Samples are taken at fixed counts of instructions in virtual time: the same guests
+give the same list, whatever the host does meanwhile.  The versions of the guests stand at the head of the list.
 """
 from __future__ import annotations
 
 import argparse
 import ctypes
 import sys
+import textwrap
 from collections import Counter
 from collections.abc import Callable, Collection, Generator, Iterator
 from dataclasses import dataclass
@@ -21,7 +22,7 @@ from rvhyp.bench.linux import BOOT
 from rvhyp.cli.opening import open_one
 from rvhyp.engine.interpreter import Interpreter
 from rvhyp.engine.superinstructions import SEQUENCES
-from rvhyp.engine.tables import HANDLERS
+from rvhyp.engine.tables import HANDLERS, LINK_FURTHEST
 from rvhyp.guests.store import find
 from rvhyp.hart.memory import HEADER_HOST
 from rvhyp.hart.state import OFFSET, TLB_ENTRIES, Hart
@@ -33,10 +34,9 @@ from rvhyp.machine.machine import Machine
 from rvhyp.monitor.hypervisor import Hypervisor
 from rvhyp.monitor.vm import VmConfig
 
-COUNT = 240                     # sequences
+COUNT = 1000                    # sequences
 SAMPLES = 10_000                # of each run, about
-LONGEST = 4                     # instructions in a sequence
-FURTHEST = 3                    # how far back a link may lead
+LONGEST = 8                     # instructions in a sequence
 PATH = 24                       # instructions recorded at most
 AT_ONCE = 4                     # sequences chosen between two counts
 ALONE = {Kind.SYSTEM, Kind.CSR, Kind.LOAD_RESERVED, Kind.STORE_CONDITIONAL}     # their handlers end in a rule
@@ -57,12 +57,23 @@ GUESTS = {"debian": Run(12, 1_060_000_000), "debian-sid": Run(4, 1_060_000_000),
 BENCHMARKS = {name: Run(1, 60_000_000) for name in sorted(firmware.names()) if firmware.find(name).is_benchmark}
 RUNS = GUESTS | BENCHMARKS
 
-HEADER = '''"""Superinstructions: sequences that run in one handler, found by profiling (tools/profile_sequences.py).
+FILE = '''"""Superinstructions: sequences that run in one handler, found by profiling (tools/profile_sequences.py).
 
 {runs}
 """
 
-SEQUENCES: list[tuple[str, ...]] = [
+# Those that are not the beginning of a longer one, the best first.  What they begin with are sequences too.
+LONGEST = """
+{longest}
+"""
+
+
+def _sequences() -> list[tuple[str, ...]]:
+    longest = [tuple(text.split("+")) for text in LONGEST.split()]
+    return list(dict.fromkeys(each[:count] for each in longest for count in range(2, len(each) + 1)))
+
+
+SEQUENCES: list[tuple[str, ...]] = _sequences()
 '''
 
 
@@ -109,8 +120,10 @@ def distance(before: list[Decoded], decoded: Decoded, number: str) -> int:
 
 
 def recorded(read: Callable[[int], int | None], period: int) -> Generator[int, int | None, Path | None]:
-    """The next path of a program, None if there is nothing to learn here.  It yields how many instructions to run, and is sent the pc
-    behind them; None if the program is not there then."""
+    """The next path of a program; None if there is nothing to learn here.
+
+    It yields how many instructions to run, and is sent the pc behind them: None if the program is not there then.
+    """
     pc = yield period
     for _ in range(PATH):                           # a path begins where a branch led
         before, pc = pc, (yield 1)
@@ -122,7 +135,7 @@ def recorded(read: Callable[[int], int | None], period: int) -> Generator[int, i
     past: list[Decoded] = []
     while len(path) < PATH and (decoded := decoded_at(read, pc)) and (name := handler_name(decoded, pc)) in HANDLERS:
         path.append((name, distance(past, decoded, "1"), distance(past, decoded, "2")))
-        past = [*past, decoded][-FURTHEST:]
+        past = [*past, decoded][-LINK_FURTHEST:]
         before, pc = pc, (yield 1)
         if pc is None or pc != before + decoded.length or pc >> 12 != before >> 12:
             break
@@ -183,12 +196,6 @@ def sampled(name: str, run: Run) -> dict[Path, float]:
     return {each: run.weight * count / total for each, count in recorder.paths.items()}
 
 
-def described(name: str, run: Run) -> str:
-    """A line of the list's head."""
-    packages = ", ".join(find(name)[1].packages) if name in GUESTS else "firmware/bench"
-    return f"{name} (weight {run.weight}): {packages}"
-
-
 def grown(sequence: Sequence, step: Step) -> tuple[Sequence, Sequence]:
     """A sequence with one handler more, and the same without that one's links."""
     name, *distances = step
@@ -227,6 +234,20 @@ def choose(weights: dict[Path, float], count: int) -> list[Sequence]:
     return list(chosen)
 
 
+def described(name: str, run: Run) -> str:
+    """A line of the list's head."""
+    found = find(name) if name in GUESTS else None
+    return f"{name} (weight {run.weight}): " + (",\n    ".join(found[1].packages) if found else "firmware/bench")
+
+
+def written(chosen: list[Sequence]) -> str:
+    """The file of the list."""
+    beginnings = {each[:-1] for each in chosen}
+    longest = " ".join("+".join(each) for each in chosen if each not in beginnings)
+    return FILE.format(runs="\n".join(described(name, run) for name, run in RUNS.items()),
+                       longest=textwrap.fill(longest, 130, break_on_hyphens=False, break_long_words=False))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--count", type=int, default=COUNT, help="sequences wanted")
@@ -240,8 +261,7 @@ def main() -> None:
         before, after = (sum(weight * sum(1 for _ in covered(path, known)) for path, weight in paths.items()) / RUNS[name].weight
                          for known in (set(SEQUENCES), set(chosen)))
         print(f"{name}: {before:.3f} handlers per instruction before, {after:.3f} now", file=sys.stderr)
-    print(HEADER.format(runs="\n".join(described(name, run) for name, run in RUNS.items()))
-          + "".join(f"    {sequence},\n" for sequence in chosen).replace("'", '"') + "]")
+    print(written(chosen), end="")
 
 
 if __name__ == "__main__":
