@@ -203,6 +203,8 @@ def test_an_operand_from_further_back_than_a_link_leads_is_no_link():
         parts = draw(rng, (*sequence[:far], split_links(sequence[far])[0]), is_exact=True)
         if written(parts[0]) == ("x", parts[far].operands.get("rs1")):
             break
+    else:
+        pytest.fail("no such instructions drawn")
     prepare(rng, parts)
     state = prepare(rng, parts)
     hold(state, PROGRAM, [len(parts) + 3])
