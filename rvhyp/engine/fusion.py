@@ -3,6 +3,8 @@ from rvhyp.engine.lines import WORK_IDS, WORK_ORDER
 from rvhyp.engine.tables import (
     FUSION_BUCKETS,
     FUSION_BYTES,
+    FUSION_SHIFT,
+    LINK_FURTHEST,
     LINK_RS2,
     LINK_SHIFT,
     USES_RS1,
@@ -17,9 +19,11 @@ NO_HANDLER = 0
 
 @rule
 def distance(h, page, first, index, register):
-    """How many instructions before the one at `index` a register (as uops name it) was written; 0 if by none from `first` on."""
+    """How many instructions before the one at `index` a register (as uops name it) was written; 0 if by none from `first` on, or
+    further back than a link may lead: it is read from the hart record then, where every part has written its result."""
     at = index
-    while at > first:
+    last = first if index - first < LINK_FURTHEST else index - LINK_FURTHEST
+    while at > last:
         at -= 1
         slot = load16(h.worklist + WORK_ORDER + (at << 1))
         if load8(h.handler_flags + load16(h.worklist + WORK_IDS + (slot << 1))) & WRITES_RD:
@@ -46,7 +50,7 @@ def links(h, page, first, index):
 def fused(h, first, second):
     """Number of the superinstruction of two handlers in a row (links in the second's upper bits); 0 if there is none."""
     key = (first << 16) | second
-    entry = h.fusions + (((key * 0x9E37_79B9_7F4A_7C15) >> 54) & (FUSION_BUCKETS - 1)) * FUSION_BYTES
+    entry = h.fusions + (((key * 0x9E37_79B9_7F4A_7C15) >> FUSION_SHIFT) & (FUSION_BUCKETS - 1)) * FUSION_BYTES
     way = 0
     while way < FUSION_BYTES:
         if load32(entry + way) == key:

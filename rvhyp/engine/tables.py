@@ -15,6 +15,7 @@ from rvhyp.isa.instruction import COMPRESSED, EXTENSIONS, INSTRUCTIONS, Instruct
 ENDS_LINE, IS_LOCAL, IS_ROUNDED = 1, 2, 4           # flags of rows and handlers
 WRITES_RD, USES_RS1, USES_RS2 = 8, 16, 32           # flags of handlers
 LINK_RS2, LINK_SHIFT = 2, 12        # in links: where the distance of rs2 stands; in fusion keys: where links stand
+LINK_FURTHEST = 3                   # how many parts back a link may lead: two bits for each
 ENDING_KINDS = {Kind.JAL, Kind.JALR, Kind.SYSTEM}
 LOCAL_KINDS = {Kind.BRANCH, Kind.JAL}               # those whose target may be in the same page
 
@@ -25,7 +26,8 @@ ROW_BYTES = 24
 KIND_X, KIND_F = 0, 1
 BUCKET_BYTES = 8
 FORMAT_SIGN, FORMAT_PIECES, FORMAT_BYTES = 1, 2, 16
-FUSION_BUCKETS, FUSION_BYTES = 1024, 32
+FUSION_BITS, FUSION_BYTES = 11, 32            # of the hash that finds a bucket, of a bucket
+FUSION_BUCKETS, FUSION_SHIFT = 1 << FUSION_BITS, 64 - FUSION_BITS
 
 SPECIAL_DECODE, SPECIAL_PAGE_END, SPECIAL_STRADDLE, SPECIAL_ILLEGAL = 1, 2, 3, 4
 SPECIALS = {SPECIAL_DECODE: "decode", SPECIAL_PAGE_END: "page_end", SPECIAL_STRADDLE: "straddle",
@@ -185,7 +187,7 @@ def fusion_table() -> bytes:
         first = NUMBER["+".join(sequence[:-1])]         # a KeyError here: the shorter sequence is missing
         last, links = split_links(sequence[-1])
         key = first << 16 | links << LINK_SHIFT | NUMBER[last]
-        bucket = (key * 0x9E37_79B9_7F4A_7C15 & (1 << 64) - 1) >> 54 & FUSION_BUCKETS - 1
+        bucket = (key * 0x9E37_79B9_7F4A_7C15 & (1 << 64) - 1) >> FUSION_SHIFT
         for way in range(0, FUSION_BYTES, 8):
             at = bucket * FUSION_BYTES + way
             if not any(table[at:at + 8]):
