@@ -1,6 +1,7 @@
 """What translated code needs of the hart: TLB fills for its accesses, and its entries among the uops of a decoded page."""
 from rvhyp.engine.codepages import decode_at
 from rvhyp.engine.lines import depth_of, target_slot
+from rvhyp.engine.superinstructions import SEQUENCES
 from rvhyp.engine.tables import IS_LOCAL, ROW_FLAGS, ROW_FORMAT
 from rvhyp.engine.uop import (
     UOP_DELTA,
@@ -21,7 +22,7 @@ from rvhyp.hart.trap import LOAD, STORE
 from rvhyp.isa.choices import MISALIGNED_TRAPS
 from rvhyp.isa.rule import load8, load16, load64, rule, store16, store64
 
-REACH = 16                      # half-words before an entry in which a superinstruction that runs over it may begin
+REACH = 2 * max(map(len, SEQUENCES))    # half-words before an entry in which a superinstruction that runs over it may begin
 PAGE = 0xFFF
 
 
