@@ -140,13 +140,13 @@ class Translator(Interpreter):
 
         `was_translated`: translated code saw that the slice would end, but that may have been in code that led to this.
         """
-        for each in page.translations:
-            if each.product.has(slot):
-                self.translated_looks += 1
-                each.doubt = max(0, each.doubt + (-1 if was_translated else 1))
-                if each.doubt < DOUBTFUL:
-                    return False
-                each.doubt = 0
+        covering = [each for each in page.translations if each.product.has(slot)]
+        self.translated_looks += bool(covering)
+        for each in covering:
+            each.doubt = max(0, each.doubt + (-1 if was_translated else 1))
+            if each.doubt < DOUBTFUL:
+                return False
+            each.doubt = 0
         return slot not in page.refused
 
     def _place(self, hart: Hart) -> tuple[Page, int] | None:
