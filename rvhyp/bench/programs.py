@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 OURS, INTERPRETED = "rvhyp translator", "rvhyp interpreter"
 WARM_CACHE, COLD_CACHE = "warm", "cold"
-WARM, WARM_UPS = 0.95, 5                # runs before the first that counts: until so much of one is translated, but not more
+WARM, WARM_UPS = 0.95, 8                # runs before the first that counts: until so much of one is translated, but not more
 
 
 class Engines(NamedTuple):
@@ -93,9 +93,10 @@ def translated_part(elf: bytes, name: str, engine) -> tuple[Cost, float]:
 
 
 def warm_up(elf: bytes, name: str, engine) -> None:
-    """Run until nearly all is translated, or as often as there is hope."""
+    """Run until nearly all is translated and nothing new is, or as often as there is hope."""
     for _ in range(WARM_UPS):
-        if translated_part(elf, name, engine)[1] >= WARM:
+        made = engine.made
+        if translated_part(elf, name, engine)[1] >= WARM and engine.made == made:
             break
 
 
