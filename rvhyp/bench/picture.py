@@ -72,8 +72,8 @@ def picture(measurements: list[Measurement], note: str) -> str:
 
 
 def speeds_of(found: list[Measurement]) -> dict[str, float]:
-    """MIPS in steady state, by runner."""
-    return {each.runner: each.mips("steady") for each in found if each.steady}
+    """MIPS in steady state, by runner; none of one whose run took no longer than its start, as far as could be told."""
+    return {each.runner: each.mips("steady") for each in found if each.steady and each.mips("steady") > 0}
 
 
 def mean_ratio(speeds: list[dict[str, float]]) -> str:

@@ -45,8 +45,10 @@ class Measurement:
     translated: float | None = None     # the part of its instructions that ran translated, in steady state, as looks tell
 
     def mips(self, runs: str, clock: str = "cpu") -> float:
-        """Median million instructions per second of `runs` ("whole" or "steady"), by the "cpu" or "wall" clock."""
-        return self.instructions / median(getattr(cost, clock) for cost in getattr(self, runs)) / 1e6
+        """Median million instructions per second of `runs` ("whole" or "steady"), by the "cpu" or "wall" clock; not a number if
+        they took no time that could be told from the start's."""
+        seconds = median(getattr(cost, clock) for cost in getattr(self, runs))
+        return self.instructions / seconds / 1e6 if seconds > 0 else float("nan")
 
 
 def with_words(name: str, **words: int) -> bytes:

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import asdict
+from math import isnan
 from typing import NamedTuple
 
 from rvhyp.bench.programs import INTERPRETED, OURS, WARM_CACHE, Measurement
@@ -33,6 +34,11 @@ def speed_table(measurements: list[Measurement], runs: str) -> list[list[str]]:
                          f"{ours.translated:.1%}" if runs == "steady" else "",
                          *(f"{ours.mips(runs) / of[peer].mips(runs):.2f}x" for peer in peers)])
     return rows
+
+
+def _number(value: float) -> float | None:
+    """JSON has no word for what is not a number."""
+    return None if isnan(value) else value
 
 
 class Figure(NamedTuple):
@@ -93,6 +99,7 @@ def document(measurements: list[Measurement], values: dict[str, list], rounds: i
         "rounds": rounds, "versions": versions, **{part: [each._asdict() for each in found] for part, found in values.items()},
         "programs": [{**asdict(each), "whole": [cost._asdict() for cost in each.whole],
                       "steady": [cost._asdict() for cost in each.steady],
-                      "mips_steady": each.mips("steady") if each.steady else None, "mips_whole": each.mips("whole"),
+                      "mips_steady": _number(each.mips("steady")) if each.steady else None,
+                      "mips_whole": _number(each.mips("whole")),
                       "sha256": hashlib.sha256(firmware.load(each.program)).hexdigest()} for each in measurements],
     }

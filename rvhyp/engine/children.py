@@ -56,15 +56,20 @@ class Child:
         self.connection.close()
 
 
+def end_with(parent: int, how: int = signal.SIGKILL) -> None:
+    """In a child, at its start: it gets a signal when its parent ends, however that happens."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, how)
+        if os.getppid() != parent:
+            os._exit(1)
+
+
 def _begin(parent: int, serve: Callable, connection: Connection, *arguments) -> None:
     """In the child: Ctrl-C reaches every process of the terminal, the parent acts on it; and we die with the parent."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING_SIGNALS)
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-        if os.getppid() != parent:
-            os._exit(1)
+    end_with(parent)
     serve(connection, *arguments)
 
 

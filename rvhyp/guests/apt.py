@@ -8,10 +8,13 @@ import os
 import re
 import select
 import shutil
+import signal
 import subprocess
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from pathlib import Path
 
+from rvhyp.engine.children import end_with
 from rvhyp.machine.errors import BadInput
 
 MIRROR = "http://deb.debian.org/debian"
@@ -91,7 +94,8 @@ class Apt:
         command = [command[0], "-o", f"APT::Status-Fd={writing}", *command[1:]]
         try:
             with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                                  env=environment, cwd=cwd, pass_fds=[writing]) as process:
+                                  env=environment, cwd=cwd, pass_fds=[writing],
+                                  preexec_fn=partial(end_with, os.getpid(), signal.SIGTERM)) as process:
                 self._process = process
                 os.close(writing)
                 writing = -1

@@ -1,5 +1,6 @@
 """rvhyp bench: what it measures is what it says.  How fast anything is, is no business of a test."""
 import json
+import math
 import os
 import sys
 from xml.etree import ElementTree
@@ -214,6 +215,15 @@ def test_lines_of_the_grid(most, step):
 
 
 @needs_chromium
+def test_a_peer_whose_run_took_no_longer_than_its_start_has_no_speed():
+    found = measured("sort", ours=1200, QEMU=600)
+    for seconds in (-0.01, 0.0):
+        found[-1].steady[:] = [Cost(seconds, seconds)]
+        text = picture(found, "note")
+        assert "1,200" in text and "geometric mean" not in text
+        assert math.isnan(found[-1].mips("steady"))
+
+
 def test_a_browser_shows_the_picture(tmp_path):
     path = tmp_path / "bench.svg"
     path.write_text(picture(measured("sort", ours=1200, QEMU=600), "note"))
