@@ -17,7 +17,6 @@ from rvhyp.isa.instruction import Kind
 
 TRANSLATED = {Kind.ALU, Kind.BRANCH, Kind.JAL, Kind.JALR, Kind.LOAD, Kind.STORE, Kind.AMO, Kind.FENCE, Kind.FP}
 LINKS = (1, 5)                  # registers that hold return addresses (Unprivileged ISA, "JALR")
-RD, RS1, RS2, RS3 = range(4)
 
 
 @dataclass(frozen=True, eq=False)

@@ -173,9 +173,12 @@ class Translator(Interpreter):
             entries = each.product.entries
             if not self.arena.low <= _word(page.address + UOP_BYTES * entries[0]) < self.arena.high:
                 data = data or page.bytes()
-                if each.product.fits(data) and self._has_place(each):
-                    for slot in entries:
-                        self.rules.region_install(hart.address, page.address, slot, each.address)
+                if not each.product.fits(data):
+                    continue
+                if not self._has_place(each):
+                    return                          # this page, too, is forgotten
+                for slot in entries:
+                    self.rules.region_install(hart.address, page.address, slot, each.address)
 
     def _has_place(self, each: Translation) -> bool:
         """Put the code of a region in the arena, if it is not there; False if there is no room for it."""
@@ -196,7 +199,9 @@ class Translator(Interpreter):
         self.arena.clear()
 
     def _ask(self, hart: Hart, page: Page) -> None:
-        if self.compiler.is_busy or self.looks - self.translated_looks < WORTHWHILE or page.heat.total() < SEEN:
+        if self.compiler.is_busy or self.compiler.is_dead:
+            return
+        if self.looks - self.translated_looks < WORTHWHILE or page.heat.total() < SEEN:
             return
         (slot, _), = page.heat.most_common(1)
         page.heat.clear()

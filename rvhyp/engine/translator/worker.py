@@ -4,7 +4,6 @@ It answers each `Request` with a `Product`, or None where nothing can be transla
 """
 from __future__ import annotations
 
-import ctypes
 import os
 import signal
 import sys
@@ -13,7 +12,6 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
 
-PR_SET_PDEATHSIG = 1
 NICENESS = 5                    # the guest goes first where there is one processor
 
 
@@ -93,8 +91,10 @@ def serve(connection: Connection) -> None:
 
 def main() -> None:
     """Serve the descriptor that the command line names.  Ctrl-C is for whoever started us; we end when that does."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-    os.nice(NICENESS)
     from multiprocessing.connection import Connection
+
+    from rvhyp.engine.children import end_with
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    end_with(os.getppid())
+    os.nice(NICENESS)
     serve(Connection(int(sys.argv[1])))
