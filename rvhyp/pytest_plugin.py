@@ -132,7 +132,7 @@ class GuestRun(_Run):
         from rvhyp.monitor.report import mode_of, place_of
         if self.vm.is_over:
             return self.stopped or f"ended with status {self.vm.status}"
-        self.hypervisor.leave_guest()
+        self.hypervisor.stand_still()
         return ", ".join(f"hart {vcpu.number} in {mode_of(vcpu)}-mode at {place_of(vcpu, vcpu['sepc'])}"
                          for vcpu in self.vm.vcpus)
 

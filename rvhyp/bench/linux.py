@@ -82,7 +82,7 @@ def share_of_exits(engine) -> float:
     folder = prepared()
     initrd = (folder / "initrd").read_bytes()
     hypervisor = Hypervisor([VmConfig(GUEST, load(folder / "Image"), 512 * MIB, bootargs=BOOT, initrd=initrd)], engine)
-    handle, spent = hypervisor._handle, 0.0
+    handle, spent = hypervisor.handle, 0.0
 
     def timed(vcpu) -> bool:
         nonlocal spent
@@ -90,7 +90,7 @@ def share_of_exits(engine) -> float:
         goes_on = handle(vcpu)
         spent += time.perf_counter() - begin
         return goes_on
-    hypervisor._handle = timed
+    hypervisor.handle = timed
     begin = time.perf_counter()
     hypervisor.run()
     return spent / (time.perf_counter() - begin)

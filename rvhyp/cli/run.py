@@ -86,7 +86,7 @@ def summary(hypervisor, outcome, outside: UserNetwork | None) -> dict:
 def positions(hypervisor) -> list[str]:
     """Where each guest is, once nothing runs any more."""
     from rvhyp.monitor.report import mode_of, place_of
-    hypervisor.leave_guest()
+    hypervisor.stand_still()
     return [f"guest {vm.name}: " + ("ended with status " + str(vm.status) if vm.is_over else ", ".join(
         f"hart {vcpu.number} in {mode_of(vcpu)}-mode at {place_of(vcpu, vcpu['sepc'])}" for vcpu in vm.vcpus))
         for vm in hypervisor.vms]
@@ -124,9 +124,11 @@ def closing_all(devices: Sequence[VirtioDevice]) -> Iterator[None]:
             each.close()
 
 
-def leave(consoles: Consoles, devices: Sequence[VirtioDevice]) -> None:
+def leave(consoles: Consoles, hypervisor: Hypervisor, devices: Sequence[VirtioDevice]) -> None:
     """For an end from outside: the terminal at once, then what the guests have written."""
     consoles.leave()
+    with suppress(Exception):
+        hypervisor.stand_still()
     for each in devices:
         with suppress(Exception):               # the signal came in the middle of something: the others all the same
             each.close()
@@ -154,6 +156,8 @@ def uplink(hypervisor: Hypervisor, switch: Switch | None, settings: Settings | N
 @reboot_option
 @click.option("--realtime", is_flag=True,
               help="Time is the host's, for work at the terminal: who is idle sleeps.  Runs are then not repeatable.")
+@click.option("--threads", is_flag=True,
+              help="Each hart runs on a thread of the host, all at the same time; means --realtime.")
 @rtc_option
 @choices_options
 @click.option("--stats", is_flag=True, help="At the end, show exits by cause and instructions.")
@@ -161,7 +165,7 @@ def uplink(hypervisor: Hypervisor, switch: Switch | None, settings: Settings | N
 @engine_options
 @json_option
 @guarded
-def run(guests, memory, cpus, append, initrd, dtb, dump_dtb, net, pcap, console, no_reboot, realtime, rtc, config_path, settings,
+def run(guests, memory, cpus, append, initrd, dtb, dump_dtb, net, pcap, console, no_reboot, realtime, threads, rtc, config_path, settings,
         stats, log_path, engine, max_instructions, timeout, json_path, **given):
     """Boot each GUEST in VS-mode under the monitor: an ELF, a Linux Image, or a guest of ours by name.
 
@@ -173,6 +177,8 @@ def run(guests, memory, cpus, append, initrd, dtb, dump_dtb, net, pcap, console,
     from rvhyp.monitor.hypervisor import Hypervisor
     from rvhyp.monitor.vm import VmConfig
     epoch = None if rtc is None else epoch_of(rtc)
+    if threads and log_path:
+        raise BadInput("a log has one instruction after the other", "--threads", "leave out one of --threads and --log-commits")
     opened = open_guests(guests, memory, append, initrd)
     settings_outside, switch = user_settings(net), make_switch(net, pcap)
     names = [guest.name for guest in opened]
@@ -185,7 +191,7 @@ def run(guests, memory, cpus, append, initrd, dtb, dump_dtb, net, pcap, console,
         configs = [VmConfig(guest.name, guest.program, guest.memory, cpus, *ends[guest.name], guest.bootargs, initrd=guest.initrd,
                             dtb=tree, dtb_name=dtb or "", virtio=devices[guest.name], tell=say,
                             reboots=not no_reboot) for guest in opened]
-        hypervisor = Hypervisor(configs, start_engine(engine), read_choices(config_path, settings))
+        hypervisor = Hypervisor(configs, start_engine(engine), read_choices(config_path, settings), threads)
         if dump_dtb:
             return write_tree(dump_dtb, hypervisor.vms[0].device_tree())
         if realtime:
@@ -193,7 +199,7 @@ def run(guests, memory, cpus, append, initrd, dtb, dump_dtb, net, pcap, console,
         if epoch is not None:
             hypervisor.machine.clock.epoch = epoch
         all_devices = [each for name in names for each in devices[name]]
-        with (during(lambda: ["running", *positions(hypervisor)], lambda: leave(consoles, all_devices)),
+        with (during(lambda: ["running", *positions(hypervisor)], lambda: leave(consoles, hypervisor, all_devices)),
               closing_all(all_devices), uplink(hypervisor, switch, settings_outside) as outside, consoles.attended(hypervisor),
               commit_log(log_path, hypervisor.machine, lambda: hypervisor.vcpus.index(hypervisor.running))):
             outcome = hypervisor.run(max_instructions, timeout)

@@ -36,18 +36,20 @@ from rvhyp.hart.memory import (
     ram_host,
 )
 from rvhyp.hart.paging import translate
+from rvhyp.hart.peers import ENTRY_BLOCKS, ENTRY_PAGE, settle
 from rvhyp.hart.pmp import MIXED, pmp_permissions
 from rvhyp.hart.state import FAULT_LEAVE, REASON_BUDGET
 from rvhyp.hart.tlb import FETCH_TLB, drop_host_page, flush_mixed, flush_table, tlb_fill
 from rvhyp.hart.trap import FETCH, access_fault
 from rvhyp.isa.rule import load16, load64, record, rule, store16, store64
 
-POOL_NEXT, POOL_FIRST, POOL_END = 0, 8, 16      # the pool's header
+POOL_NEXT, POOL_FIRST, POOL_END, POOL_ENTRY = 0, 8, 16, 24      # the pool's header
 
 
 @rule
 def decode_at(h, page, slot):
     """Decode everything in the page that is reachable from a slot by falling through and by branches."""
+    settle(h, load64(page + HEADER_CODE))
     h.work_top = 1
     store16(h.worklist + WORK_SLOTS, slot)
     count = 0
@@ -78,7 +80,8 @@ def flush_pool(h):
     """Forget all decoded pages, of every hart.  Nothing decoded may be running."""
     page = load64(h.pool + POOL_FIRST)
     while page < load64(h.pool + POOL_NEXT):
-        store64(load64(page + HEADER_CODE), 0)
+        store64(load64(page + HEADER_CODE) + ENTRY_PAGE, 0)
+        store64(load64(page + HEADER_CODE) + ENTRY_BLOCKS, 0)
         page += PAGE_BYTES
     store64(h.pool + POOL_NEXT, load64(h.pool + POOL_FIRST))
     flush_fetch_of_all(h)
@@ -132,8 +135,8 @@ def lay_out(h, page, pa, host, entry):
 
 @rule
 def prepare_scratch(h):
-    """Lay out the page in which single instructions run."""
-    lay_out(h, h.scratch, 0, 0, 0)
+    """Lay out the page in which single instructions run; it has an entry like others, which no page of RAM leads to."""
+    lay_out(h, h.scratch, 0, 0, h.pool + POOL_ENTRY)
     write_special(h, h.scratch + UOP_BYTES, SPECIAL_PAGE_END, 0, 2)
     write_special(h, h.scratch + 2 * UOP_BYTES, SPECIAL_PAGE_END, 0, 2)
     h.page = h.scratch
@@ -143,7 +146,7 @@ def prepare_scratch(h):
 def code_page(h, pa):
     """The decoded page of a physical page of RAM, made if need be."""
     entry = code_page_entry(h, pa)
-    page = load64(entry)
+    page = load64(entry + ENTRY_PAGE)
     if page:
         return page
     page = load64(h.pool + POOL_NEXT)
@@ -153,7 +156,7 @@ def code_page(h, pa):
     store64(h.pool + POOL_NEXT, page + PAGE_BYTES)
     host = ram_host(h, pa & ~0xFFF, 4096)
     lay_out(h, page, pa & ~0xFFF, host, entry)
-    store64(entry, page)
+    store64(entry + ENTRY_PAGE, page)
     stop_writes_to(h, host)
     return page
 

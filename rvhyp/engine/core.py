@@ -48,6 +48,8 @@ class Core:
         self.size = len(image)
         self.builtins = {name.removeprefix("builtin_"): self.address + at
                          for name, at in symbols.items() if name.startswith("builtin_")}
+        self.entries = {name: ctypes.CFUNCTYPE(ctypes.c_uint64, ctypes.c_uint64)(self.address + symbols[name])
+                        for name in ("run", "return_to_guest")}         # of the same, for threads: other Python runs meanwhile
         for name, (offset, count) in exports.items():
             setattr(self, name, ctypes.PYFUNCTYPE(ctypes.c_uint64, *[ctypes.c_uint64] * count)(self.address + offset))
         self.pointers = {name: self.address + at for name, (at, _) in tables.items()}

@@ -216,7 +216,8 @@ define ptr @builtin_{name}(ptr %self, ptr %unused) #0 {{
 
 # Rules that Python calls in compiled form, as symbols export.NAME.
 EXPORTS = ("prepare_scratch", "notice_write", "csr_read", "csr_write", "load", "store", "inject", "ticks", "next_event",
-           "hfence_gvma", "update_contexts", "fetch", "return_to_guest", "code_page", "flush_pool", "region_install")
+           "forget_guest", "forget_stale", "update_contexts", "fetch", "return_to_guest", "code_page", "flush_pool",
+           "region_decode", "region_install")
 
 
 # What translated code goes on in or calls, by its place behind the handlers in the core's table.

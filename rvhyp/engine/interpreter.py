@@ -4,6 +4,7 @@ from __future__ import annotations
 import ctypes
 import mmap
 from collections.abc import Callable
+from functools import partial
 
 from rvhyp.engine.builtin import builtin
 from rvhyp.engine.core import Core, Progress, load_core
@@ -68,6 +69,11 @@ class Interpreter:
         They return when instret is hart.quantum_end at the latest.
         """
         return self._builtin("run", hart), self._builtin("return_to_guest", hart)
+
+    def bind_beside(self, hart: Hart) -> tuple[Callable[[], int], Callable[[], int]]:
+        """As `bind`; other threads of the host run Python while these run."""
+        address = hart.address
+        return tuple(partial(self.core.entries[name], address) for name in ("run", "return_to_guest"))
 
     def bind_covered(self, hart: Hart) -> Callable[[], int]:
         """A function as the first of these, which also notes coverage in the area at hart.coverage (rvhyp.engine.coverage).

@@ -24,13 +24,14 @@ from rvhyp.engine.uop import (
     write_uop,
 )
 from rvhyp.hart.memory import (
-    HEADER_BLOCKS,
+    HEADER_CODE,
     HEADER_HOST,
     HEADER_UNDECODED,
     SLOTS,
     UOP_BYTES,
     UOPS_IN_PAGE,
 )
+from rvhyp.hart.peers import mark_blocks
 from rvhyp.isa.rule import load8, load16, load32, load64, rule, store16, store64
 
 DEPTH = UOP_BYTES * UOPS_IN_PAGE                # of a page: after its uops
@@ -48,13 +49,6 @@ def target_slot(slot, imm):
 
 
 @rule
-def mark_blocks(page, slot, length):
-    """Note which 64-byte blocks an instruction lies in."""
-    blocks = load64(page + HEADER_BLOCKS) | (1 << (slot >> 5))
-    store64(page + HEADER_BLOCKS, blocks | (1 << ((slot + (length >> 1) - 1) >> 5)))
-
-
-@rule
 def decode_line(h, page, slot, count):
     """Decode one straight line from a slot; appends its slots to the order, stacks branch targets.  Gives the new count."""
     host = load64(page + HEADER_HOST)
@@ -63,11 +57,12 @@ def decode_line(h, page, slot, count):
         uop = page + (slot << 4)
         if load64(uop) != undecoded:
             return count
+        last = slot + 1 if slot < SLOTS - 1 else slot
+        mark_blocks(h, load64(page + HEADER_CODE), (1 << (slot >> 5)) | (1 << (last >> 5)))
         low = load16(host + (slot << 1))
         store16(h.worklist + WORK_ORDER + (count << 1), slot)
         if ((low & 3) == 3) & (slot == SLOTS - 1):
             store16(h.worklist + WORK_IDS + (slot << 1), write_special(h, uop, SPECIAL_STRADDLE, 0, 4))
-            mark_blocks(page, slot, 2)
             return count + 1
         insn = instruction_bits(low, load16(host + (slot << 1) + 2) if slot < SLOTS - 1 else 0)
         length = 4 if (insn & 3) == 3 else 2
@@ -75,11 +70,9 @@ def decode_line(h, page, slot, count):
         row = find_row(h, wide) if wide else 0
         if row == 0:
             store16(h.worklist + WORK_IDS + (slot << 1), write_special(h, uop, SPECIAL_ILLEGAL, insn, length))
-            mark_blocks(page, slot, length)
             return count + 1
         store16(h.worklist + WORK_IDS + (slot << 1), write_uop(h, uop, row, wide, length))
         count += 1
-        mark_blocks(page, slot, length)
         flags = load8(row + ROW_FLAGS)
         if flags & IS_LOCAL:
             target = target_slot(slot, immediate(h, wide, load8(row + ROW_FORMAT)))

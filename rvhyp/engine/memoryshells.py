@@ -3,7 +3,7 @@ from __future__ import annotations
 
 from rvhyp.engine.handlertext import HandlerText, check_fault
 from rvhyp.engine.shell import RuleCalls, Shell, address, apply, gate_mask, is_float, operands, writes_float
-from rvhyp.engine.trace import Symbol
+from rvhyp.engine.trace import LIKELY, Symbol, operand
 from rvhyp.engine.uop import UOP_RS2
 from rvhyp.hart.access import HLV, HLVX, PLAIN
 from rvhyp.hart.state import FP_OFF, MIXED_ENTRIES, OFFSET
@@ -119,19 +119,29 @@ class AmoShell(Shell):
             operands["rd"] = self.extended(t.old_rd())
         return operands["old"], apply(t, self.i, **operands)
 
+    def exchange(self, t, pointer):
+        """Replace what is at a host pointer, in one step: again, if another thread has changed it meanwhile.  Gives the old value."""
+        width, again, done = 8 * self.i.size, t.new_label("again"), t.new_label("done")
+        t.line(f"br label %{again}")
+        t.label(again)
+        raw = load_guest(t, pointer, self.i.size)
+        old, new = self.result(t, raw)
+        before, after = (word.truncated(width) if width < 64 else operand(word) for word in (raw, new))
+        pair = t.value(f"cmpxchg ptr {pointer}, i{width} {before}, i{width} {after} seq_cst seq_cst, align {self.i.size}")
+        t.branch(t.bit(f"extractvalue {{ i{width}, i1 }} {pair}, 1"), done, again, LIKELY)
+        t.label(done)
+        return old
+
     def hot(self, t):
-        pointer = t.access("write_tlb", address(t, self.i), self.i.size, self.slow_name)
-        old, new = self.result(t, load_guest(t, pointer, self.i.size))
-        store_guest(t, pointer, self.i.size, new)
-        t.set_rd(old)
+        t.set_rd(self.exchange(t, t.access("write_tlb", address(t, self.i), self.i.size, self.slow_name)))
         return True
 
     def cold(self, t):
         t.sync()
-        raw = t.call("amo_begin", address(t, self.i), self.i.size)
+        host = t.call("amo_begin", address(t, self.i), self.i.size)
         check_fault(t)
-        old, new = self.result(t, raw)
-        t.call("amo_end", self.i.size, new)
+        old = self.exchange(t, t.value(f"inttoptr i64 {host.name} to ptr"))
+        t.call("amo_end", self.i.size)
         t.set_rd(old)
         t.tail(f"next.{self.length}")
 

@@ -13,6 +13,7 @@ from rvhyp.engine.codepages import fetch
 from rvhyp.engine.tables import constant_tables
 from rvhyp.hart import access, blocks, csrs, fences, fp, interrupt, trap  # noqa: F401  (blocks, fences: for their rules)
 from rvhyp.hart.interrupt import begin, end, finish_system, reschedule
+from rvhyp.hart.memory import load_sized, store_sized
 from rvhyp.hart.state import FAULT_LEAVE, FP_OFF, REASON_BUDGET, REASON_WATCH, SINK, Hart
 from rvhyp.isa.decode import Decoded, decode
 from rvhyp.isa.fpu import Fpu
@@ -225,11 +226,13 @@ class Reference:
 
     def amo(self, hart, decoded):
         size = decoded.instruction.size
-        raw = access.amo_begin(hart, self.address(hart, decoded), size)
+        host = access.amo_begin(hart, self.address(hart, decoded), size)
         if hart.fault:
             return
+        raw = load_sized(host, size)
         old, rs2, rd = (sext(value, 8 * size) for value in (raw, *(hart.x[decoded.operands[name]] for name in ("rs2", "rd"))))
-        access.amo_end(hart, size, self.body(hart, decoded, old=old, rs2=rs2, rd=rd))
+        store_sized(host, size, self.body(hart, decoded, old=old, rs2=rs2, rd=rd))
+        access.amo_end(hart, size)
         self.write(hart, decoded, old)
 
     def memory(self, hart, decoded):

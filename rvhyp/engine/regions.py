@@ -73,10 +73,9 @@ def write_single(h, page, slot):
 
 
 @rule
-def region_install(h, page, slot, code):
-    """Let translated code run where a slot of a decoded page is reached.
-
-    All that the slot leads to in the page is decoded, so that a store to any of it is noticed.
+def region_decode(h, page, slot):
+    """Prepare a slot of a decoded page for translated code: all that it leads to in the page is decoded, so that a store to any of
+    it is noticed, and no superinstruction runs over it.
     """
     undecoded = load64(page + HEADER_UNDECODED)
     if load64(page + (slot << 4)) == undecoded:
@@ -87,4 +86,9 @@ def region_install(h, page, slot, code):
         if (before != undecoded) & ((before < h.translated_low) | (before >= h.translated_high)):
             write_single(h, page, at)
         at += 1
+
+
+@rule
+def region_install(page, slot, code):
+    """Let translated code run where a slot of a decoded page is reached, which `region_decode` has prepared."""
     store64(page + (slot << 4), code)

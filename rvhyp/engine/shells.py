@@ -118,8 +118,19 @@ class SystemShell(Shell):
 
 
 class FenceShell(Shell):
+    """FENCE is one of the host's, for the sake of its other threads; FENCE.I forgets what they have written to."""
+
     def hot(self, t):
+        if self.i.name == "fence":
+            t.line("fence seq_cst")
+        elif self.i.name == "fence.i":
+            t.unlikely(t.get("stale") != 0, self.slow_name)
         return True
+
+    def cold(self, t):
+        t.sync()
+        t.call("forget_stale")
+        t.tail(f"next.{self.length}")
 
 
 class FpShell(Shell):

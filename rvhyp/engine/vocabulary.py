@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from rvhyp.isa.rule import PRIMITIVES
 
-NATIVE = {"host_flags": 0, "set_host_mode": 1}          # primitives that are functions of the core: name -> arguments
+NATIVE = {"host_flags": 0, "set_host_mode": 1, "host_nanoseconds": 1}          # primitives that are functions of the core: name -> arguments
 
 
 def external(symbol: str, arguments: int):
@@ -57,9 +57,24 @@ def vocabulary() -> dict[str, object]:
             return ir.Constant(word, 0)
         return define(2, emit)
 
-    def compare_and_set(b, address, old, new):
-        done = b.cmpxchg(b.inttoptr(address, word.as_pointer()), old, new, "seq_cst", "seq_cst")
+    def compare_and_set(bits):
+        def emit(b, address, old, new):
+            if bits < 64:
+                old, new = (b.trunc(value, ir.IntType(bits)) for value in (old, new))
+            done = b.cmpxchg(b.inttoptr(address, ir.IntType(bits).as_pointer()), old, new, "seq_cst", "seq_cst")
+            return b.zext(b.extract_value(done, 1), word)
+        return define(3, emit)
+
+    def compare_and_set_pair(b, address, *halves):
+        double = ir.IntType(128)
+        low_old, high_old, low_new, high_new = (b.zext(half, double) for half in halves)
+        old, new = (b.or_(low, b.shl(high, ir.Constant(double, 64))) for low, high in ((low_old, high_old), (low_new, high_new)))
+        done = b.cmpxchg(b.inttoptr(address, double.as_pointer()), old, new, "seq_cst", "seq_cst")
         return b.zext(b.extract_value(done, 1), word)
+
+    def barrier(b):
+        b.fence("seq_cst")
+        return ir.Constant(word, 0)
 
     def signed_compare(symbol):
         return define(2, lambda b, x, y: b.icmp_signed(symbol, x, y), types.boolean)
@@ -82,7 +97,8 @@ def vocabulary() -> dict[str, object]:
     names: dict[str, object] = {f"load{n}": load(n) for n in (8, 16, 32, 64)}
     names |= {f"store{n}": store(n) for n in (8, 16, 32, 64)}
     names |= {
-        "compare_and_set64": define(3, compare_and_set),
+        "compare_and_set32": compare_and_set(32), "compare_and_set64": compare_and_set(64),
+        "compare_and_set128": define(5, compare_and_set_pair), "barrier": define(0, barrier),
         "u64": types.uint64, "record": define(1, lambda b, x: x),
         "sext": define(2, sext), "zext": define(2, zext),
         "sext32": define(1, lambda b, x: sext(b, x, ir.Constant(word, 32))),
@@ -127,6 +143,19 @@ def select_of(word):
 NATIVE_TEXT = """
 declare void @llvm.x86.sse.stmxcsr(ptr)
 declare void @llvm.x86.sse.ldmxcsr(ptr)
+
+; clock_gettime(CLOCK_MONOTONIC, time), in nanoseconds.
+define internal i64 @"rule.host_nanoseconds"(i64 %clock) nounwind {
+  %time = alloca [2 x i64], align 16
+  %f = inttoptr i64 %clock to ptr
+  %r = call i32 %f(i32 1, ptr %time)
+  %s = load i64, ptr %time
+  %second = getelementptr i64, ptr %time, i64 1
+  %n = load i64, ptr %second
+  %ns = mul i64 %s, 1000000000
+  %sum = add i64 %ns, %n
+  ret i64 %sum
+}
 
 ; MXCSR: IE 0, ZE 2, OE 3, UE 4, PE 5.  fflags: NX 0, UF 1, OF 2, DZ 3, NV 4.
 define internal i64 @"rule.host_flags"() nounwind {

@@ -5,6 +5,7 @@ says whether the instruction trapped or must leave the engine; nothing has been 
 """
 from rvhyp.hart.memory import (
     load_sized,
+    notice_store,
     noticed_blocks,
     ram_host,
     store_sized,
@@ -30,7 +31,7 @@ from rvhyp.hart.trap import LOAD, STORE, access_fault, illegal, misaligned, virt
 from rvhyp.isa.cause import U
 from rvhyp.isa.choices import FAILED_SC_SKIPS, MISALIGNED_ATOMIC_FAULTS, MISALIGNED_FIRST, MISALIGNED_TRAPS
 from rvhyp.isa.csr import HSTATUS_HU, HSTATUS_SPVP, MISA_H
-from rvhyp.isa.rule import load8, load64, rule
+from rvhyp.isa.rule import compare_and_set32, compare_and_set64, compare_and_set128, load8, load64, rule
 from rvhyp.isa.word import zext
 
 PLAIN, HLV, HLVX = 0, 1, 2              # how an access was made
@@ -292,18 +293,18 @@ def atomic_target(h, va, size, access):
 
 @rule
 def amo_begin(h, va, size):
-    """The old value; amo_end writes the new one."""
+    """Host address of the old value; whoever has replaced it, in one step, calls amo_end."""
     host = atomic_target(h, va, size, STORE)
     if h.fault:
         return 0
     fill_for(h, WRITE_TLB, va, h.amo_spa, host, effective_mode(h), h.data_slot)
-    return load_sized(host, size)
+    return host
 
 
 @rule
-def amo_end(h, size, value):
-    """Write an AMO's result."""
-    write_ram(h, h.amo_spa, h.amo_host, size, value)
+def amo_end(h, size):
+    """An AMO has written its result."""
+    notice_store(h, h.amo_spa, size)
 
 
 @rule
@@ -318,11 +319,18 @@ def amocas_q(h, va, source, rd):
     host = atomic_target(h, va, 16, STORE)
     if h.fault:
         return 0
-    low = load64(host)
-    high = load64(host + 8)
-    if (low == h.x[rd]) & (high == pair_high(h, rd)):
-        write_ram(h, h.amo_spa, host, 8, h.x[source])
-        write_ram(h, h.amo_spa + 8, host + 8, 8, pair_high(h, source))
+    done = 0
+    low = 0
+    high = 0
+    while done == 0:
+        low = load64(host)
+        high = load64(host + 8)
+        if (low == h.x[rd]) & (high == pair_high(h, rd)):
+            done = compare_and_set128(host, low, high, h.x[source], pair_high(h, source))
+            if done:
+                notice_store(h, h.amo_spa, 16)
+        else:
+            done = compare_and_set128(host, low, high, low, high)       # were they so at one moment?
     if rd:
         h.x[rd] = low
         h.x[rd + 1] = high
@@ -336,7 +344,8 @@ def load_reserved(h, va, size):
     if h.fault:
         return 0
     h.reservation = h.amo_spa + 1
-    return load_sized(host, size)
+    h.reserved_value = load_sized(host, size)
+    return h.reserved_value
 
 
 @rule
@@ -345,6 +354,8 @@ def store_conditional(h, va, size, value):
 
     The address is translated first, so that a failing SC faults like a succeeding one; by choice, one without a reservation fails
     at once, if only it is aligned.
+
+    Where other harts run at the same time, it stores if what LR loaded is there: a plain store of theirs leaves no other mark.
     """
     if h.reservation == 0:
         if (FAILED_SC_SKIPS.get(h.choices) != 0) & ((va & (size - 1)) == 0):
@@ -354,7 +365,16 @@ def store_conditional(h, va, size, value):
         return 0
     reserved = h.reservation == h.amo_spa + 1
     h.reservation = 0
-    if reserved:
+    if reserved == 0:
+        return 1
+    if h.epoch == 0:
         write_ram(h, h.amo_spa, h.amo_host, size, value)
         return 0
-    return 1
+    if size == 8:
+        done = compare_and_set64(h.amo_host, h.reserved_value, value)
+    else:
+        done = compare_and_set32(h.amo_host, h.reserved_value, value)
+    if done == 0:
+        return 1
+    notice_store(h, h.amo_spa, size)
+    return 0

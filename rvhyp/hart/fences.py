@@ -34,6 +34,13 @@ def sfence_inval(h):
 
 
 @rule
+def forget_guest(h, vmid):
+    """Forget all translations of a guest, wherever the hart stands: for a monitor that is no software of the hart's."""
+    fence(h, 1, 0, 0, 0, 0, 1, vmid)
+    return 0
+
+
+@rule
 def hypervisor_fence(h):
     """Whether an HFENCE may run: 0 with the trap set if not."""
     if MISA_H.get(h.misa) == 0:

@@ -1,13 +1,15 @@
 """Interrupts, the clock, and what a hart does between two instructions (Privileged ISA; hypervisor chapter; Sstc)."""
 from rvhyp.hart.counters import restart_counters
 from rvhyp.hart.fp import LAST_HOST_MODE, update_fp_gate
+from rvhyp.hart.memory import forget_stale
+from rvhyp.hart.peers import see_epoch
 from rvhyp.hart.state import REASON_BUDGET, REASON_WFI
 from rvhyp.hart.tlb import update_contexts
 from rvhyp.hart.trap import enter_trap, illegal, sret, virtual
 from rvhyp.isa.cause import M, U
 from rvhyp.isa.choices import WFI_IS_NOP
 from rvhyp.isa.csr import ENVCFG_STCE, HSTATUS_VGEIN, HSTATUS_VTW, MISA_H, MSTATUS_MIE, MSTATUS_SIE, MSTATUS_TW
-from rvhyp.isa.rule import host_flags, rule, set_host_mode
+from rvhyp.isa.rule import host_flags, host_nanoseconds, rule, set_host_mode
 from rvhyp.isa.word import div_u
 
 SSIP, VSSIP, MSIP = 1 << 1, 1 << 2, 1 << 3
@@ -16,11 +18,17 @@ SEIP, VSEIP, MEIP = 1 << 9, 1 << 10, 1 << 11
 SGEIP = 1 << 12
 LCOFIP = 1 << 13
 FAR = 1 << 40                   # ticks: an event further away ends no slice
+TICK = 100                      # nanoseconds
+LOOK_PERIOD = 20_000            # instructions between two looks at the host's clock, and at what other harts have done
 
 
 @rule
 def ticks(h):
-    """mtime: the clock in ticks of the timebase.  Virtual time: retired instructions, and what WFI and exits skipped."""
+    """mtime: the clock in ticks of the timebase.  Virtual time: retired instructions, and what WFI and exits skipped; else the
+    host's.
+    """
+    if h.host_clock:
+        return div_u(host_nanoseconds(h.host_clock), TICK) - h.clock_zero
     return div_u(h.slice_end - h.budget + h.skipped_cycles, h.cycles_per_tick)
 
 
@@ -144,7 +152,9 @@ def reschedule(h):
     instret = h.slice_end - h.budget
     if instret >= h.counters_due:
         restart_counters(h)
-    now = div_u(instret + h.skipped_cycles, h.cycles_per_tick)
+    if h.epoch:
+        see_epoch(h)
+    now = ticks(h)
     ready = pending_at(h, now) & h.mie
     leave = 0
     if ready:
@@ -156,7 +166,7 @@ def reschedule(h):
             h.reason = REASON_BUDGET
         return 1
     left = h.quantum_end - instret
-    cycles = (now + next_event(h, now)) * h.cycles_per_tick - h.skipped_cycles - instret
+    cycles = LOOK_PERIOD if h.host_clock else (now + next_event(h, now)) * h.cycles_per_tick - h.skipped_cycles - instret
     if cycles < left:
         left = cycles
     if h.counters_due - instret < left:
@@ -171,6 +181,8 @@ def begin(h):
     """Start running at h.pc: what Python changed since the engine left takes effect.  1 if there is nothing to run."""
     set_host_mode(h.frm if h.frm <= LAST_HOST_MODE else 0)
     h.running = 1
+    if h.epoch:
+        forget_stale(h)
     h.fault = 0
     h.resync = 0
     h.reason = 0

@@ -1,6 +1,16 @@
 """System physical memory as rules see it: RAM regions, the pages with decoded code, the watched range."""
+from rvhyp.hart.peers import (
+    ENTRY_BLOCKS,
+    ENTRY_NEXT,
+    ENTRY_PAGE,
+    ENTRY_SHIFT,
+    ON_LIST,
+    next_peer_of,
+    take_list,
+    written_by_peer,
+)
 from rvhyp.hart.state import OFFSET
-from rvhyp.isa.rule import load8, load16, load32, load64, rule, store8, store16, store32, store64
+from rvhyp.isa.rule import barrier, load8, load16, load32, load64, record, rule, store8, store16, store32, store64
 
 REGION_BASE, REGION_SIZE = OFFSET["region_base"], OFFSET["region_size"]
 WATCH_BLOCKS = OFFSET["watch_blocks"]
@@ -29,11 +39,11 @@ def ram_host(h, pa, size):
 
 @rule
 def code_page_entry(h, pa):
-    """Host address of the word that leads from a page of RAM to its decoded code (0: none); 0 outside RAM."""
+    """Host address of the entry that leads from a page of RAM to its decoded code (rvhyp.hart.peers); 0 outside RAM."""
     region = ram_region(h, pa, 1)
     if region == 0:
         return 0
-    return h.region_pages[region - 1] + (((pa - h.region_base[region - 1]) >> 12) << 3)
+    return h.region_pages[region - 1] + (((pa - h.region_base[region - 1]) >> 12) << ENTRY_SHIFT)
 
 
 @rule
@@ -73,9 +83,13 @@ def noticed_blocks(h, pa):
 
     0 if no store must be; 1 if every store must, since there are decoded code and watched bytes in it.
     """
-    code = load64(code_page_entry(h, pa))
+    entry = code_page_entry(h, pa)
+    code = load64(entry + ENTRY_PAGE)
+    if h.epoch:
+        if peers_have_code(h, pa):
+            return 1
     if is_watched(h, pa & ~0xFFF, 4096) == 0:
-        return code + HEADER_BLOCKS if code else 0
+        return entry + ENTRY_BLOCKS if code else 0
     last = h.watch_high - 1
     if (code != 0) | ((h.watch_low ^ last) > 0xFFF):
         return 1
@@ -95,23 +109,60 @@ def write_ram(h, pa, host, size, value):
 def notice_store(h, pa, size):
     """Keeps decoded code and watchers informed of a store to a page of RAM."""
     entry = code_page_entry(h, pa)
-    if load64(entry):
-        code_written(h, load64(entry), pa, size)
+    if load64(entry + ENTRY_PAGE):
+        code_written(h, load64(entry + ENTRY_PAGE), pa, size)
+    if h.epoch:
+        barrier()
+        tell_peers(h, pa, size)
     if is_watched(h, pa, size):
         h.watch_hit = 1
 
 
 @rule
+def blocks_of(pa, size):
+    """The 64-byte blocks of pa..pa+size-1, which is within a page, as bits."""
+    first = (pa >> 6) & 63
+    return ((2 << (((pa + size - 1) >> 6 & 63) - first)) - 1) << first
+
+
+@rule
+def tell_peers(h, pa, size):
+    """The other harts that run at the same time may have decoded what has been written to."""
+    other = h.next_peer
+    while other != h + 0:
+        written_by_peer(record(other), code_page_entry(record(other), pa), blocks_of(pa, size))
+        other = next_peer_of(record(other))
+
+
+@rule
+def peers_have_code(h, pa):
+    """Whether another hart that runs at the same time has decoded code of a page."""
+    other = h.next_peer
+    while other != h + 0:
+        if load64(code_page_entry(record(other), pa) + ENTRY_BLOCKS):
+            return 1
+        other = next_peer_of(record(other))
+    return 0
+
+
+@rule
 def notice_write(h, pa, size):
-    """The host has written RAM at pa: decoded code of these bytes is forgotten."""
+    """The host has written RAM at pa: decoded code of these bytes is forgotten.
+
+    Of harts that run at the same time `h` may be on another thread now, as all the others: it must execute FENCE.I, as they must.
+    """
     while size != 0:
         part = 4096 - (pa & 0xFFF)
         if part > size:
             part = size
         entry = code_page_entry(h, pa)
         if entry:
-            if load64(entry):
-                code_written(h, load64(entry), pa, part)
+            if h.epoch:
+                barrier()
+                tell_peers(h, pa, part)
+                written_by_peer(h, entry, blocks_of(pa, part))
+            elif load64(entry + ENTRY_PAGE):
+                code_written(h, load64(entry + ENTRY_PAGE), pa, part)
         pa += part
         size -= part
 
@@ -120,8 +171,8 @@ def notice_write(h, pa, size):
 UOP_BYTES, UOP_LENGTH, SLOTS = 16, 15, 2048
 UOPS_IN_PAGE = SLOTS + 4
 HEADER = UOP_BYTES * UOPS_IN_PAGE + 2 * UOPS_IN_PAGE        # after the uops and the depths
-HEADER_UNDECODED, HEADER_PAGE_END, HEADER_PA, HEADER_HOST, HEADER_CODE, HEADER_BLOCKS = (HEADER + 8 * n for n in range(6))
-PAGE_BYTES = (HEADER + 48 + 63) & ~63
+HEADER_UNDECODED, HEADER_PAGE_END, HEADER_PA, HEADER_HOST, HEADER_CODE = (HEADER + 8 * n for n in range(5))
+PAGE_BYTES = (HEADER + 40 + 63) & ~63
 
 
 @rule
@@ -145,6 +196,27 @@ def code_written(h, page, pa, size):
 
 @rule
 def forget_code(h, page):
+    """Mark every slot of a page undecoded: a store to any of it need not be noticed until it is decoded again."""
+    forget_slots(h, page)
+    store64(load64(page + HEADER_CODE) + ENTRY_BLOCKS, 0)
+
+
+@rule
+def forget_stale(h):
+    """FENCE.I: what others have written to is decoded anew."""
+    entry = take_list(h)
+    while entry:
+        following = load64(entry + ENTRY_NEXT) & ~ON_LIST
+        store64(entry + ENTRY_NEXT, 0)
+        barrier()
+        if load64(entry + ENTRY_PAGE):
+            forget_slots(h, load64(entry + ENTRY_PAGE))
+        entry = following
+    return 0
+
+
+@rule
+def forget_slots(h, page):
     """Mark every slot of a page undecoded, with nothing to count.  Operands stay: the uop that stored still wants its own."""
     undecoded = load64(page + HEADER_UNDECODED)
     slot = 0
@@ -155,5 +227,4 @@ def forget_code(h, page):
     while slot < SLOTS:
         store16(page + UOP_BYTES * UOPS_IN_PAGE + (slot << 1), 0)
         slot += 1
-    store64(page + HEADER_BLOCKS, 0)
     h.resync = 1

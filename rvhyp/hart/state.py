@@ -43,8 +43,8 @@ _FIELDS = [
     ("stop_at_traps", 1),                   # not 0: leave the engine when one is taken, whatever its mode
     # A device access: performed by Python between two runs of the same instruction.
     ("mmio_address", 1), ("mmio_size", 1), ("mmio_is_write", 1), ("mmio_value", 1), ("mmio_done", 1),
-    # AMO in two halves, and the reservation (system physical address + 1, or 0).
-    ("amo_host", 1), ("amo_spa", 1), ("reservation", 1),
+    # AMO in two halves; the reservation (system physical address + 1, or 0), and what LR loaded.
+    ("amo_host", 1), ("amo_spa", 1), ("reservation", 1), ("reserved_value", 1),
     # The page of decoded code being run, pc == (uop >> 3) + bias.
     ("page", 1), ("bias", 1),
     # Translation contexts: tag bits of the TLBs, and the slots of the context table they come from.
@@ -57,6 +57,7 @@ _FIELDS = [
     # Interrupt wires (bits of mip), software-set bits of mip, the clock.
     ("wires", 1), ("software_interrupts", 1),
     ("cycles_per_tick", 1), ("skipped_cycles", 1), ("mtimecmp", 1),
+    ("host_clock", 1), ("clock_zero", 1),   # clock_gettime of the host, if time is the host's, and its tick when mtime was 0
     # Counters, by their numbers (rvhyp.hart.counters): which of them run, which count traps; when the next one overflows, and
     # which ones then do; whether some count in some modes only.  CSRs hold the rest.
     ("counters_running", 1), ("counters_of_traps", 1), ("counters_due", 1), ("counters_full", 1), ("counters_filtered", 1),
@@ -68,6 +69,9 @@ _FIELDS = [
     ("region_pages", RAM_REGIONS),
     ("watch_low", 1), ("watch_high", 1), ("watch_hit", 1), ("watch_blocks", 1),
     ("next_hart", 1),
+    # Harts that run at the same time (rvhyp.hart.peers): the ring of them, where their epoch is (0: there are none: it is the
+    # first one's `epoch_count`), which one this hart has seen, and its list of stale pages.
+    ("next_peer", 1), ("epoch", 1), ("epoch_count", 1), ("epoch_seen", 1), ("stale", 1), ("stale_lock", 1),
     ("coverage", 1),                        # what rvhyp.engine.coverage keeps of a covered run; 0 in any other
     # Constant tables of the core, and the pool of decoded pages (rvhyp.engine.codepages).
     ("code_base", 1), ("handlers", 1), ("handler_flags", 1), ("csr_table", 1), ("decode_buckets", 1), ("decode_rows", 1),
@@ -162,7 +166,7 @@ class Hart:
             if count > 1:
                 start = OFFSET[name] // 8
                 setattr(self, name, Words(self.words[start:start + count]))
-        self.next_hart = self.address
+        self.next_hart = self.next_peer = self.address
         RECORDS[self.address] = self
         self.reset(mhartid)
 

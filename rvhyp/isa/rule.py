@@ -12,6 +12,7 @@ import ast
 import ctypes
 import inspect
 import textwrap
+import time
 import weakref
 from collections.abc import Callable
 from functools import cached_property
@@ -161,6 +162,27 @@ def compare_and_set64(address, old, new) -> Word:
     return u64(1)
 
 
+def compare_and_set32(address, old, new) -> Word:
+    """As `compare_and_set64`, of four aligned bytes."""
+    if load32(address) != old & 0xFFFF_FFFF:
+        return u64(0)
+    store32(address, new)
+    return u64(1)
+
+
+def compare_and_set128(address, old_low, old_high, new_low, new_high) -> Word:
+    """As `compare_and_set64`, of sixteen aligned bytes."""
+    if load64(address) != old_low or load64(address + 8) != old_high:
+        return u64(0)
+    store64(address, new_low)
+    store64(address + 8, new_high)
+    return u64(1)
+
+
+def barrier() -> None:
+    """What was read and written before is so for other threads of the host before what follows."""
+
+
 RECORDS = weakref.WeakValueDictionary()         # hart records of this process, by address
 
 
@@ -178,5 +200,10 @@ def set_host_mode(rounding) -> None:
     """Clear the host unit's flags and set its rounding mode (an frm of 0 to 3).  Nothing to do in plain Python."""
 
 
-PRIMITIVES = (load8, load16, load32, load64, store8, store16, store32, store64, compare_and_set64, record, host_flags,
-              set_host_mode)
+def host_nanoseconds(clock) -> Word:
+    """The host's monotonic clock; `clock` is the address of its clock_gettime."""
+    return u64(time.monotonic_ns())
+
+
+PRIMITIVES = (load8, load16, load32, load64, store8, store16, store32, store64, compare_and_set32, compare_and_set64,
+              compare_and_set128, barrier, record, host_flags, set_host_mode, host_nanoseconds)

@@ -12,7 +12,6 @@ TIMEBASE = 10_000_000                   # Hz: mtime ticks
 TICK = 1_000_000_000 // TIMEBASE        # nanoseconds
 EPOCH = 1_767_225_600_000_000_000       # nanoseconds from 1970 to 2026-01-01 00:00 UTC, when virtual time begins
 LONGEST_SLEEP = 0.05                    # seconds between two looks at the host
-HOST_CYCLES_PER_TICK = 2000             # between two looks at the host's clock: time must not pass it, and no engine is as fast
 EXIT_CYCLES = 3000                      # of virtual time that an exit to the monitor takes: about what it takes the host
 
 Wait = Callable[[float], object]        # sleep so many seconds, or until the host has something
@@ -33,31 +32,21 @@ class VirtualClock:
         """Nanoseconds since 1970."""
         return self.epoch + self._machine.now() * TICK
 
-    def catch_up(self) -> None:
-        """Called now and then while guests run."""
-
     def pass_until(self, tick: int, wait: Wait) -> None:
         """Nothing is to be done before that tick."""
         self._machine.set_now(max(tick, self._machine.now()))
 
 
 class HostClock(VirtualClock):
-    """A tick is a tenth of a microsecond of the host's; it never goes back, and who has nothing to do sleeps."""
+    """A tick is a tenth of a microsecond of the host's, which harts read themselves (the rule `ticks`); who has nothing to do sleeps."""
 
     exit_cycles = 0                             # the host's clock has counted it
 
     def __init__(self, machine: Machine):
         super().__init__(machine)
-        self._start = time.monotonic() - machine.now() / TIMEBASE
         self.epoch = time.time_ns() - machine.now() * TICK
-
-    def catch_up(self) -> None:
-        tick = int((time.monotonic() - self._start) * TIMEBASE)
-        if tick > self._machine.now():
-            self._machine.set_now(tick)
 
     def pass_until(self, tick: int, wait: Wait) -> None:
         seconds = (tick - self._machine.now()) / TIMEBASE
         if seconds > 0:
             wait(min(seconds, LONGEST_SLEEP))
-        self.catch_up()

@@ -9,9 +9,11 @@ from dataclasses import dataclass
 from enum import Enum
 
 from rvhyp.engine import make_engine
+from rvhyp.hart.peers import ENTRY_SHIFT
 from rvhyp.hart.state import (
     MMIO_OK,
     MMIO_REFUSED,
+    OFFSET,
     RAM_REGIONS,
     REASON_BUDGET,
     REASON_MMIO,
@@ -25,18 +27,20 @@ from rvhyp.isa import config
 from rvhyp.isa.cause import SGEI
 from rvhyp.isa.configuration import Configuration
 from rvhyp.machine.bus import Bus, BusError
-from rvhyp.machine.clock import HOST_CYCLES_PER_TICK, TICK, HostClock, VirtualClock
+from rvhyp.machine.clock import TICK, HostClock, VirtualClock
 from rvhyp.machine.devices.rtc import Rtc
 from rvhyp.machine.errors import BadInput
 from rvhyp.machine.fdt import isa_extensions
 from rvhyp.machine.ram import MAP_NORESERVE, PAGE, Memory, Ram
-from rvhyp.machine.turns import Turns
+from rvhyp.machine.turns import Turns, retired
 
 QUANTUM_MIN, QUANTUM_MAX = 10, 2_000_000        # instructions between two looks at the host ...
 INPUT_PERIOD = 1_000_000                # instructions: 1 ms of virtual time, less of the host's
 QUANTUM_SECONDS = 0.001                         # ... which should take this long
 FAR = 1 << 40                   # ticks: what the rule next_event gives when no timer is set
 NEVER = (1 << 63) - 1
+EPOCH_COUNT = OFFSET["epoch_count"]     # of concurrent harts, that of the first counts for all
+CLOCK_GETTIME = ctypes.cast(ctypes.CDLL(None).clock_gettime, ctypes.c_void_p).value
 
 
 class Ended(Enum):
@@ -86,7 +90,8 @@ class Watch:
 
 
 class Machine:
-    """Harts, RAM and a bus.  Of several harts one runs at a time (rvhyp.machine.turns): that is `hart`.
+    """Harts, RAM and a bus.  Of several harts one runs at a time (rvhyp.machine.turns): that is `hart`.  Or they are `concurrent`:
+    each may run on a thread of its own (rvhyp.hart.peers), which is somebody else's work, and time is the host's.
 
     `isa` is an ISA string (BadInput if it names what is not implemented), `engine` a name or an engine, `choices` says what the
     hart does where the manual leaves a choice: `{"geilen": 5}` (BadInput if there is no such choice or value).  Devices are
@@ -94,7 +99,7 @@ class Machine:
     """
 
     def __init__(self, regions: list[Ram], isa: str = config.DEFAULT, engine="auto", hart: int = 0,
-                 choices: Mapping[str, object] | None = None, harts: int = 1):
+                 choices: Mapping[str, object] | None = None, harts: int = 1, concurrent: bool = False):
         if len(regions) > RAM_REGIONS:
             raise BadInput(f"{len(regions)} regions of RAM", do=f"give at most {RAM_REGIONS}")
         self.memory = Memory(regions)
@@ -107,16 +112,26 @@ class Machine:
             self._configure(each, isa)
             self.choices = self._choose(each, choices)
         self.hart = self.harts[0]
-        for number, ram in enumerate(self.memory.regions):
-            self._map_region(number, ram)
+        sharing = [[each] for each in self.harts] if concurrent else [self.harts]      # a pool of decoded code
+        for each in sharing:
+            for number, ram in enumerate(self.memory.regions):
+                self._map_region(number, ram, each)
         for number, each in enumerate(self.harts):
-            self.engine.attach(each, *self.harts[:min(number, 1)])
-            each.next_hart = self.harts[(number + 1) % harts].address
+            following = self.harts[(number + 1) % harts].address
+            if concurrent:
+                self.engine.attach(each)
+                each.next_peer, each.epoch = following, self.hart + EPOCH_COUNT
+            else:
+                self.engine.attach(each, *self.harts[:min(number, 1)])
+                each.next_hart = following
+        self.concurrent = concurrent
         self.run_hart, self.return_to_guest = self.engine.bind(self.hart)
         self.elsewhere = 0                      # retired instructions of the harts that do not run
-        self.turns = Turns(self) if harts > 1 else None
+        self.turns = Turns(self) if harts > 1 and not concurrent else None
         self.memory.on_written(self._written)
         self.clock = VirtualClock(self)
+        if concurrent:
+            self.follow_host_clock()
         self.outcome: Outcome | None = None
         self.take_input: Callable[[], object] = lambda: None        # called where a device is looked at, and now and then
         self.input_at = NEVER                                       # instret at which it is called next, if it is by then
@@ -155,10 +170,11 @@ class Machine:
             hart.mideleg = int(hart.mideleg) | 1 << SGEI        # read-only one (Hypervisor extension, "mideleg")
         return choices
 
-    def _map_region(self, number: int, ram: Ram) -> None:
-        """Tell the harts about a region, with a word for each of its pages that leads to decoded code."""
-        pages = mmap.mmap(-1, max(PAGE, ram.size // PAGE * 8), flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | MAP_NORESERVE)
-        for hart in self.harts:
+    def _map_region(self, number: int, ram: Ram, harts: list[Hart]) -> None:
+        """Tell harts that share decoded code about a region, with an entry for each of its pages that leads to it."""
+        size = max(PAGE, ram.size // PAGE << ENTRY_SHIFT)
+        pages = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | MAP_NORESERVE)
+        for hart in harts:
             hart.region_base[number], hart.region_size[number] = ram.base, ram.size
             hart.region_host[number] = ram.address
             hart.region_pages[number] = ctypes.addressof(ctypes.c_char.from_buffer(pages))
@@ -172,8 +188,10 @@ class Machine:
 
     @property
     def instret(self) -> int:
-        """Retired instructions since reset, of all harts."""
-        return int(self.hart.slice_end) - int(self.hart.budget) + self.elsewhere
+        """Retired instructions since reset, of all harts; of those that run on other threads, up to their last exit or so."""
+        if self.concurrent:
+            return sum(retired(hart) for hart in self.harts)
+        return retired(self.hart) + self.elsewhere
 
     def now(self) -> int:
         """mtime, in ticks."""
@@ -182,6 +200,11 @@ class Machine:
     def set_now(self, ticks: int) -> None:
         """Write mtime."""
         hart = self.hart
+        if hart.host_clock:
+            zero = (self.now() + int(hart.clock_zero) - ticks) % (1 << 64)
+            for each in self.harts:
+                each.clock_zero = zero
+            return
         hart.skipped_cycles = (ticks * int(hart.cycles_per_tick) - (self.instret - self.elsewhere)) % (1 << 64)
 
     def wall(self) -> int:
@@ -190,11 +213,12 @@ class Machine:
 
     def follow_host_clock(self) -> None:
         """From now on time is the host's; runs are not repeatable any more."""
-        now = self.now()
-        for hart in self.harts:
-            hart.cycles_per_tick = HOST_CYCLES_PER_TICK
-        self.set_now(now)
-        self.clock = HostClock(self)
+        if not self.hart.host_clock:
+            now = self.now()
+            for hart in self.harts:
+                hart.host_clock = CLOCK_GETTIME
+            self.set_now(now)
+            self.clock = HostClock(self)
 
     def wire(self, bit: int, number: int = 0) -> Callable[[bool], None]:
         """A callable that drives an interrupt bit of mip, of a hart by its number here."""
@@ -243,7 +267,6 @@ class Machine:
 
     def look(self, watch: Watch, end: int) -> int:
         """Look at the host's clock and, if it is time, at its input; the instret up to which to run then."""
-        self.clock.catch_up()
         self.engine.tend(self.hart)
         now = self.instret
         if now >= self.input_at:

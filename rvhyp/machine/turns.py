@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from rvhyp.hart.state import Hart
 from rvhyp.isa.csr import CSR_NUMBERS
 
 if TYPE_CHECKING:
@@ -58,8 +59,8 @@ class Turns:
     def _tell_time(self, number: int) -> None:
         """The time of the hart that ran is that of another."""
         ran, other = self._machine.hart, self._machine.harts[number]
-        cycles = int(ran.skipped_cycles) + _retired(ran)
-        other.skipped_cycles = (cycles - _retired(other)) % (1 << 64)
+        cycles = int(ran.skipped_cycles) + retired(ran)
+        other.skipped_cycles = (cycles - retired(other)) % (1 << 64)
 
     def _load(self, number: int) -> None:
         machine = self._machine
@@ -68,10 +69,11 @@ class Turns:
         machine.hart = machine.harts[number]
         machine.hart.reservation = 0
         machine.run_hart, machine.return_to_guest = self._entries[number]
-        machine.elsewhere = total - _retired(machine.hart)
+        machine.elsewhere = total - retired(machine.hart)
         self._waiting.discard(number)
         self._running, self._end = number, total + TURN
 
 
-def _retired(hart) -> int:
+def retired(hart: Hart) -> int:
+    """Instructions that a hart has retired since reset."""
     return int(hart.slice_end) - int(hart.budget)

@@ -5,19 +5,12 @@ The hart takes every trap into HS architecturally and returns here; the monitor 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 
-from rvhyp.hart.state import OFFSET, REASON_BUDGET, REASON_HS_TRAP, REASON_TRAP, REASON_TRAP_LOOP
+from rvhyp.hart.state import OFFSET
 from rvhyp.isa import config
 from rvhyp.isa.cause import ILLEGAL_INSTRUCTION, LOAD_ACCESS_FAULT, STI, STORE_ACCESS_FAULT
-from rvhyp.isa.csr import (
-    CSR_NUMBERS,
-    HEDELEG_WRITABLE,
-    HSTATUS_SPV,
-    MEDELEG_WRITABLE,
-    MSTATUS_SPP,
-    S_INTERRUPTS,
-    VS_INTERRUPTS,
-)
+from rvhyp.isa.csr import MSTATUS_SPP
 from rvhyp.isa.word import MASK64
 from rvhyp.machine.bus import BusError
 from rvhyp.machine.clock import LONGEST_SLEEP
@@ -27,11 +20,13 @@ from rvhyp.machine.fdt import mmu_type
 from rvhyp.machine.machine import NEVER, Ended, Machine, Outcome, Watch
 from rvhyp.machine.ram import Ram
 from rvhyp.monitor import emulate, needs, sbi
-from rvhyp.monitor.exits import Exit, Exits, GuestException, GuestPageFault, HsInterrupt, VirtualInstruction, VsEcall
+from rvhyp.monitor.exits import Exit, GuestException, GuestPageFault, HsInterrupt, VirtualInstruction, VsEcall
 from rvhyp.monitor.gstage import GStage, PageTables
-from rvhyp.monitor.pmu import GUEST_COUNTERS, Firmware
+from rvhyp.monitor.pcpu import QUANTUM_END, Pcpu
+from rvhyp.monitor.pmu import Firmware
 from rvhyp.monitor.report import report
 from rvhyp.monitor.scheduler import SLICE, RoundRobin, next_wake
+from rvhyp.monitor.threads import Threads
 from rvhyp.monitor.vcpu import ASLEEP, State, Vcpu
 from rvhyp.monitor.vm import MINIMUM_MEMORY, Vm, VmConfig
 
@@ -40,15 +35,12 @@ FIRST_GUEST = 0x1_0000_0000
 GIB = 1 << 30
 MAX_VMS = 31
 STOPPED_BY_MONITOR = 3                  # exit status of a guest that the monitor stopped
-S_MODE = 1
-V, PC, SEPC, MSTATUS, STIMECMP = (OFFSET[name] // 8 for name in ("v", "pc", "sepc", "mstatus", "stimecmp"))
+SEPC, MSTATUS, STIMECMP = (OFFSET[name] // 8 for name in ("sepc", "mstatus", "stimecmp"))
 SCAUSE = OFFSET["scause"] // 8
 A0, A1, A6, A7 = 10, 11, 16, 17
-QUANTUM_END, SKIPPED_CYCLES = OFFSET["quantum_end"] // 8, OFFSET["skipped_cycles"] // 8
+SKIPPED_CYCLES = OFFSET["skipped_cycles"] // 8
 NO_TIMER = (1 << 64) - 1
 WFI, WRS_NTO = 0x1050_0073, 0x00D0_0073
-
-EXITS = 256                             # between two looks at the host: a guest that only polls retires hardly anything
 
 Hook = Callable[[Vcpu, Exit], bool]
 
@@ -60,10 +52,13 @@ class Hypervisor:
         outcome = hypervisor.run()
 
     `hooks` are called before every exit is handled, with the vcpu and the exit; one that returns True has handled it.
-    `choices` say what the hart does where the manual leaves a choice; BadInput for what the monitor cannot do with.
+    `choices` say what the hart does where the manual leaves a choice; BadInput for what the monitor cannot do with.  All
+    vcpus take turns on one hart, and a run is the same every time; with `threads` each has a hart and a thread of the host, and time
+    is the host's (rvhyp.monitor.threads).
     """
 
-    def __init__(self, configs: list[VmConfig], engine="auto", choices: Mapping[str, object] | None = None):
+    def __init__(self, configs: list[VmConfig], engine="auto", choices: Mapping[str, object] | None = None,
+                 threads: bool = False):
         if not 1 <= len(configs) <= MAX_VMS:
             raise BadInput(f"{len(configs)} guests", do=f"give 1 to {MAX_VMS}")
         for each in configs:
@@ -74,21 +69,24 @@ class Hypervisor:
         for each in configs:
             regions.append(Ram(at, each.memory))
             at = -(-(at + each.memory) // GIB) * GIB
-        self.machine = Machine(regions, config.DEFAULT, engine, choices=choices)
+        harts = sum(each.cpus for each in configs) if threads else 1
+        self.machine = machine = Machine(regions, config.DEFAULT, engine, choices=choices, harts=harts, concurrent=threads)
         needs.check(self.machine.choices, len(configs))
+        if threads and not hasattr(machine.engine, "bind_beside"):
+            raise BadInput("plain Python has no threads that run at the same time", "--threads", "use another engine")
         self.rules, self.hart = self.machine.engine.rules, self.machine.hart
-        self._prepare_hart()
         allocator = PageTables(tables)
         self.vms = [Vm(each, vmid, ram, self.machine, GStage(allocator, self.machine.memory, vmid),
                        mmu_type(self.machine.choices))
                     for vmid, (each, ram) in enumerate(zip(configs, regions[1:], strict=True), 1)]
         self.vcpus = [vcpu for vm in self.vms for vcpu in vm.vcpus]
         self.hooks: list[Hook] = []
-        self._exits = Exits(self.hart)
-        self._call = sbi.Call(self)
+        self.wait = wait_for_input              # until the host has something, or so many seconds
+        self.threads = Threads(self, self.vcpus) if threads else None
+        self.pcpu = self.threads.pcpus[0] if self.threads else Pcpu(self, self.hart, machine.run_hart, machine.return_to_guest)
         self.running = self.vcpus[0]            # loaded on the hart, or the last that was
         self._scheduler = RoundRobin()
-        self.machine.take_input = self._take_input
+        self.machine.take_input = self.take_input
         self.machine.alarms = [vm.rtc for vm in self.vms]
         self.machine.expect_input()
         for vm in self.vms:
@@ -98,17 +96,6 @@ class Hypervisor:
         self._asked: Ended | None = None
         for vm in self.vms:
             vm.boot()
-
-    def _prepare_hart(self) -> None:
-        """What M-mode firmware leaves to an HS-mode hypervisor: everything delegated and enabled, all memory open."""
-        hart = self.hart
-        hart.medeleg, hart.hedeleg = MEDELEG_WRITABLE, HEDELEG_WRITABLE
-        hart.hideleg = VS_INTERRUPTS
-        open_to_guests = ("menvcfg", "mcounteren", *(f"{x}stateen{n}" for x in "mh" for n in range(4)), "pmpaddr0")
-        for name, value in (("mideleg", S_INTERRUPTS), *((name, MASK64) for name in open_to_guests), ("pmpcfg0", 0x1F),
-                            ("hcounteren", GUEST_COUNTERS)):
-            self.rules.csr_write(hart.address, CSR_NUMBERS[name], int(value))
-        hart.monitor, hart.prv, hart.v = 1, S_MODE, 0
 
     def connect(self, link: Link) -> None:
         """Guests have a link to the outside: who waits, waits for it too.  Answers take the host's time: all time is that now."""
@@ -122,122 +109,112 @@ class Hypervisor:
 
         EXIT has the first non-zero status in the order of the guests; each Vm has its own `status` and `report`.
         """
+        if self.threads:
+            return self.threads.run(max_instructions, seconds)
         watch = Watch(seconds)
         end = NEVER if max_instructions is None else self.machine.instret + max_instructions
-        while not all(vm.is_over for vm in self.vms):
-            if ended := self._asked or (Ended.SECONDS if watch.is_over else None):
-                return Outcome(ended)
+        is_spent = False
+        while not (ended := self.ended(watch.is_over, is_spent)):
             for vm in self.vms:
                 if vm.is_rebooting:
-                    vm.reboot()
-                    self.fence_guest(vm)
+                    self.reboot(vm)
             vcpu = self._scheduler.next(self.vcpus, self.machine.now())
             if vcpu is None:
-                self._idle()
+                self.idle()
                 self._look(watch, end)
             else:
-                ended = self._run_vcpu(vcpu, end, watch)
-                if ended:
-                    return Outcome(ended)
-        return Outcome(Ended.EXIT, next((vm.status for vm in self.vms if vm.status), 0))
+                self._run_vcpu(vcpu, end, watch)
+                is_spent = self.machine.instret >= end
+        return ended
 
-    def _run_vcpu(self, vcpu: Vcpu, end: int, watch: Watch) -> Ended | None:
-        """Run one vcpu until its slice is over, it waits, or it stops.  Why the whole run must end, if it must."""
-        hart, machine, words, handle = self.hart, self.machine, self.hart.words, self._handle
-        return_to_guest = machine.return_to_guest
-        if vcpu.steal:
-            vcpu.steal.comes(machine.now() - vcpu.ready_at(machine.now()))
-        begin = machine.instret
-        vcpu.load(hart)
-        vcpu.pmu.load(hart, self.rules)
-        self.running = vcpu
-        self._begin_slice(vcpu)
-        try:
+    @property
+    def is_done(self) -> bool:
+        """Whether every guest has ended."""
+        return all(vm.is_over for vm in self.vms)
+
+    def ended(self, is_late: bool, is_spent: bool) -> Outcome | None:
+        """How the run has ended, if it has; whether its seconds, its instructions are spent."""
+        if self.is_done:
+            return Outcome(Ended.EXIT, next((vm.status for vm in self.vms if vm.status), 0))
+        why = self._asked or (Ended.SECONDS if is_late else Ended.INSTRUCTIONS if is_spent else None)
+        return Outcome(why) if why else None
+
+    def reboot(self, vm: Vm) -> None:
+        """Start a guest again that has asked for it, and of which nothing runs."""
+        vm.reboot()
+        self.fence_guest(vm, vm.vcpus)
+
+    def _run_vcpu(self, vcpu: Vcpu, end: int, watch: Watch) -> None:
+        """Run one vcpu until its slice is over, it waits, or it stops; or until the whole run must end."""
+        words, machine = self.hart.words, self.machine
+
+        def look() -> bool:
             words[QUANTUM_END] = self._look(watch, end)
-            reason = return_to_guest()
-            while True:
-                exits = EXITS
-                while reason == REASON_HS_TRAP:
-                    if not handle(vcpu):
-                        return None
-                    exits -= 1
-                    if not exits:
-                        words[QUANTUM_END] = 0          # the engine returns at once
-                    reason = return_to_guest()
-                if reason == REASON_TRAP_LOOP:
-                    self.leave_guest()
-                    self._stop(vcpu, "trap loop: it takes the same traps for ever without executing an instruction", words[PC])
-                    return None
-                assert reason in (REASON_BUDGET, REASON_TRAP), reason
-                words[QUANTUM_END] = self._look(watch, end)
-                if machine.instret >= end or watch.is_over or self._asked:
-                    self.leave_guest()
-                    return Ended.INSTRUCTIONS if machine.instret >= end else self._asked or Ended.SECONDS
-                reason = machine.run_hart()
-        except BaseException:
-            if words[V]:
-                self.leave_guest()
-            raise
-        finally:
-            vcpu.vm.instructions += machine.instret - begin
-            vcpu.pmu.save(hart)
-            vcpu.save(machine.now())
+            return not (machine.instret >= end or watch.is_over or self._asked)
+        self.running = vcpu
+        self.pcpu.run_vcpu(vcpu, partial(self._begin_slice, vcpu), look)
 
     def _look(self, watch: Watch, end: int) -> int:
         """Look at the host: its clock, its terminal, its links.  The instret at which to look again."""
+        self.look_outside()
+        return self.machine.look(watch, end)
+
+    def look_outside(self) -> None:
+        """Look at the terminal and at links."""
         self.attend()
         for link in self._links:
             link.serve()
-        return self.machine.look(watch, end)
 
     def quit(self) -> None:
         """End the run soon; for what is called while it goes on."""
         self._asked = Ended.QUIT
 
-    def leave_guest(self) -> None:
-        """The host interrupts a guest, if one runs, between two instructions: as a trap would, but without a cause."""
-        hart = self.hart
-        if hart.v:
-            hart.mstatus = MSTATUS_SPP.put(hart.mstatus, hart.prv)
-            hart.hstatus = hart.hstatus | HSTATUS_SPV.mask
-            hart.sepc = hart.pc
-            hart.prv, hart.v = S_MODE, 0
+    def stand_still(self) -> None:
+        """No guest runs any more: where each is can be told."""
+        if self.threads:
+            self.threads.stand_still()
+        else:
+            self.pcpu.leave_guest()
 
-    def _take_input(self) -> bool:
+    def take_input(self) -> bool:
         """Give guests what the host has typed for them; whether there was any."""
         return any([vm.take_input() for vm in self.vms if vm.has_input and not vm.is_over])
 
-    def _idle(self) -> None:
+    def sources(self) -> list[Input | Link]:
+        """What of the host guests wait for."""
+        return [*(vm.config.input for vm in self.vms if not vm.is_over and not vm.keyboard.waiting), *self._links]
+
+    def idle(self) -> None:
         """Nobody can run: there is input, or time passes to the next timer, or input may come; or it is for ever."""
         alive = [vm for vm in self.vms if not vm.is_over]
-        if self.machine.ring() or self._take_input():
+        if self.machine.ring() or self.take_input():
             return
         wake = min((tick for tick in (next_wake(self.vcpus), self.machine.next_alarm()) if tick is not None), default=None)
-        sources: list[Input | Link] = [*(vm.config.input for vm in alive if not vm.keyboard.waiting), *self._links]
         if wake is not None:
-            self.machine.clock.pass_until(wake, lambda seconds: wait_for_input(sources, seconds))
+            self.machine.clock.pass_until(wake, partial(self.wait, self.sources()))
             return
         if any(vm.listens for vm in alive) and any(link.descriptor is not None for link in self._links):
-            wait_for_input(sources, LONGEST_SLEEP)
+            self.wait(self.sources(), LONGEST_SLEEP)
             return
         for vm in alive:
             if vm.config.input.is_open and not vm.keyboard.waiting:
-                vm.take_input(0.05)
+                self.wait([vm.config.input], LONGEST_SLEEP)
+                vm.take_input()
                 return
         for vm in alive:
             waiting = [vcpu for vcpu in vm.vcpus if vcpu.state in ASLEEP]
             if waiting:
-                self._stop(waiting[0], "waits for an interrupt that nothing can raise")
+                self.stop(waiting[0], "waits for an interrupt that nothing can raise")
             else:
                 vm.stop(STOPPED_BY_MONITOR, "all its harts have stopped")
 
     # Exits.
 
-    def _handle(self, vcpu: Vcpu) -> bool:
+    def handle(self, vcpu: Vcpu) -> bool:
         """Deal with the exit the hart has just taken.  True if the vcpu goes on at once."""
-        words = self.hart.words
+        words = vcpu.hart.words
         words[SKIPPED_CYCLES] = words[SKIPPED_CYCLES] + self.machine.clock.exit_cycles & MASK64
-        leaving = self._exits[words[SCAUSE]]
+        leaving = vcpu.pcpu.exits[words[SCAUSE]]
         vcpu.vm.exits[leaving.name] += 1
         for hook in self.hooks:
             if hook(vcpu, leaving):
@@ -252,14 +229,14 @@ class Hypervisor:
             case HsInterrupt():
                 return self._interrupt(vcpu, leaving)
             case GuestException():
-                self.rules.inject(self.hart.address, leaving.cause, leaving.tval)
+                self.rules.inject(vcpu.hart.address, leaving.cause, leaving.tval)
         return vcpu.state is State.STARTED
 
     def _ecall(self, vcpu: Vcpu, leaving: VsEcall) -> None:
-        words = self.hart.words
+        words = vcpu.hart.words
         words[SEPC] = words[SEPC] + 4 & MASK64
         vcpu.last_call = words[A7], words[A6]
-        error, value = sbi.call(self._call, vcpu, words[A7], words[A6])
+        error, value = sbi.call(vcpu.pcpu.call, vcpu, words[A7], words[A6])
         words[A0] = error & MASK64
         if value is not None:
             words[A1] = value & MASK64
@@ -273,7 +250,7 @@ class Hypervisor:
         if vm.has_input:
             vm.take_input()
         try:
-            if emulate.device_access(self.hart, self.rules, attached, gpa):
+            if emulate.device_access(vcpu.hart, self.rules, attached, gpa):
                 return
         except emulate.CannotFetch:
             return
@@ -282,32 +259,35 @@ class Hypervisor:
         is_load = leaving.access == "load"
         vcpu.pmu.count(Firmware.ACCESS_LOAD if is_load else Firmware.ACCESS_STORE)
         fault = LOAD_ACCESS_FAULT if is_load else STORE_ACCESS_FAULT
-        self.rules.inject(self.hart.address, fault, leaving.gva)
+        self.rules.inject(vcpu.hart.address, fault, leaving.gva)
 
     def _stop_lost(self, vcpu: Vcpu, leaving: GuestPageFault) -> None:
         """The guest went where it has nothing."""
         what = "a page table" if leaving.is_implicit else {"fetch": "an instruction"}.get(leaving.access, "data")
         verb = "stored" if leaving.access == "store" and not leaving.is_implicit else "looked for"
-        self._stop(vcpu, f"{leaving.name}: it {verb} {what} at guest physical {leaving.gpa:#x}, where it has neither RAM "
+        self.stop(vcpu, f"{leaving.name}: it {verb} {what} at guest physical {leaving.gpa:#x}, where it has neither RAM "
                          "nor a device", leaving.gva, leaving.gpa)
 
     def _virtual_instruction(self, vcpu: Vcpu, leaving: VirtualInstruction) -> bool:
         """WFI waits, WRS.NTO lets others run; everything else is an instruction that the guest's hart does not have."""
-        words = self.hart.words
+        hart = vcpu.hart
         try:
-            insn = leaving.insn or emulate.fetch_bits(self.hart, self.rules)
+            insn = leaving.insn or emulate.fetch_bits(hart, self.rules)
         except emulate.CannotFetch:
             return True
-        if insn == WFI and words[MSTATUS] & MSTATUS_SPP.mask:
-            emulate.step_over(self.hart, 4)
+        if insn == WFI and hart.words[MSTATUS] & MSTATUS_SPP.mask:
+            emulate.step_over(hart, 4)
             if not vcpu.is_interrupted(self.machine.now()):
                 vcpu.state = State.WAITING
             return vcpu.state is State.STARTED
         if insn == WRS_NTO:
-            emulate.step_over(self.hart, 4)
+            emulate.step_over(hart, 4)
+            if self.threads:
+                self.threads.give_way()
+                return vcpu.state is State.STARTED
             return not any(other is not vcpu and other.state is State.STARTED for other in self.vcpus)
         vcpu.pmu.count(Firmware.ILLEGAL_INSN)
-        self.rules.inject(self.hart.address, ILLEGAL_INSTRUCTION, leaving.insn)
+        self.rules.inject(hart.address, ILLEGAL_INSTRUCTION, leaving.insn)
         return True
 
     def _interrupt(self, vcpu: Vcpu, leaving: HsInterrupt) -> bool:
@@ -322,7 +302,7 @@ class Hypervisor:
 
     # What exits, SBI calls and policies use.
 
-    def _stop(self, vcpu: Vcpu, what: str, gva: int | None = None, gpa: int | None = None) -> None:
+    def stop(self, vcpu: Vcpu, what: str, gva: int | None = None, gpa: int | None = None) -> None:
         """End a guest that cannot go on, with a report."""
         vcpu.vm.report = report(vcpu, what, gva, gpa)
         vcpu.vm.stop(STOPPED_BY_MONITOR, what)
@@ -338,6 +318,9 @@ class Hypervisor:
 
     def limit_slice(self) -> None:
         """Somebody else can run, or soon will: the running vcpu has no more than a slice from now on."""
+        if self.threads:
+            self.threads.wake()
+            return
         words = self.hart.words
         words[STIMECMP] = min(words[STIMECMP], self.machine.now() + SLICE)
 
@@ -353,9 +336,20 @@ class Hypervisor:
         else:
             vm.ask_reboot(status)
 
-    def fence_guest(self, vm: Vm) -> None:
-        """Forget all translations of a guest."""
-        self.rules.hfence_gvma(self.hart.address, 0, 0, 1, vm.vmid)
+    def fence_guest(self, vm: Vm, vcpus: list[Vcpu]) -> None:
+        """Forget all translations of a guest, where these vcpus run."""
+        self._on_harts(vcpus, lambda hart: self.rules.forget_guest(hart, vm.vmid))
+
+    def fence_instructions(self, vcpus: list[Vcpu]) -> None:
+        """FENCE.I where these vcpus run."""
+        self._on_harts(vcpus, self.rules.forget_stale)
+
+    def _on_harts(self, vcpus: list[Vcpu], act: Callable[[int], object]) -> None:
+        """Do something with the harts of some vcpus, by their addresses; afterwards it is done."""
+        if self.threads:
+            self.threads.on_harts(vcpus, act)
+        else:
+            act(self.hart.address)
 
     def console_read(self, vm: Vm, size: int) -> bytes:
         """Up to `size` bytes of console input, without waiting."""

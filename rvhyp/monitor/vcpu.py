@@ -2,7 +2,9 @@
 from __future__ import annotations
 
 from array import array
+from collections.abc import Callable
 from enum import Enum
+from functools import partial
 from typing import TYPE_CHECKING
 
 from rvhyp.hart.state import OFFSET, Hart
@@ -26,6 +28,7 @@ from rvhyp.isa.word import u64
 from rvhyp.monitor.pmu import Pmu
 
 if TYPE_CHECKING:
+    from rvhyp.monitor.pcpu import Pcpu
     from rvhyp.monitor.steal import StealTime
     from rvhyp.monitor.vm import Vm
 
@@ -59,7 +62,9 @@ class Vcpu:
     def __init__(self, vm: Vm, number: int):
         self.vm, self.number = vm, number
         self.state = State.STOPPED
-        self.hart: Hart | None = None                   # while loaded
+        self.pcpu: Pcpu | None = None                   # while loaded, and its hart
+        self.hart: Hart | None = None
+        self.reach: Callable[[Callable[[], object]], object] = lambda action: action()  # do something once its hart stands still
         self._registers = [array("Q", bytes(8 * 32)) for _ in REGISTERS]
         self._saved = dict.fromkeys(SWITCHED, 0)
         self._resume: tuple[int, int] | None = None     # where a suspended hart starts anew, and its a1
@@ -106,22 +111,22 @@ class Vcpu:
         }
         self.state = State.STARTED
 
-    def load(self, hart: Hart) -> None:
+    def load(self, pcpu: Pcpu) -> None:
         """Put the guest's state on a hart in HS-mode; SRET then enters it."""
-        words = hart.words
+        words = pcpu.hart.words
         for registers, where in zip(self._registers, REGISTERS, strict=True):
             words[where] = registers
         for name, value in self._saved.items():
             words[INDEX[name]] = value
         words[INDEX["reservation"]] = 0
-        self.hart = hart
+        self.pcpu, self.hart = pcpu, pcpu.hart
 
     def save(self, now: int) -> None:
         """Take the guest's state off its hart, at that tick.  One that could go on is preempted."""
         words = self.hart.words
         self._registers = [array("Q", words[where]) for where in REGISTERS]
         self._saved = {name: words[INDEX[name]] for name in SWITCHED}
-        self.hart = None
+        self.pcpu = self.hart = None
         self._off_since = now
         self._ready_since = now if self.state is State.STARTED else None
         if self.steal and self.state is State.STARTED:
@@ -145,6 +150,9 @@ class Vcpu:
 
     def set_pending(self, bit: int, level: bool) -> None:
         """Raise or lower one of the VS-level interrupts in hvip."""
+        self.reach(partial(self._set_pending, bit, level))
+
+    def _set_pending(self, bit: int, level: bool) -> None:
         self["hvip"] = self["hvip"] | bit if level else self["hvip"] & ~bit
         if self.state not in ASLEEP:
             return

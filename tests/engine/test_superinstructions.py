@@ -154,7 +154,7 @@ def handlers(parts: list[Decoded]) -> list[str]:
         return int.from_bytes(ctypes.string_at(int(address), size), "little")
     names = {int(hart.code_base) + ctypes.c_int32(read(4, hart.handlers + 4 * number)).value: name
              for name, number in NUMBER.items()}
-    page = read(8, hart.region_pages[0] + (PROGRAM - BASE >> 12) * 8)
+    page = read(8, hart.region_pages[0] + (PROGRAM - BASE >> 12) * 32)
     slots = [(START + sum(part.length for part in parts[:index])) % 4096 // 2 for index in range(len(parts))]
     return [names[read(8, page + slot * UOP_BYTES)] for slot in slots]
 

@@ -61,7 +61,8 @@ def is_translated(made: Machine, symbol: str = "loop") -> bool:
     """Does the uop of a symbol lead to translated code?"""
     engine, address = made.engine, assemble(LOOP, BASE).symbols[symbol]
     page = engine._page(made.hart, engine.rules.code_page(made.hart.address, address & ~0xFFF))
-    return engine.arena.low <= translating._word(page.address + 16 * ((address & 0xFFF) >> 1)) < engine.arena.high
+    arena = made.hart.code_arena
+    return arena.low <= translating._word(page.address + 16 * ((address & 0xFFF) >> 1)) < arena.high
 
 
 def test_a_hot_loop_is_translated_and_counts_the_same(engine):
@@ -131,32 +132,6 @@ def test_a_fork_has_a_process_of_its_own(engine):
     assert process.poll() is None
 
 
-def test_a_full_arena_begins_anew(engine, monkeypatch):
-    monkeypatch.setattr(engine, "arena", Arena(4096))
-    made = machine(engine)
-    run_until(lambda: is_translated(made), made)
-    other = machine(engine, LOOP.replace("xor", "or"))              # has no room beside the first
-    end = time.monotonic() + 60
-    while engine.figures()["regions"] < 2:
-        assert time.monotonic() < end
-        other.run(200_000)
-    assert not is_translated(made)
-    before = int(made.hart.x[10])
-    made.run(400_000)
-    assert int(made.hart.x[10]) - before == 100_000
-
-
-def test_an_arena_is_never_writable_and_executable():
-    arena = Arena(3 * 4096)
-    at = arena.add(b"\xc3")
-    rights = {line.split()[1] for line in open("/proc/self/maps")
-              if int(line.partition("-")[0], 16) <= at < int(line.split()[0].partition("-")[2], 16)}
-    assert rights == {"r-xp"}
-    assert arena.add(bytes(2 * 4096)) == at + 4096 and arena.add(b"\xc3") is None
-    arena.clear()
-    assert arena.add(b"\xc3") == at
-
-
 REWRITTEN = """
 _start:
     la      s1, site
@@ -178,6 +153,26 @@ site:
     addi    s3, s3, 1
     j       outer
 """
+
+
+def test_a_full_arena_begins_anew(engine, monkeypatch):
+    monkeypatch.setattr(translating, "Arena", lambda: Arena(4096))
+    made, plain = machine(engine, REWRITTEN), machine("interpreter", REWRITTEN)
+    run_until(lambda: engine.figures()["regions"] >= 4, made)       # each has room for itself alone
+    assert made.hart.code_arena.high - made.hart.code_arena.low == 4096
+    plain.run(made.instret)
+    assert [int(made.hart.x[n]) for n in range(32)] == [int(plain.hart.x[n]) for n in range(32)]
+
+
+def test_an_arena_is_never_writable_and_executable():
+    arena = Arena(3 * 4096)
+    at = arena.add(b"\xc3")
+    rights = {line.split()[1] for line in open("/proc/self/maps")
+              if int(line.partition("-")[0], 16) <= at < int(line.split()[0].partition("-")[2], 16)}
+    assert rights == {"r-xp"}
+    assert arena.add(bytes(2 * 4096)) == at + 4096 and arena.add(b"\xc3") is None
+    arena.clear()
+    assert arena.add(b"\xc3") == at
 
 
 def test_code_that_is_written_anew_without_end(engine, monkeypatch):

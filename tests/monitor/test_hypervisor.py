@@ -5,7 +5,7 @@ from rvhyp import Hypervisor, VirtualInstruction, VmConfig, VsEcall
 from rvhyp.machine.clock import EXIT_CYCLES
 from rvhyp.machine.errors import BadInput
 from rvhyp.machine.machine import Ended
-from rvhyp.monitor.hypervisor import EXITS
+from rvhyp.monitor.pcpu import EXITS
 from rvhyp.monitor.scheduler import SLICE
 from rvhyp.monitor.vcpu import VSEIP, State
 from tests.monitor.guest import SHUTDOWN, boot, engine, program

@@ -76,9 +76,8 @@ class Page:
 
 @dataclass(eq=False)
 class Asked:
-    """What the compiler is busy with.  Its hart may be gone when the answer comes."""
+    """What the compiler is busy with."""
 
-    hart: weakref.ref[Hart]
     page: Page
     request: Request
 
@@ -90,7 +89,7 @@ class Translator(Interpreter):
 
     def __init__(self, pool_bytes: int = POOL_BYTES, progress: Progress | None = None):
         super().__init__(pool_bytes, progress)
-        self.arena, self.store, self.compiler = Arena(), Store(), Compiler()
+        self.store, self.compiler = Store(), Compiler()
         self._pages: weakref.WeakKeyDictionary[Hart, dict[int, Page]] = weakref.WeakKeyDictionary()     # by address
         self._asked: Asked | None = None
         self.looks = self.translated_looks = self.regions = self.made = 0
@@ -99,7 +98,8 @@ class Translator(Interpreter):
 
     def attach(self, hart: Hart, beside: Hart | None = None) -> None:
         super().attach(hart, beside)
-        hart.translated_low, hart.translated_high = self.arena.low, self.arena.high
+        hart.code_arena = arena = beside.code_arena if beside else Arena()
+        hart.translated_low, hart.translated_high = arena.low, arena.high
         self._pages[hart] = self._pages[beside] if beside else {}
 
     def figures(self) -> dict[str, object]:
@@ -168,35 +168,35 @@ class Translator(Interpreter):
 
     def _install(self, hart: Hart, page: Page) -> None:
         """Put a page's regions among its uops, where they fit: it may have been decoded anew, or been written to."""
-        data = None
+        arena = hart.code_arena
         for each in page.translations:
             entries = each.product.entries
-            if not self.arena.low <= _word(page.address + UOP_BYTES * entries[0]) < self.arena.high:
-                data = data or page.bytes()
-                if not each.product.fits(data):
-                    continue
-                if not self._has_place(each):
-                    return                          # this page, too, is forgotten
+            if arena.low <= _word(page.address + UOP_BYTES * entries[0]) < arena.high or not each.product.fits(page.bytes()):
+                continue
+            if not self._has_place(hart, each):
+                return                          # this page, too, is forgotten
+            for slot in entries:
+                self.rules.region_decode(hart.address, page.address, slot)
+            if each.product.fits(page.bytes()):         # still: another hart's store is noticed from now on
                 for slot in entries:
-                    self.rules.region_install(hart.address, page.address, slot, each.address)
+                    self.rules.region_install(page.address, slot, each.address)
 
-    def _has_place(self, each: Translation) -> bool:
-        """Put the code of a region in the arena, if it is not there; False if there is no room for it."""
+    def _has_place(self, hart: Hart, each: Translation) -> bool:
+        """Put the code of a region in the hart's arena, if it is not there; False if there is no room for it."""
         if each.address is None:
-            at = self.arena.add(each.product.code)
+            at = hart.code_arena.add(each.product.code)
             if at is None:
-                self._forget()
+                self._forget(hart)
                 return False
             each.address = at + each.product.start
             self.regions += 1
         return True
 
-    def _forget(self) -> None:
-        """Begin anew with an empty arena: no uop leads there any more, and nothing translated is running."""
-        for hart, pages in self._pages.items():
-            self.rules.flush_pool(hart.address)
-            pages.clear()
-        self.arena.clear()
+    def _forget(self, hart: Hart) -> None:
+        """Begin anew with an empty arena: no uop leads there any more, and nothing translated in it is running."""
+        self.rules.flush_pool(hart.address)
+        self._pages[hart].clear()
+        hart.code_arena.clear()
 
     def _ask(self, hart: Hart, page: Page) -> None:
         if self.compiler.is_busy or self.compiler.is_dead:
@@ -206,7 +206,7 @@ class Translator(Interpreter):
         (slot, _), = page.heat.most_common(1)
         page.heat.clear()
         request = Request(page.bytes(), slot, page.decoded(), page.entries(), self._demands(hart))
-        self._asked = Asked(weakref.ref(hart), page, request)
+        self._asked = Asked(page, request)
         self.compiler.ask(request)
 
     def _take(self, hart: Hart) -> None:
@@ -224,9 +224,12 @@ class Translator(Interpreter):
         self.store.add(asked.request.page, asked.request.demands, product)
         self._hot.drop(asked.request.page, product)
         self.made += 1
-        if asked.hart() is hart and self._page(hart, asked.page.address) is asked.page:
-            asked.page.add(product)
-            self._install(hart, asked.page)
+        for owner, pages in self._pages.items():
+            for page in list(pages.values()):
+                if page.host == asked.page.host and page.is_searched:
+                    page.add(product)
+                    if owner is hart and self._page(hart, page.address) is page:
+                        self._install(hart, page)       # another hart does when it is next found there
 
     # Ahead of time.
 

@@ -19,17 +19,17 @@ ALL_HARTS = ALL_ONES = (1 << 64) - 1
 
 
 class Call:
-    """The call being made (one at a time): the hypervisor, the calling vcpu (loaded on its hart), and a0 to a5."""
+    """The call being made on a hart: the hypervisor, the calling vcpu (loaded on its hart), and a0 to a5."""
 
-    __slots__ = ("hypervisor", "vcpu", "words")
+    __slots__ = ("hypervisor", "vcpu")
 
     def __init__(self, hypervisor: Hypervisor):
-        self.hypervisor, self.words = hypervisor, hypervisor.hart.words
+        self.hypervisor = hypervisor
 
     @property
     def arguments(self) -> list[int]:
         """a0 to a5."""
-        return self.words[10:16].tolist()
+        return self.vcpu.hart.words[10:16].tolist()
 
     @property
     def vm(self):

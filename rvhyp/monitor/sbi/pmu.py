@@ -41,7 +41,7 @@ MOST_ENTRIES = 1 << 12                                  # bound the work of one 
 def counters(call):
     """The calling vcpu's counters, off the hart for as long as they are changed."""
     pmu: Pmu = call.vcpu.pmu
-    hart = call.hypervisor.hart
+    hart = call.vcpu.hart
     pmu.save(hart)
     yield pmu
     pmu.load(hart, call.hypervisor.rules)

@@ -1,7 +1,6 @@
 """RFENCE: fences on other harts (SBI specification, chapter "RFENCE Extension").
 
-All vcpus of a guest run on one hart, whose caches of translations are all there are, so one fence there serves every target.
-Instruction memory is coherent: FENCE.I has nothing to do.  The functions for guests with the H extension are not supported.
+The functions for guests with the H extension are not supported.
 """
 from rvhyp.monitor.pmu import Firmware
 from rvhyp.monitor.sbi import INVALID_ADDRESS, INVALID_PARAM, NOT_SUPPORTED, SUCCESS, extension, function
@@ -25,7 +24,7 @@ def fence_translations(call, sent: Firmware, received: Firmware):
         return INVALID_PARAM
     if size not in (0, WHOLE) and start + size > 1 << 64:
         return INVALID_ADDRESS
-    call.hypervisor.fence_guest(call.vm)
+    call.hypervisor.fence_guest(call.vm, harts)
     count(call, harts, sent, received)
     return SUCCESS
 
@@ -35,6 +34,7 @@ def remote_fence_i(call):
     harts = call.harts(*call.arguments[:2])
     if harts is None:
         return INVALID_PARAM
+    call.hypervisor.fence_instructions(harts)
     count(call, harts, Firmware.FENCE_I_SENT, Firmware.FENCE_I_RECEIVED)
     return SUCCESS
 

@@ -1,0 +1,104 @@
+"""A hart of the machine, as the monitor uses it: what vcpus run on."""
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from rvhyp.hart.state import OFFSET, REASON_BUDGET, REASON_HS_TRAP, REASON_TRAP, REASON_TRAP_LOOP, Hart
+from rvhyp.isa.csr import (
+    CSR_NUMBERS,
+    HEDELEG_WRITABLE,
+    HSTATUS_SPV,
+    MEDELEG_WRITABLE,
+    MSTATUS_SPP,
+    S_INTERRUPTS,
+    VS_INTERRUPTS,
+)
+from rvhyp.isa.word import MASK64
+from rvhyp.machine.turns import retired
+from rvhyp.monitor import sbi
+from rvhyp.monitor.exits import Exits
+from rvhyp.monitor.pmu import GUEST_COUNTERS
+
+if TYPE_CHECKING:
+    from rvhyp.monitor.hypervisor import Hypervisor
+    from rvhyp.monitor.vcpu import Vcpu
+
+S_MODE = 1
+V, PC, QUANTUM_END = (OFFSET[name] // 8 for name in ("v", "pc", "quantum_end"))
+EXITS = 256                             # between two looks at the host: a guest that only polls retires hardly anything
+
+Run = Callable[[], int]
+
+
+class Pcpu:
+    """`run` and `return_to_guest` run its hart (`Interpreter.bind`).  It holds what exits and SBI calls are read through."""
+
+    def __init__(self, hypervisor: Hypervisor, hart: Hart, run: Run, return_to_guest: Run):
+        self.hart, self._hypervisor = hart, hypervisor
+        self.run, self.return_to_guest = run, return_to_guest
+        self.exits, self.call = Exits(hart), sbi.Call(hypervisor)
+        self._prepare()
+
+    def _prepare(self) -> None:
+        """What M-mode firmware leaves to an HS-mode hypervisor: everything delegated and enabled, all memory open."""
+        hart, rules = self.hart, self._hypervisor.rules
+        hart.medeleg, hart.hedeleg = MEDELEG_WRITABLE, HEDELEG_WRITABLE
+        hart.hideleg = VS_INTERRUPTS
+        open_to_guests = ("menvcfg", "mcounteren", *(f"{x}stateen{n}" for x in "mh" for n in range(4)), "pmpaddr0")
+        for name, value in (("mideleg", S_INTERRUPTS), *((name, MASK64) for name in open_to_guests), ("pmpcfg0", 0x1F),
+                            ("hcounteren", GUEST_COUNTERS)):
+            rules.csr_write(hart.address, CSR_NUMBERS[name], int(value))
+        hart.monitor, hart.prv, hart.v = 1, S_MODE, 0
+
+    def run_vcpu(self, vcpu: Vcpu, begin: Callable[[], object], look: Callable[[], bool]) -> bool:
+        """Run a vcpu until its slice is over, it waits, or it stops.
+
+        `begin` sets the slice once the vcpu is loaded.  `look` is called between two quanta and sets the end of the next; one that
+        gives False stops the vcpu where it is, and so the result is False.
+        """
+        hart, words, hypervisor = self.hart, self.hart.words, self._hypervisor
+        handle, run, return_to_guest = hypervisor.handle, self.run, self.return_to_guest
+        now = hypervisor.machine.now
+        if vcpu.steal:
+            vcpu.steal.comes(now() - vcpu.ready_at(now()))
+        before = retired(hart)
+        vcpu.load(self)
+        vcpu.pmu.load(hart, hypervisor.rules)
+        begin()
+        try:
+            if not look():
+                return False
+            reason = return_to_guest()
+            while True:
+                exits = EXITS
+                while reason == REASON_HS_TRAP:
+                    if not handle(vcpu):
+                        return True
+                    exits -= 1
+                    if not exits:
+                        words[QUANTUM_END] = 0          # the engine returns at once
+                    reason = return_to_guest()
+                if reason == REASON_TRAP_LOOP:
+                    self.leave_guest()
+                    hypervisor.stop(vcpu, "trap loop: it takes the same traps for ever without executing an instruction",
+                                    words[PC])
+                    return True
+                assert reason in (REASON_BUDGET, REASON_TRAP), reason
+                if not look():
+                    return False
+                reason = run()
+        finally:
+            self.leave_guest()
+            vcpu.vm.instructions += retired(hart) - before
+            vcpu.pmu.save(hart)
+            vcpu.save(now())
+
+    def leave_guest(self) -> None:
+        """The host interrupts a guest, if one runs, between two instructions: as a trap would, but without a cause."""
+        hart = self.hart
+        if hart.words[V]:
+            hart.mstatus = MSTATUS_SPP.put(hart.mstatus, hart.prv)
+            hart.hstatus = hart.hstatus | HSTATUS_SPV.mask
+            hart.sepc = hart.pc
+            hart.prv, hart.v = S_MODE, 0
