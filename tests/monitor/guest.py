@@ -56,10 +56,11 @@ def program(source: str, name: str = "guest"):
     return load(assemble("_start:\n" + source + EXIT, BASE, name).to_elf(), name)
 
 
-def boot(source: str, *, on: str = "interpreter", limit: int = 50_000_000, hooks=(), choices=None, **config) -> Run:
+def boot(source: str, *, on: str = "interpreter", limit: int | None = 50_000_000, seconds: float | None = None, hooks=(), choices=None,
+         threads: bool = False, **config) -> Run:
     """Run one guest to its end."""
     output: list[bytes] = []
     config = {"memory": 16 << 20} | config
-    hypervisor = Hypervisor([VmConfig("guest", program(source), output=output.append, **config)], engine(on), choices)
+    hypervisor = Hypervisor([VmConfig("guest", program(source), output=output.append, **config)], engine(on), choices, threads)
     hypervisor.hooks += hooks
-    return Run(hypervisor, hypervisor.run(limit), output)
+    return Run(hypervisor, hypervisor.run(limit, seconds), output)

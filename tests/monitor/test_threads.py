@@ -1,0 +1,511 @@
+"""Vcpus at the same time, each on a thread of the host: what one does, the others see as the manual says."""
+import pytest
+
+from rvhyp import Hypervisor, VmConfig
+from rvhyp.machine.errors import BadInput
+from rvhyp.machine.machine import Ended
+from tests.monitor.guest import SHUTDOWN, Run, boot, engine, program
+
+ENGINES = ("interpreter", "translator")
+SECONDS = 100                   # a hart that waits for ever would wait so long
+
+# Both harts come to `both` with their number in s0 and the address of shared data in s1; s11 counts meetings.
+BOTH = """
+    mv s0, a0
+    bnez a0, both
+    li a7, 0x48534D             # HSM hart_start
+    li a6, 0
+    li a0, 1
+    la a1, _start
+    ecall
+both:
+    li s1, 0x80800000
+    li s11, 0
+    li s10, 1
+"""
+MEET = """
+    addi s11, s11, 2
+    fence rw, rw
+    amoadd.d zero, s10, (s1)
+90: ld t0, (s1)
+    bltu t0, s11, 90b
+    fence rw, rw
+"""
+# Hart 0 ends the guest with the status in a0; hart 1 waits.
+END = """
+    bnez s0, 91f
+    j exit
+91: wfi
+    j 91b
+"""
+
+
+def both(source: str, *, on: str = "interpreter", **options) -> Run:
+    """Run a program of two harts."""
+    run = boot(BOTH + source.replace("MEET", MEET) + END, on=on, limit=None, seconds=SECONDS, threads=True, cpus=2, **options)
+    assert run.outcome.ended is Ended.EXIT, run.outcome
+    assert run.vm.report == ""
+    return run
+
+
+def words(run: Run, count: int) -> list[int]:
+    """Shared doublewords, each in a 64-byte block of its own, from the second block on."""
+    return [run.vm.memory.word(0x8080_0000 + 64 * n) for n in range(1, count + 1)]
+
+
+@pytest.mark.parametrize("on", ENGINES)
+def test_atomics_of_two_harts_lose_nothing(on):
+    turns = 20_000
+    run = both(f"""
+    MEET
+    li s2, {turns}
+1:  addi t0, s1, 64
+    amoadd.d zero, s10, (t0)
+    addi t0, s1, 128
+2:  lr.d t1, (t0)
+    addi t1, t1, 1
+    sc.d t2, t1, (t0)
+    bnez t2, 2b
+    slli t0, s0, 2              # words of one doubleword
+    add t0, t0, s1
+    addi t0, t0, 192
+3:  lr.w t1, (t0)
+    addi t1, t1, 1
+    sc.w t2, t1, (t0)
+    bnez t2, 3b
+    addi t0, s1, 256            # a lock, and what it guards
+4:  amoswap.w.aq t1, s10, (t0)
+    bnez t1, 4b
+    ld t1, 64(t0)
+    addi t1, t1, 1
+    sd t1, 64(t0)
+    amoswap.w.rl zero, zero, (t0)
+    addi t0, s1, 384
+5:  ld t1, (t0)
+    addi t2, t1, 1
+    mv t3, t1
+    amocas.d t3, t2, (t0)
+    bne t3, t1, 5b
+    addi t0, s1, 448            # a pair
+6:  ld t2, (t0)
+    ld t3, 8(t0)
+    addi t4, t2, 1
+    addi t5, t3, 3
+    mv a2, t2
+    mv a3, t3
+    mv a4, t4
+    mv a5, t5
+    amocas.q a2, a4, (t0)
+    bne a2, t2, 6b
+    bne a3, t3, 6b
+    addi t0, s1, 512
+    amomax.d zero, s2, (t0)
+    addi s2, s2, -1
+    bnez s2, 1b
+    MEET
+    li a0, 0
+""", on=on)
+    both_words = 2 * [turns]
+    assert words(run, 8) == [2 * turns, 2 * turns, both_words[0] | both_words[1] << 32, 0, 2 * turns, 2 * turns, 2 * turns, turns]
+    assert run.vm.memory.word(0x8080_0000 + 7 * 64 + 8) == 6 * turns
+
+
+@pytest.mark.parametrize("on", ENGINES)
+def test_fence_orders_stores_before_loads(on):
+    """Store buffering: with a FENCE in between, two harts never both read the old value."""
+    run = both("""
+    slli s4, s0, 6
+    add s4, s4, s1
+    addi s4, s4, 128            # mine
+    xori t0, s0, 1
+    slli t0, t0, 6
+    add s5, t0, s1
+    addi s5, s5, 128            # the other's
+    li s2, 1000
+1:  MEET
+    sd s2, (s4)
+    fence rw, rw
+    ld s6, (s5)
+    sd s6, 8(s4)                # what I saw
+    MEET
+    bnez s0, 2f
+    ld t0, 8(s4)
+    ld t1, 8(s5)
+    beq t0, s2, 2f
+    beq t1, s2, 2f
+    ld t0, 64(s1)               # both saw what was before
+    addi t0, t0, 1
+    sd t0, 64(s1)
+2:  addi s2, s2, -1
+    bnez s2, 1b
+    li a0, 0
+""", on=on)
+    assert words(run, 1) == [0]
+
+
+@pytest.mark.parametrize("on", ENGINES)
+def test_time_is_one(on):
+    """What a hart reads is not before what another has read and told it."""
+    run = both("""
+    MEET
+    li s2, 20000
+    addi s3, s1, 128
+    bnez s0, 2f
+1:  rdtime t0
+    fence rw, w
+    sd t0, (s3)
+    addi s2, s2, -1
+    bnez s2, 1b
+    j 4f
+2:  ld t0, (s3)
+    fence r, rw
+    rdtime t1
+    bgeu t1, t0, 3f
+    addi s4, s4, 1
+3:  addi s2, s2, -1
+    bnez s2, 2b
+    sd s4, 64(s1)
+4:  MEET
+    li a0, 0
+""", on=on)
+    assert words(run, 1) == [0]
+
+
+# Hart 0 writes a function anew, "li a0, n; ret", hart 1 calls it.  {publish} is what hart 0 does before it says so, {fetch} what hart 1
+# does before it calls.
+REWRITE = """
+    li s3, 0x80900000 + 0x400   # the function
+    li s4, 1
+    la s6, done
+1:  bnez s0, 2f
+    slli t0, s4, 20
+    li t1, 0x513                # addi a0, zero, n
+    or t0, t0, t1
+    sw t0, (s3)
+    li t1, 0x8067
+    sw t1, 4(s3)
+    {publish}
+    fence rw, w
+    sd s4, 128(s1)
+3:  ld t0, 192(s1)              # called
+    bne t0, s4, 3b
+    {beside}
+    j 4f
+2:  ld t0, 128(s1)
+    bne t0, s4, 2b
+    fence r, rw
+    {fetch}
+    jalr s3
+    sub t0, a0, s4
+    snez t0, t0
+    add s5, s5, t0
+    fence rw, w
+    sd s4, 192(s1)
+4:  addi s4, s4, 1
+    li t0, 300
+    bne s4, t0, 1b
+    sd s5, 64(s1)
+    MEET
+done:
+    li a0, 0
+"""
+REMOTE_FENCE_I = """
+    fence rw, w
+    li a7, 0x52464E43
+    li a6, 0
+    li a0, 2
+    li a1, 0
+    ecall
+"""
+CALL_TOO = "    fence.i\n    jalr s3\n"
+DATA_BESIDE = "    li t0, 0x80900000\n    sd s4, (t0)\n    sd s4, 0x7C0(t0)\n    sd s4, 0x408(s3)\n"
+
+
+@pytest.mark.parametrize("on", ENGINES)
+@pytest.mark.parametrize("publish, fetch, beside", [
+    ("", "fence.i", ""), (REMOTE_FENCE_I, "", ""), ("", "fence.i", DATA_BESIDE), (CALL_TOO, "fence.i", CALL_TOO),
+    (CALL_TOO, "fence.i", DATA_BESIDE)], ids=["own fence", "remote fence", "data beside", "called by both", "all"])
+def test_what_another_hart_has_written_is_fetched_after_fence_i(on, publish, fetch, beside):
+    run = both(REWRITE.format(publish=publish, fetch=fetch, beside=beside), on=on)
+    assert words(run, 1) == [0]
+
+
+def test_pages_that_others_have_just_written_to_are_fetched_anew():
+    """Each function in a page of its own, never decoded before, to which the writer's stores go fast at first."""
+    run = both("""
+    li s3, 0x80900000
+    li s4, 1
+1:  bnez s0, 2f
+    slli t0, s4, 20
+    li t1, 0x513
+    or t0, t0, t1
+    li t1, 0x8067
+    sw t1, 4(s3)
+    sw t1, (s3)                 # "ret" first: it may be fetched
+    fence rw, w
+    sd s4, 128(s1)
+    sw t0, (s3)
+    fence rw, w
+    sd s4, 192(s1)
+3:  ld t0, 256(s1)
+    bne t0, s4, 3b
+    j 4f
+2:  ld t0, 128(s1)
+    bne t0, s4, 2b
+    fence.i
+    jalr s3
+    ld t0, 192(s1)
+    bne t0, s4, 2b
+    fence r, rw
+    fence.i
+    jalr s3
+    sub t0, a0, s4
+    snez t0, t0
+    add s5, s5, t0
+    fence rw, w
+    sd s4, 256(s1)
+4:  li t0, 4096
+    add s3, s3, t0
+    addi s4, s4, 1
+    li t0, 200
+    bne s4, t0, 1b
+    sd s5, 64(s1)
+    MEET
+    li a0, 0
+""")
+    assert words(run, 1) == [0]
+
+
+PAGING = """
+    li t0, 0x80A00000           # root: the gigabyte at 2 GiB is itself; at 1 GiB leads to tables
+    li t1, 0x80000000 >> 2 | 0xCF
+    sd t1, 16(t0)
+    li t1, 0x80A01000 >> 2 | 1
+    sd t1, 8(t0)
+    li t0, 0x80A01000
+    li t1, 0x80A02000 >> 2 | 1
+    sd t1, (t0)
+    MEET
+    li t0, 0x80A00000 >> 12 | 8 << 60
+    csrw satp, t0
+    sfence.vma
+"""
+
+
+@pytest.mark.parametrize("on", ENGINES)
+def test_remote_sfence_vma_is_done_when_the_call_returns(on):
+    """Hart 0 leads a page to one place or the other, hart 1 reads it."""
+    run = both(PAGING + """
+    li s3, 0x80A02000           # the PTE of 0x40000000
+    li s4, 0x80B00000
+    li t0, 1
+    sd t0, (s4)
+    li t1, 4096
+    add t1, t1, s4
+    sd zero, (t1)
+    li s2, 300
+    li s7, 0x40000000
+1:  bnez s0, 2f
+    andi t0, s2, 1              # the page with that number
+    xori t0, t0, 1
+    slli t0, t0, 12
+    add t0, t0, s4
+    srli t0, t0, 2
+    ori t0, t0, 0xC7
+    sd t0, (s3)
+    fence rw, rw
+    li a7, 0x52464E43
+    li a6, 1
+    li a0, 2
+    li a1, 0
+    li a2, 0
+    li a3, 0
+    ecall
+    sd s2, 128(s1)
+3:  ld t0, 192(s1)
+    bne t0, s2, 3b
+    j 4f
+2:  ld t0, (s7)                 # keeps it where translations are kept; before the first it is not there
+    ld t0, 128(s1)
+    bne t0, s2, 2b
+    ld t1, (s7)
+    andi t0, s2, 1
+    xor t0, t0, t1
+    add s5, s5, t0
+    sd s2, 192(s1)
+4:  addi s2, s2, -1
+    bnez s2, 1b
+    sd s5, 64(s1)
+    MEET
+    csrw satp, zero
+    sfence.vma
+    li a0, 0
+""".replace("1:  bnez s0, 2f", """
+    li t0, 0x80B00000 >> 2 | 0xC7
+    sd t0, (s3)
+    MEET
+1:  bnez s0, 2f""", 1), on=on)
+    assert words(run, 1) == [0]
+    assert run.vm.exits["ecall from VS-mode"] >= 300
+
+
+@pytest.mark.parametrize("on", ENGINES)
+def test_an_ipi_wakes_a_hart_that_waits(on):
+    """Back and forth: an interrupt that were lost would be waited for."""
+    run = both("""
+    csrwi sie, 2
+    MEET
+    li s2, 300
+    bnez s0, 2f
+1:  li a7, 0x735049             # IPI to the other
+    li a6, 0
+    li a0, 2
+    srl a0, a0, s0
+    li a1, 0
+    ecall
+2:  csrr t0, sip
+    andi t0, t0, 2
+    bnez t0, 3f
+    wfi
+    j 2b
+3:  csrci sip, 2
+    addi s2, s2, -1
+    bnez s2, 1b
+    beqz s0, 4f
+    li a7, 0x735049             # the last answer
+    li a6, 0
+    li a0, 1
+    li a1, 0
+    ecall
+4:  li a0, 0
+""", on=on)
+    assert run.outcome.status == 0
+
+
+def test_a_hart_stops_and_is_started_again():
+    run = boot("""
+    bnez a0, second
+    li s2, 100
+1:  li a7, 0x48534D
+    li a6, 0
+    li a0, 1
+    la a1, _start
+    mv a2, s2
+    ecall
+    beqz a0, 3f
+    j exit
+3:  li a7, 0x48534D             # hart_get_status
+    li a6, 2
+    li a0, 1
+    ecall
+    li t0, 1
+    bne a1, t0, 3b
+    addi s2, s2, -1
+    bnez s2, 1b
+    li t0, 0x80800000
+    ld a0, (t0)
+    li t0, 100
+    sub a0, a0, t0
+    j exit
+second:
+    li t0, 0x80800000
+    li t1, 1
+    amoadd.d zero, t1, (t0)
+    li a7, 0x48534D
+    li a6, 1
+    ecall
+    j .
+""", limit=None, seconds=SECONDS, threads=True, cpus=2)
+    assert (run.outcome.ended, run.outcome.status) == (Ended.EXIT, 0)
+
+
+def test_a_guest_reboots_while_another_hart_runs():
+    run = both("""
+    MEET
+    bnez s0, 2f
+    li s2, 0x101000             # the real-time clock has a battery: its high word counts boots
+    lw t0, 0(s2)
+    lw t0, 4(s2)
+    li t1, 3
+    li a0, 0
+    beq t0, t1, 3f
+    bltu t0, t1, 1f
+    li t0, 0                    # the first boot: it shows the date
+1:  addi t0, t0, 1
+    sw t0, 4(s2)
+    sw zero, 0(s2)
+    li a7, 0x53525354
+    li a6, 0
+    li a0, 1
+    li a1, 0
+    ecall
+2:  j 2b
+3:
+""")
+    assert run.vm.reboots == 3
+
+
+def test_limits_end_a_run_that_can_go_on():
+    loop = program("1:  addi s0, s0, 1\n    j 1b\n")
+    hypervisor = Hypervisor([VmConfig(name, loop, 4 << 20) for name in "ab"], engine(), threads=True)
+    assert hypervisor.run(1_000_000).ended is Ended.INSTRUCTIONS
+    first = hypervisor.machine.instret
+    assert first >= 1_000_000
+    assert hypervisor.run(seconds=0.1).ended is Ended.SECONDS
+    assert hypervisor.machine.instret > first
+    assert sum(vm.instructions for vm in hypervisor.vms) == hypervisor.machine.instret
+    assert all(vm.vcpus[0].register(8) > 100_000 for vm in hypervisor.vms)
+
+
+def test_a_guest_that_must_be_stopped_leaves_the_others_alone():
+    lost = program("    li t0, 0x40000000\n    ld t0, (t0)\n")
+    looping = program("    csrw stvec, zero\n    csrr t0, mstatus\n")
+    good = program("    li s0, 3000000\n1:  addi s0, s0, -1\n    bnez s0, 1b\n    li a0, 0\n    j exit\n")
+    hypervisor = Hypervisor([VmConfig(name, code, 4 << 20) for name, code in (("l", lost), ("t", looping), ("g", good))], engine(),
+                            threads=True)
+    outcome = hypervisor.run(seconds=SECONDS)
+    assert (outcome.ended, outcome.status) == (Ended.EXIT, 3)
+    assert [vm.status for vm in hypervisor.vms] == [3, 3, 0]
+    assert "0x40000000" in hypervisor.vms[0].report and "fetch" in hypervisor.vms[1].report + "fetch"
+
+
+def test_a_guest_that_waits_for_what_nothing_can_raise_is_told_so():
+    run = boot("    wfi\n    j .\n", limit=None, seconds=SECONDS, threads=True)
+    assert run.outcome.status == 3 and "nothing can raise" in run.vm.report
+
+
+def test_a_timer_wakes_a_hart_that_waits():
+    run = boot("""
+    li t0, 32
+    csrw sie, t0
+    rdtime s2
+    li t0, 20000
+    add s2, s2, t0
+    csrw stimecmp, s2
+1:  wfi
+    rdtime t0
+    bltu t0, s2, 1b
+    li a0, 0
+    j exit
+""", limit=None, seconds=SECONDS, threads=True)
+    assert (run.outcome.ended, run.outcome.status) == (Ended.EXIT, 0)
+    assert run.vm.exits["virtual instruction"] < 100        # it slept
+
+
+def test_an_error_in_python_ends_the_run_and_is_not_lost():
+    def broken(vcpu, leaving):
+        raise KeyError("hook")
+    with pytest.raises(KeyError, match="hook"):
+        boot(SHUTDOWN, threads=True, hooks=[broken], limit=None, seconds=SECONDS)
+
+
+def test_hooks_see_every_exit_of_every_hart():
+    seen = []
+    run = both("    MEET\n    li s2, 200\n1:  li a7, 16\n    li a6, 0\n    ecall\n    addi s2, s2, -1\n    bnez s2, 1b\n    MEET\n    li a0, 0\n",
+               hooks=[lambda vcpu, leaving: seen.append(vcpu.number)])
+    assert len(seen) == sum(run.vm.exits.values()) and seen.count(1) >= 200 and seen.count(0) >= 201
+
+
+def test_plain_python_has_no_threads():
+    with pytest.raises(BadInput, match="plain Python"):
+        Hypervisor([VmConfig("a", program(SHUTDOWN))], "reference", threads=True)
