@@ -59,6 +59,9 @@ class Interpreter:
     def tend(self, hart: Hart) -> None:
         """Called between two slices of a hart, now and then."""
 
+    def rest(self) -> None:
+        """Called by a thread of the host that may have called `tend`, before it ends."""
+
     def figures(self) -> dict[str, object]:
         """What it did, for `--stats` and `--json`; `trouble` says what went wrong, though the run went on."""
         return {"name": self.name, "trouble": ""}

@@ -202,6 +202,7 @@ class Threads:
                 each.end_quantum()
             self.woken.notify_all()
             self.served.notify_all()
+            self.hypervisor.machine.engine.rest()
         for thread in self._running:
             thread.join()
         self._running = []

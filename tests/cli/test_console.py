@@ -333,14 +333,16 @@ SLEEPER = """_start:
 """
 
 
-def test_real_time_is_the_hosts(guest):
+@pytest.mark.parametrize("option", ["--realtime", "--threads"])
+def test_real_time_is_the_hosts(guest, option):
     start = time.monotonic()
-    assert rvhyp("run", guest(SLEEPER, "sleeper"), "--realtime").returncode == 0
+    assert rvhyp("run", guest(SLEEPER, "sleeper"), option).returncode == 0
     assert time.monotonic() - start >= 0.5
 
 
-def test_input_wakes_a_guest_that_sleeps_in_real_time():
-    with Session("run", "echo", "--realtime") as session:
+@pytest.mark.parametrize("option", ["--realtime", "--threads"])
+def test_input_wakes_a_guest_that_sleeps_in_real_time(option):
+    with Session("run", "echo", option) as session:
         session.send(b"one\n")
         session.expect(b"one")
         session.send(b"quit\n")

@@ -156,10 +156,11 @@ def test_a_guest_that_computes(engine, number):
     assert text.splitlines()[1].startswith("rvhyp: guest badloop: hart 0 in VS-mode at ") and "bad_loop" in text
 
 
+@pytest.mark.parametrize("options", [(), ("--threads",)])
 @pytest.mark.parametrize("source", [WAITS, SLOW, TALKS])
-def test_a_guest_that_waits_or_is_slow_or_talks_to_nobody(guest, source):
+def test_a_guest_that_waits_or_is_slow_or_talks_to_nobody(guest, source, options):
     """`TALKS` fills the pipe of its console, and the monitor waits in a write."""
-    process = start("run", guest(source))
+    process = start("run", guest(source), *options)
     assert process.stdout.read(1) == b"x"
     time.sleep(0.3)
     assert "guest guest: hart 0 in VS-mode at 0x8020" in end(process)
@@ -172,8 +173,9 @@ def test_a_bare_program(guest):
     assert end(process).startswith("rvhyp: interrupted while running, in M-mode at pc 0x8020")
 
 
-def test_several_guests():
-    process = start("run", "badloop", "badloop")
+@pytest.mark.parametrize("options", [(), ("--threads",)])
+def test_several_guests(options):
+    process = start("run", "badloop", "badloop", *options)
     process.stdout.readline()
     time.sleep(0.3)
     assert [line.split(":")[1] for line in end(process).splitlines()[1:]] == [" guest badloop.1", " guest badloop.2"]

@@ -44,10 +44,33 @@ def test_selftest():
     assert b" 0 failed" in result.stdout
 
 
-def test_smp():
-    result = rvhyp("run", "smp", "--cpus", "3")
+@pytest.mark.parametrize("options", [(), ("--threads",)])
+def test_smp(options):
+    result = rvhyp("run", "smp", "--cpus", "3", *options)
     assert result.returncode == 0, result.stdout
     assert b"3 hart" in result.stdout
+
+
+def test_guests_on_threads():
+    """Each guest's own status and counts, as without."""
+    result = rvhyp("run", "selftest", "tasks", "smp", "--threads", "--json", "-")
+    assert result.returncode == 0, result.stderr
+    guests = json.loads(result.stdout)["guests"]
+    assert [(each["status"], each["why"]) for each in guests] == [(0, "shutdown")] * 3
+    assert all(each["instructions"] > 1000 and each["exits"]["ecall from VS-mode"] for each in guests)
+
+
+def test_limits_of_guests_on_threads():
+    for options in (("--max-instructions", "1000000"), ("--timeout", "0.5")):
+        result = rvhyp("run", "badloop", "badloop", "--threads", *options)
+        assert result.returncode == 124 and b"guest badloop.2: hart 0 in VS-mode at " in result.stderr, result.stderr
+
+
+@pytest.mark.parametrize("options, words", [(("--log-commits", "log"), ("--threads", "--log-commits")),
+                                            (("--engine", "reference"), ("--threads", "plain Python"))])
+def test_what_threads_do_not_go_with(tmp_path, options, words):
+    refused(rvhyp("run", "hello", "--threads", *options, cwd=tmp_path), *words)
+    assert not list(tmp_path.iterdir())
 
 
 def test_demo_boots_three_guests_and_counts_their_exits():

@@ -61,18 +61,6 @@ def test_atomics_of_two_harts_lose_nothing(on):
     li s2, {turns}
 1:  addi t0, s1, 64
     amoadd.d zero, s10, (t0)
-    addi t0, s1, 128
-2:  lr.d t1, (t0)
-    addi t1, t1, 1
-    sc.d t2, t1, (t0)
-    bnez t2, 2b
-    slli t0, s0, 2              # words of one doubleword
-    add t0, t0, s1
-    addi t0, t0, 192
-3:  lr.w t1, (t0)
-    addi t1, t1, 1
-    sc.w t2, t1, (t0)
-    bnez t2, 3b
     addi t0, s1, 256            # a lock, and what it guards
 4:  amoswap.w.aq t1, s10, (t0)
     bnez t1, 4b
@@ -105,9 +93,36 @@ def test_atomics_of_two_harts_lose_nothing(on):
     MEET
     li a0, 0
 """, on=on)
-    both_words = 2 * [turns]
-    assert words(run, 8) == [2 * turns, 2 * turns, both_words[0] | both_words[1] << 32, 0, 2 * turns, 2 * turns, 2 * turns, turns]
+    assert words(run, 8) == [2 * turns, 0, 0, 0, 2 * turns, 2 * turns, 2 * turns, turns]
     assert run.vm.memory.word(0x8080_0000 + 7 * 64 + 8) == 6 * turns
+
+
+@pytest.mark.parametrize("on", ENGINES)
+@pytest.mark.parametrize("size", ["w", "d"])
+def test_a_store_conditional_fails_where_another_hart_has_stored_since(on, size):
+    """Each adds to a counter of both, which its LR and SC are all about, and to a word of its own in one doubleword with the other's."""
+    turns = 50_000
+    run = both(f"""
+    MEET
+    li s2, {turns}
+    addi s3, s1, 64
+    slli s4, s0, 2
+    add s4, s4, s1
+    addi s4, s4, 128
+1:  lr.{size} t1, (s3)
+    addi t1, t1, 1
+    sc.{size} t2, t1, (s3)
+    bnez t2, 1b
+2:  lr.w t1, (s4)
+    addi t1, t1, 1
+    sc.w t2, t1, (s4)
+    bnez t2, 2b
+    addi s2, s2, -1
+    bnez s2, 1b
+    MEET
+    li a0, 0
+""", on=on)
+    assert words(run, 2) == [2 * turns, turns | turns << 32]
 
 
 @pytest.mark.parametrize("on", ENGINES)

@@ -102,6 +102,11 @@ class Translator(Interpreter):
         hart.translated_low, hart.translated_high = arena.low, arena.high
         self._pages[hart] = self._pages[beside] if beside else {}
 
+    def rest(self) -> None:
+        """The process that compiles ends with the thread that has started it: better so than unawares."""
+        self.compiler.close()
+        self._asked = None
+
     def figures(self) -> dict[str, object]:
         """Besides name and trouble: the part of all instructions that ran translated, as far as looks at the hart, so many, can
         tell; regions put to use; regions made in this run."""
