@@ -186,14 +186,20 @@ def test_time_is_one(on):
     assert words(run, 1) == [0]
 
 
-# Hart 0 writes a function anew, "li a0, n; ret", hart 1 calls it.  {publish} is what hart 0 does before it says so, {fetch} what hart 1
-# does before it calls.
+# Hart 0 writes a function anew, "li a0, n; ret", hart 1 calls it, for half a second.  {publish} is what hart 0 does before it says
+# so, {fetch} what hart 1 does before it calls; {away} is how far the next function is away.
 REWRITE = """
     li s3, 0x80900000 + 0x400   # the function
     li s4, 1
-    la s6, done
-1:  bnez s0, 2f
-    slli t0, s4, 20
+    li s6, 2047
+    li s8, {away}
+    rdtime s9
+    li t0, 5000000
+    add s9, s9, t0
+    MEET
+1:  and s7, s4, s6              # n
+    bnez s0, 2f
+    slli t0, s7, 20
     li t1, 0x513                # addi a0, zero, n
     or t0, t0, t1
     sw t0, (s3)
@@ -205,23 +211,34 @@ REWRITE = """
 3:  ld t0, 192(s1)              # called
     bne t0, s4, 3b
     {beside}
-    j 4f
+    rdtime t0
+    bltu t0, s9, 4f
+    li s4, -1
+    sd s4, 128(s1)
+    j 5f
 2:  ld t0, 128(s1)
+    bltz t0, 5f
     bne t0, s4, 2b
     fence r, rw
     {fetch}
     jalr s3
-    sub t0, a0, s4
+    sub t0, a0, s7
     snez t0, t0
     add s5, s5, t0
     fence rw, w
     sd s4, 192(s1)
 4:  addi s4, s4, 1
-    li t0, 300
-    bne s4, t0, 1b
-    sd s5, 64(s1)
-    MEET
-done:
+    add s3, s3, s8
+    li t0, 0x81F00000           # the last page
+    bltu s3, t0, 1b
+    li s3, 0x80900000 + 0x400
+    j 1b
+5:  bnez s0, 6f
+    ld s4, 192(s1)
+    sd s4, 256(s1)              # how often
+    j 7f
+6:  sd s5, 64(s1)
+7:  MEET
     li a0, 0
 """
 REMOTE_FENCE_I = """
@@ -237,58 +254,14 @@ DATA_BESIDE = "    li t0, 0x80900000\n    sd s4, (t0)\n    sd s4, 0x7C0(t0)\n   
 
 
 @pytest.mark.parametrize("on", ENGINES)
-@pytest.mark.parametrize("publish, fetch, beside", [
-    ("", "fence.i", ""), (REMOTE_FENCE_I, "", ""), ("", "fence.i", DATA_BESIDE), (CALL_TOO, "fence.i", CALL_TOO),
-    (CALL_TOO, "fence.i", DATA_BESIDE)], ids=["own fence", "remote fence", "data beside", "called by both", "all"])
-def test_what_another_hart_has_written_is_fetched_after_fence_i(on, publish, fetch, beside):
-    run = both(REWRITE.format(publish=publish, fetch=fetch, beside=beside), on=on)
-    assert words(run, 1) == [0]
-
-
-def test_pages_that_others_have_just_written_to_are_fetched_anew():
-    """Each function in a page of its own, never decoded before, to which the writer's stores go fast at first."""
-    run = both("""
-    li s3, 0x80900000
-    li s4, 1
-1:  bnez s0, 2f
-    slli t0, s4, 20
-    li t1, 0x513
-    or t0, t0, t1
-    li t1, 0x8067
-    sw t1, 4(s3)
-    sw t1, (s3)                 # "ret" first: it may be fetched
-    fence rw, w
-    sd s4, 128(s1)
-    sw t0, (s3)
-    fence rw, w
-    sd s4, 192(s1)
-3:  ld t0, 256(s1)
-    bne t0, s4, 3b
-    j 4f
-2:  ld t0, 128(s1)
-    bne t0, s4, 2b
-    fence.i
-    jalr s3
-    ld t0, 192(s1)
-    bne t0, s4, 2b
-    fence r, rw
-    fence.i
-    jalr s3
-    sub t0, a0, s4
-    snez t0, t0
-    add s5, s5, t0
-    fence rw, w
-    sd s4, 256(s1)
-4:  li t0, 4096
-    add s3, s3, t0
-    addi s4, s4, 1
-    li t0, 200
-    bne s4, t0, 1b
-    sd s5, 64(s1)
-    MEET
-    li a0, 0
-""")
-    assert words(run, 1) == [0]
+@pytest.mark.parametrize("publish, fetch, beside, away", [
+    ("", "fence.i", "", 0), (REMOTE_FENCE_I, "", "", 0), ("", "fence.i", DATA_BESIDE, 0), (CALL_TOO, "fence.i", CALL_TOO, 0),
+    (CALL_TOO, "fence.i", DATA_BESIDE, 0), ("", "fence.i", "", 4096), ("", "fence.i", DATA_BESIDE, 68)],
+    ids=["own fence", "remote fence", "data beside", "called by both", "all", "new pages", "new blocks"])
+def test_what_another_hart_has_written_is_fetched_after_fence_i(on, publish, fetch, beside, away):
+    run = both(REWRITE.format(publish=publish, fetch=fetch, beside=beside, away=away), on=on, memory=32 << 20)
+    wrong, _, _, often = words(run, 4)
+    assert wrong == 0 and often > 10
 
 
 PAGING = """
@@ -524,3 +497,19 @@ def test_hooks_see_every_exit_of_every_hart():
 def test_plain_python_has_no_threads():
     with pytest.raises(BadInput, match="plain Python"):
         Hypervisor([VmConfig("a", program(SHUTDOWN))], "reference", threads=True)
+
+
+def test_what_is_asked_of_harts_that_run_is_done_when_the_call_returns():
+    done, away = [], []
+
+    def fence(vcpu, leaving):
+        hypervisor = vcpu.pcpu.call.hypervisor
+        was_away = any(each.is_away for each in hypervisor.threads._each)
+        hypervisor._on_harts(vcpu.vm.vcpus, done.append)
+        assert not any(each.requests for each in hypervisor.threads._each)
+        assert len(done) == 2
+        away.append(was_away)
+        done.clear()
+    run = both("    MEET\n    bnez s0, 2f\n    li s2, 200\n1:  li a7, 16\n    li a6, 0\n    ecall\n    addi s2, s2, -1\n    bnez s2, 1b\n"
+               "    sd s10, 64(s1)\n    li a0, 0\n    j 3f\n2:  ld t0, 64(s1)\n    beqz t0, 2b\n3:\n", hooks=[fence])
+    assert run.outcome.status == 0 and any(away)
