@@ -4,6 +4,7 @@ import pytest
 from rvhyp import Hypervisor, VmConfig
 from rvhyp.machine.errors import BadInput
 from rvhyp.machine.machine import Ended
+from rvhyp.monitor.vcpu import VSEIP
 from tests.monitor.guest import SHUTDOWN, Run, boot, engine, program
 
 ENGINES = ("interpreter", "translator")
@@ -505,7 +506,13 @@ def test_what_is_asked_of_harts_that_run_is_done_when_the_call_returns():
     def fence(vcpu, leaving):
         hypervisor = vcpu.pcpu.call.hypervisor
         was_away = any(each.is_away for each in hypervisor.threads._each)
+        other = vcpu.vm.vcpus[1 - vcpu.number]
+        other.set_pending(VSEIP, True)
+        if was_away:                    # what runs is not written to
+            assert not other["hvip"] & VSEIP
         hypervisor._on_harts(vcpu.vm.vcpus, done.append)
+        assert other["hvip"] & VSEIP
+        other.set_pending(VSEIP, False)
         assert not any(each.requests for each in hypervisor.threads._each)
         assert len(done) == 2
         away.append(was_away)
