@@ -511,9 +511,9 @@ def test_what_is_asked_of_harts_that_run_is_done_when_the_call_returns():
         if was_away:                    # what runs is not written to
             assert not other["hvip"] & VSEIP
         hypervisor._on_harts(vcpu.vm.vcpus, done.append)
+        assert not any(each.requests for each in hypervisor.threads._each)
         assert other["hvip"] & VSEIP
         other.set_pending(VSEIP, False)
-        assert not any(each.requests for each in hypervisor.threads._each)
         assert len(done) == 2
         away.append(was_away)
         done.clear()
