@@ -165,8 +165,8 @@ def uplink(hypervisor: Hypervisor, switch: Switch | None, settings: Settings | N
 @engine_options
 @json_option
 @guarded
-def run(guests, memory, cpus, append, initrd, dtb, dump_dtb, net, pcap, console, no_reboot, realtime, threads, rtc, config_path, settings,
-        stats, log_path, engine, max_instructions, timeout, json_path, **given):
+def run(guests, memory, cpus, append, initrd, dtb, dump_dtb, net, pcap, console, no_reboot, realtime, threads, rtc, config_path,
+        settings, stats, log_path, engine, max_instructions, timeout, json_path, **given):
     """Boot each GUEST in VS-mode under the monitor: an ELF, a Linux Image, or a guest of ours by name.
 
     Options of memory, harts and booting hold for each GUEST.  An ELF or Image may be compressed.

@@ -120,7 +120,7 @@ class AmoShell(Shell):
         return operands["old"], apply(t, self.i, **operands)
 
     def exchange(self, t, pointer):
-        """Replace what is at a host pointer, in one step: again, if another thread has changed it meanwhile.  Gives the old value."""
+        """Replace what is at a host pointer, in one step; again if another thread has changed it meanwhile.  The old value."""
         width, again, done = 8 * self.i.size, t.new_label("again"), t.new_label("done")
         t.line(f"br label %{again}")
         t.label(again)

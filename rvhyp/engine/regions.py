@@ -74,8 +74,8 @@ def write_single(h, page, slot):
 
 @rule
 def region_decode(h, page, slot):
-    """Prepare a slot of a decoded page for translated code: all that it leads to in the page is decoded, so that a store to any of
-    it is noticed, and no superinstruction runs over it.
+    """Prepare a slot of a decoded page for translated code: all that it leads to in the page is decoded, so that a store to any
+    of it is noticed, and no superinstruction runs over it.
     """
     undecoded = load64(page + HEADER_UNDECODED)
     if load64(page + (slot << 4)) == undecoded:

@@ -6,7 +6,8 @@ from __future__ import annotations
 
 from rvhyp.isa.rule import PRIMITIVES
 
-NATIVE = {"host_flags": 0, "set_host_mode": 1, "host_nanoseconds": 1}          # primitives that are functions of the core: name -> arguments
+# Primitives that are functions of the core: name -> arguments.
+NATIVE = {"host_flags": 0, "set_host_mode": 1, "host_nanoseconds": 1}
 
 
 def external(symbol: str, arguments: int):

@@ -3,11 +3,11 @@
 Each has decoded pages of its own, and a map that leads to them.  An instruction fetch need not see a store of another hart before
 the hart that fetches executes FENCE.I (Unprivileged ISA, "Zifencei"), so nobody ever waits for anybody:
 
-- Who stores to a block of 64 bytes in which another hart has decoded code takes the page's blocks out of that hart's map, and puts
-  the page on its list of stale ones.  The hart forgets what is on the list at its next FENCE.I.
-- Such a store must not go by the write TLB, where it would not be seen.  So a page enters that only if no hart has code there, and a
-  hart that decodes the first code of a page makes the others empty their write TLBs: it counts the machine's *epoch* up, and
-  each hart looks at that when a slice begins.  Until all have, the page is kept on the hart's own list: stale by birth.
+- Who stores to a block of 64 bytes in which another hart has decoded code takes the page's blocks out of that hart's map, and
+  puts the page on its list of stale ones.  The hart forgets what is on the list at its next FENCE.I.
+- Such a store must not go by the write TLB, where it would not be seen.  So a page enters that only if no hart has code there,
+  and a hart that decodes the first code of a page makes the others empty their write TLBs: it counts the machine's *epoch* up,
+  and each hart looks at that when a slice begins.  Until all have, the page is kept on the hart's own list: stale by birth.
 
 Order matters: who stores does that first and looks for code then, who decodes marks the block first and reads then.
 """

@@ -38,7 +38,7 @@ class VirtualClock:
 
 
 class HostClock(VirtualClock):
-    """A tick is a tenth of a microsecond of the host's, which harts read themselves (the rule `ticks`); who has nothing to do sleeps."""
+    """A tick is a tenth of a microsecond of the host's, which harts read themselves (the rule `ticks`).  Who is idle sleeps."""
 
     exit_cycles = 0                             # the host's clock has counted it
 

@@ -90,8 +90,8 @@ class Watch:
 
 
 class Machine:
-    """Harts, RAM and a bus.  Of several harts one runs at a time (rvhyp.machine.turns): that is `hart`.  Or they are `concurrent`:
-    each may run on a thread of its own (rvhyp.hart.peers), which is somebody else's work, and time is the host's.
+    """Harts, RAM and a bus.  Of several harts one runs at a time (rvhyp.machine.turns): that is `hart`.  Or they are
+    `concurrent`: somebody else runs each on a thread of its own (rvhyp.hart.peers), and time is the host's.
 
     `isa` is an ISA string (BadInput if it names what is not implemented), `engine` a name or an engine, `choices` says what the
     hart does where the manual leaves a choice: `{"geilen": 5}` (BadInput if there is no such choice or value).  Devices are

@@ -53,8 +53,8 @@ class Hypervisor:
 
     `hooks` are called before every exit is handled, with the vcpu and the exit; one that returns True has handled it.
     `choices` say what the hart does where the manual leaves a choice; BadInput for what the monitor cannot do with.  All
-    vcpus take turns on one hart, and a run is the same every time; with `threads` each has a hart and a thread of the host, and time
-    is the host's (rvhyp.monitor.threads).
+    vcpus take turns on one hart, and a run is the same every time; with `threads` each has a hart and a thread of the host, and
+    time is the host's (rvhyp.monitor.threads).
     """
 
     def __init__(self, configs: list[VmConfig], engine="auto", choices: Mapping[str, object] | None = None,

@@ -54,8 +54,8 @@ class Pcpu:
     def run_vcpu(self, vcpu: Vcpu, begin: Callable[[], object], look: Callable[[], bool]) -> bool:
         """Run a vcpu until its slice is over, it waits, or it stops.
 
-        `begin` sets the slice once the vcpu is loaded.  `look` is called between two quanta and sets the end of the next; one that
-        gives False stops the vcpu where it is, and so the result is False.
+        `begin` sets the slice once the vcpu is loaded.  `look` is called between two quanta and sets the end of the next; if it
+        gives False, the vcpu stops where it is, and the result is False.
         """
         hart, words, hypervisor = self.hart, self.hart.words, self._hypervisor
         handle, run, return_to_guest = hypervisor.handle, self.run, self.return_to_guest

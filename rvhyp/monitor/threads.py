@@ -1,8 +1,8 @@
 """Vcpus at the same time, each on a hart and a thread of the host: translated and interpreted code runs on all of them at once.
 
-Python runs under one lock, the monitor's: exits, devices, SBI calls.  A thread lets go of it while its hart runs (it is *away*), and
-only then may others change what is loaded there: by a request, which the thread serves when it is back.  A request ends the quantum, so
-that takes no longer than a slice (rvhyp.hart.interrupt, LOOK_PERIOD).
+Python runs under one lock, the monitor's: exits, devices, SBI calls.  A thread lets go of it while its hart runs: it is *away*.
+What others want to change there they ask for, and the thread does it when it is back; asking ends its quantum, so that takes no
+longer than a slice (rvhyp.hart.interrupt, LOOK_PERIOD).
 
 The first thread of the process looks at the host: terminal, networks, clocks, limits.
 """
@@ -16,9 +16,9 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from rvhyp.hart.state import OFFSET
-from rvhyp.machine.clock import LONGEST_SLEEP, TIMEBASE
+from rvhyp.machine.clock import TIMEBASE
 from rvhyp.machine.console import Input, Link, wait_for_input
-from rvhyp.machine.machine import Ended, Outcome, Watch
+from rvhyp.machine.machine import Outcome, Watch
 from rvhyp.machine.turns import retired
 from rvhyp.monitor.pcpu import QUANTUM_END, Pcpu, Run
 from rvhyp.monitor.vcpu import ASLEEP, State, Vcpu
@@ -127,7 +127,7 @@ class Threads:
         return [each.pcpu for each in self._each]
 
     def on_harts(self, vcpus: Iterable[Vcpu], act: Callable[[int], object]) -> None:
-        """Do something with the harts of some vcpus, by their addresses; all is done afterwards.  Called by a thread that is back."""
+        """Do something with the harts of some vcpus, by their addresses; it is done afterwards.  Called by a thread that is back."""
         wanted = set(vcpus)
         chosen = [each for each in self._each if each.vcpu in wanted]
         for each in chosen:
@@ -168,7 +168,8 @@ class Threads:
                 while not self.is_over:
                     retired_now = hypervisor.machine.instret - start
                     watch.look(retired_now)
-                    if ended := hypervisor.ended(watch.is_over, max_instructions is not None and retired_now >= max_instructions):
+                    is_spent = max_instructions is not None and retired_now >= max_instructions
+                    if ended := hypervisor.ended(watch.is_over, is_spent):
                         return ended
                     self._look()
         finally:

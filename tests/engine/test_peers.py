@@ -11,7 +11,8 @@ from rvhyp.machine.ram import Ram
 from rvhyp.machine.turns import retired
 
 BASE = 0x8000_0000
-SITES = [BASE + at for at in (0x1000, 0x1008, 0x1040, 0x1FF8, 0x2000, 0x2FFC)]         # functions: the last runs into another page
+# Functions; the last runs into another page.
+SITES = [BASE + at for at in (0x1000, 0x1008, 0x1040, 0x1FF8, 0x2000, 0x2FFC)]
 RUNNING = OFFSET["running"] // 8
 PROGRAM = assemble("""
 write:  sw a1, (a0)

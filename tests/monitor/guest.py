@@ -56,8 +56,8 @@ def program(source: str, name: str = "guest"):
     return load(assemble("_start:\n" + source + EXIT, BASE, name).to_elf(), name)
 
 
-def boot(source: str, *, on: str = "interpreter", limit: int | None = 50_000_000, seconds: float | None = None, hooks=(), choices=None,
-         threads: bool = False, **config) -> Run:
+def boot(source: str, *, on: str = "interpreter", limit: int | None = 50_000_000, seconds: float | None = None, hooks=(),
+         choices=None, threads: bool = False, **config) -> Run:
     """Run one guest to its end."""
     output: list[bytes] = []
     config = {"memory": 16 << 20} | config
