@@ -127,7 +127,7 @@ class Threads:
         return [each.pcpu for each in self._each]
 
     def on_harts(self, vcpus: Iterable[Vcpu], act: Callable[[int], object]) -> None:
-        """Do something with the harts of some vcpus, by their addresses; it is done afterwards.  Called by a thread that is back."""
+        """Do something with the harts of some vcpus, by their addresses; afterwards it is done.  For a thread that is back."""
         wanted = set(vcpus)
         chosen = [each for each in self._each if each.vcpu in wanted]
         for each in chosen:

@@ -264,9 +264,9 @@ def test_uboot_of_the_package(prepared):
         assert session.end() == 0
 
 
-def at_the_shell(image, *commands):
+def at_the_shell(image, *commands, options=()):
     """Log in to a root file system, give commands, each when the last is done, and power off.  What each said."""
-    with Session("run", "debian-root", "--disk", str(image), "--timeout", "300") as session:
+    with Session("run", "debian-root", "--disk", str(image), "--timeout", "300", *options) as session:
         session.expect(b"login: ", 120)
         session.send(b"root\n")
         said = []
