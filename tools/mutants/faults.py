@@ -24,7 +24,7 @@ AREAS = {                               # what each area consists of, in the pac
     "counters": ("hart/counters.py", "hart/csrs/counters.py"),
     "floating point": ("isa/softfloat*.py", "isa/ieee754.py", "isa/fpu.py", "hart/fp.py", "hart/csrs/floats.py"),
     "accesses": ("hart/access.py", "hart/blocks.py"),
-    "memory": ("hart/memory.py",),
+    "memory": ("hart/memory.py", "hart/peers.py"),
     "paging": ("hart/paging.py",),
     "TLB": ("hart/tlb.py",),
     "fences": ("hart/fences.py",),
@@ -251,11 +251,13 @@ class Finder(ast.NodeVisitor):
 
 @dataclass(frozen=True)
 class Apart:
-    """Faults that no comparison could find, and why: those on a line; if `becomes` is given, only what makes that of it."""
+    """Faults that no comparison could find, and why: those of a file, of a function `within` it, or on a line; if `becomes` is
+    given, only what makes that of the line.
+    """
 
     file: str
-    line: str
     why: str
+    line: str = ""
     becomes: str = ""
     within: str = ""
 
@@ -264,7 +266,7 @@ class Apart:
         if fault.file != self.file or self.within not in ("", fault.within):
             return False
         old, new = (re.sub(r"\s*#.*", "", text) for text in fault.lines((ROOT / self.file).read_bytes()))
-        return old == self.line and self.becomes in ("", new)
+        return self.line in ("", old) and self.becomes in ("", new)
 
 
 class Faults:
