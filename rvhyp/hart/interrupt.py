@@ -3,9 +3,9 @@ from rvhyp.hart.counters import restart_counters
 from rvhyp.hart.fp import LAST_HOST_MODE, update_fp_gate
 from rvhyp.hart.memory import forget_stale
 from rvhyp.hart.peers import see_epoch
-from rvhyp.hart.state import REASON_BUDGET, REASON_WFI
+from rvhyp.hart.state import REASON_BUDGET, REASON_HS_TRAP, REASON_WFI
 from rvhyp.hart.tlb import update_contexts
-from rvhyp.hart.trap import enter_trap, illegal, sret, virtual
+from rvhyp.hart.trap import enter_trap, illegal, leave_stub, sret, virtual
 from rvhyp.isa.cause import M, U
 from rvhyp.isa.choices import WFI_IS_NOP
 from rvhyp.isa.csr import ENVCFG_STCE, HSTATUS_VGEIN, HSTATUS_VTW, MISA_H, MSTATUS_MIE, MSTATUS_SIE, MSTATUS_TW
@@ -225,10 +225,13 @@ def finish_system(h):
     update_contexts(h)
     if h.counters_filtered:
         restart_counters(h)
-    waiting = h.reason == REASON_WFI
+    reason = h.reason
     h.reason = 0
     leave = reschedule(h)
-    if waiting:
+    if reason == REASON_HS_TRAP:
+        h.reason = reason               # the monitor's stub has given up
+        return 1
+    if reason == REASON_WFI:
         if (pending(h) & h.mie) == 0:
             h.reason = REASON_WFI       # also at the end of the quantum: a wait is not forgotten
             return 1
@@ -237,7 +240,7 @@ def finish_system(h):
 
 @rule
 def wfi(h):
-    """Wait for interrupt, if the mode may.  `finish_system` leaves the engine unless an enabled one is pending, whatever SIE and
+    """Wait for interrupt, if the mode may; the monitor's stub so waits for Python.  `finish_system` leaves the engine unless an enabled one is pending, whatever SIE and
     delegation say."""
     tw = MSTATUS_TW.get(h.mstatus)
     if h.prv != M:
@@ -246,7 +249,9 @@ def wfi(h):
         if h.v:
             if (h.prv == U) | (HSTATUS_VTW.get(h.hstatus) != 0):
                 return virtual(h)
-    if WFI_IS_NOP.get(h.choices) == 0:
+    if leave_stub(h):
+        h.reason = REASON_HS_TRAP
+    elif WFI_IS_NOP.get(h.choices) == 0:
         h.reason = REASON_WFI
     return 0
 

@@ -62,7 +62,10 @@ _FIELDS = [
     # which ones then do; whether some count in some modes only.  CSRs hold the rest.
     ("counters_running", 1), ("counters_of_traps", 1), ("counters_due", 1), ("counters_full", 1), ("counters_filtered", 1),
     # The machine around the hart.
-    ("monitor", 1), ("extensions", 1), ("pmp_count", 1),    # pmp_count: entries up to the last that is on
+    ("monitor", 1),                         # MONITOR_*: what becomes of a trap into HS
+    # Of its handler stub: what it costs the guest in cycles, instret where it was entered (or NOT_IN_STUB).
+    ("stub_cycles", 1), ("stub_instret", 1),
+    ("extensions", 1), ("pmp_count", 1),    # pmp_count: entries up to the last that is on
     # What it does where the manual leaves a choice (rvhyp.isa.choices), and which bits can be written for that reason or another.
     ("choices", 1), ("medeleg_writable", 1), ("menvcfg_writable", 1),
     ("region_count", 1), ("region_base", RAM_REGIONS), ("region_size", RAM_REGIONS), ("region_host", RAM_REGIONS),
@@ -111,6 +114,11 @@ MMIO_OK, MMIO_REFUSED = 1, 2
 FP_OFF = 1                      # FS is Off (in sstatus, or with V=1 in vsstatus): illegal instruction
 FP_CLEAN = 2                    # FS is not Dirty in both: an instruction that changes state must set it first
 FP_MODE = 4                     # frm is not one that the host can do (RMM or reserved)
+
+# h.monitor
+MONITOR_PYTHON = 1              # the engine returns
+MONITOR_STUB = 2                # ... unless it is an ECALL of VS-mode: the code at stvec goes first
+NOT_IN_STUB = (1 << 64) - 1
 
 # Why the engine returned, h.reason.
 REASON_BUDGET = 1               # quantum_end reached
@@ -191,6 +199,7 @@ class Hart:
         self.choices = DEFAULT_WORD
         self.medeleg_writable, self.menvcfg_writable = MEDELEG_WRITABLE, MENVCFG_WRITABLE
         self.watch_low = (1 << 64) - 1
+        self.stub_instret = NOT_IN_STUB
         self.fp_gate = FP_OFF
         self.counters_running, self.counters_due = 0b101, (1 << 64) - 1
         self.mhpmevent[0], self.mhpmevent[2] = 1, 2             # the events of cycle and instret

@@ -1,7 +1,7 @@
 """Traps: how a rule reports one, how the hart takes it, and the returns from it (Privileged ISA; hypervisor chapter, "Traps")."""
 from rvhyp.hart.counters import count_trap, restart_counters
 from rvhyp.hart.fp import update_fp_gate
-from rvhyp.hart.state import FAULT_TRAP, REASON_HS_TRAP, REASON_TRAP, REASON_TRAP_LOOP
+from rvhyp.hart.state import FAULT_TRAP, MONITOR_STUB, NOT_IN_STUB, REASON_HS_TRAP, REASON_TRAP, REASON_TRAP_LOOP
 from rvhyp.hart.tlb import update_contexts
 from rvhyp.isa.cause import (
     BREAKPOINT,
@@ -216,8 +216,11 @@ def enter_trap(h, cause, tval, gva, tval2, tinst):
         trap_to_vs(h, cause, tval)
     else:
         trap_to_hs(h, cause, tval, gva, tval2, tinst)
-        leave = h.monitor
-        h.reason = REASON_HS_TRAP
+        if (h.monitor == MONITOR_STUB) & (cause == ECALL_VS):
+            h.stub_instret = h.slice_end - h.budget
+        else:
+            leave = h.monitor
+            h.reason = REASON_HS_TRAP
     if (h.stop_at_traps != 0) & (leave == 0):
         leave = 1
         h.reason = REASON_TRAP
@@ -317,6 +320,16 @@ def mret(h):
 
 
 @rule
+def leave_stub(h):
+    """If the monitor's stub executes its last instruction: it retires none, as Python does in its place.  Whether it does."""
+    if h.stub_instret == NOT_IN_STUB:
+        return 0
+    h.slice_end -= h.slice_end - h.budget + 1 - h.stub_instret
+    h.stub_instret = NOT_IN_STUB
+    return 1
+
+
+@rule
 def sret(h):
     """SRET: with V=0 to SPP and hstatus.SPV, with V=1 to vsstatus.SPP.  It clears SDT of the register it returns by."""
     if h.v:
@@ -333,4 +346,7 @@ def sret(h):
     h.mstatus = status & ~(MSTATUS_SPP.mask | MSTATUS_SDT.mask)
     v = HSTATUS_SPV.get(h.hstatus)
     h.hstatus = h.hstatus & ~HSTATUS_SPV.mask
+    if leave_stub(h):
+        h.skipped_cycles += h.stub_cycles
+        h.trap_repeats = 0
     return after_return(h, prv, v, h.sepc)

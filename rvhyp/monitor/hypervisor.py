@@ -22,10 +22,12 @@ from rvhyp.machine.ram import Ram
 from rvhyp.monitor import emulate, needs, sbi
 from rvhyp.monitor.exits import Exit, GuestException, GuestPageFault, HsInterrupt, VirtualInstruction, VsEcall
 from rvhyp.monitor.gstage import GStage, PageTables
-from rvhyp.monitor.pcpu import QUANTUM_END, Pcpu
+from rvhyp.monitor.pcpu import QUANTUM_END, Pcpu, Run
 from rvhyp.monitor.pmu import Firmware
 from rvhyp.monitor.report import report
 from rvhyp.monitor.scheduler import SLICE, RoundRobin, next_wake
+from rvhyp.monitor.stub import EXTENSION, FUNCTION, SharedPage
+from rvhyp.monitor.stub import code as stub_code
 from rvhyp.monitor.threads import Threads
 from rvhyp.monitor.vcpu import ASLEEP, State, Vcpu
 from rvhyp.monitor.vm import MINIMUM_MEMORY, Vm, VmConfig
@@ -54,11 +56,12 @@ class Hypervisor:
     `hooks` are called before every exit is handled, with the vcpu and the exit; one that returns True has handled it.
     `choices` say what the hart does where the manual leaves a choice; BadInput for what the monitor cannot do with.  All
     vcpus take turns on one hart, and a run is the same every time; with `threads` each has a hart and a thread of the host, and
-    time is the host's (rvhyp.monitor.threads).
+    time is the host's (rvhyp.monitor.threads).  The hottest SBI calls need no Python as long as there is no hook, unless `stub`
+    is False (rvhyp.monitor.stub): what guests see is the same.
     """
 
     def __init__(self, configs: list[VmConfig], engine="auto", choices: Mapping[str, object] | None = None,
-                 threads: bool = False):
+                 threads: bool = False, stub: bool = True):
         if not 1 <= len(configs) <= MAX_VMS:
             raise BadInput(f"{len(configs)} guests", do=f"give 1 to {MAX_VMS}")
         for each in configs:
@@ -81,9 +84,13 @@ class Hypervisor:
                     for vmid, (each, ram) in enumerate(zip(configs, regions[1:], strict=True), 1)]
         self.vcpus = [vcpu for vm in self.vms for vcpu in vm.vcpus]
         self.hooks: list[Hook] = []
+        self.has_stub = stub
+        self._stub = allocator.allocate()
+        tables.write(self._stub, stub_code())
+        self._pages = [SharedPage(tables, allocator.allocate()) for _ in range(harts)]
         self.wait = wait_for_input              # until the host has something, or so many seconds
         self.threads = Threads(self, self.vcpus) if threads else None
-        self.pcpu = self.threads.pcpus[0] if self.threads else Pcpu(self, self.hart, machine.run_hart, machine.return_to_guest)
+        self.pcpu = self.threads.pcpus[0] if self.threads else self.make_pcpu(0, machine.run_hart, machine.return_to_guest)
         self.running = self.vcpus[0]            # loaded on the hart, or the last that was
         self._scheduler = RoundRobin()
         self.machine.take_input = self.take_input
@@ -96,6 +103,10 @@ class Hypervisor:
         self._asked: Ended | None = None
         for vm in self.vms:
             vm.boot()
+
+    def make_pcpu(self, number: int, run: Run, return_to_guest: Run) -> Pcpu:
+        """A hart of the machine, for vcpus, and the functions that run it."""
+        return Pcpu(self, self.machine.harts[number], run, return_to_guest, self._stub, self._pages[number])
 
     def connect(self, link: Link) -> None:
         """Guests have a link to the outside: who waits, waits for it too.  Answers take the host's time: all time is that now."""
@@ -235,8 +246,10 @@ class Hypervisor:
     def _ecall(self, vcpu: Vcpu, leaving: VsEcall) -> None:
         words = vcpu.hart.words
         words[SEPC] = words[SEPC] + 4 & MASK64
-        vcpu.last_call = words[A7], words[A6]
-        error, value = sbi.call(vcpu.pcpu.call, vcpu, words[A7], words[A6])
+        pcpu = vcpu.pcpu
+        pcpu.page[EXTENSION], pcpu.page[FUNCTION] = words[A7], words[A6]
+        error, value = sbi.call(pcpu.call, vcpu, words[A7], words[A6])
+        pcpu.look_at_counters(vcpu)
         words[A0] = error & MASK64
         if value is not None:
             words[A1] = value & MASK64

@@ -4,7 +4,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from rvhyp.hart.state import OFFSET, REASON_BUDGET, REASON_HS_TRAP, REASON_TRAP, REASON_TRAP_LOOP, Hart
+from rvhyp.hart.state import (
+    MONITOR_PYTHON,
+    MONITOR_STUB,
+    OFFSET,
+    REASON_BUDGET,
+    REASON_HS_TRAP,
+    REASON_TRAP,
+    REASON_TRAP_LOOP,
+    Hart,
+)
+from rvhyp.isa.cause import ECALL_VS, cause_name
 from rvhyp.isa.csr import (
     CSR_NUMBERS,
     HEDELEG_WRITABLE,
@@ -19,12 +29,14 @@ from rvhyp.machine.turns import retired
 from rvhyp.monitor import sbi
 from rvhyp.monitor.exits import Exits
 from rvhyp.monitor.pmu import GUEST_COUNTERS
+from rvhyp.monitor.stub import EXTENSION, FUNCTION, IS_OPEN, LENGTH, NO_CALL, NUMBER, SERVED, SharedPage
 
 if TYPE_CHECKING:
     from rvhyp.monitor.hypervisor import Hypervisor
     from rvhyp.monitor.vcpu import Vcpu
 
 S_MODE = 1
+ECALL = cause_name(ECALL_VS)
 V, PC, QUANTUM_END = (OFFSET[name] // 8 for name in ("v", "pc", "quantum_end"))
 EXITS = 256                             # between two looks at the host: a guest that only polls retires hardly anything
 
@@ -32,15 +44,19 @@ Run = Callable[[], int]
 
 
 class Pcpu:
-    """`run` and `return_to_guest` run its hart (`Interpreter.bind`).  It holds what exits and SBI calls are read through."""
+    """`run` and `return_to_guest` run its hart (`Interpreter.bind`).  It holds what exits and SBI calls are read through.
 
-    def __init__(self, hypervisor: Hypervisor, hart: Hart, run: Run, return_to_guest: Run):
+    The code of the handler stub is at `stub`, and `page` is shared with it.
+    """
+
+    def __init__(self, hypervisor: Hypervisor, hart: Hart, run: Run, return_to_guest: Run, stub: int, page: SharedPage):
         self.hart, self._hypervisor = hart, hypervisor
         self.run, self.return_to_guest = run, return_to_guest
         self.exits, self.call = Exits(hart), sbi.Call(hypervisor)
-        self._prepare()
+        self.page = page
+        self._prepare(stub)
 
-    def _prepare(self) -> None:
+    def _prepare(self, stub: int) -> None:
         """What M-mode firmware leaves to an HS-mode hypervisor: everything delegated and enabled, all memory open."""
         hart, rules = self.hart, self._hypervisor.rules
         hart.medeleg, hart.hedeleg = MEDELEG_WRITABLE, HEDELEG_WRITABLE
@@ -49,7 +65,8 @@ class Pcpu:
         for name, value in (("mideleg", S_INTERRUPTS), *((name, MASK64) for name in open_to_guests), ("pmpcfg0", 0x1F),
                             ("hcounteren", GUEST_COUNTERS)):
             rules.csr_write(hart.address, CSR_NUMBERS[name], int(value))
-        hart.monitor, hart.prv, hart.v = 1, S_MODE, 0
+        hart.stvec, hart.sscratch = stub, self.page.spa
+        hart.monitor, hart.prv, hart.v = MONITOR_PYTHON, S_MODE, 0
 
     def run_vcpu(self, vcpu: Vcpu, begin: Callable[[], object], look: Callable[[], bool]) -> bool:
         """Run a vcpu until its slice is over, it waits, or it stops.
@@ -65,6 +82,7 @@ class Pcpu:
         before = retired(hart)
         vcpu.load(self)
         vcpu.pmu.load(hart, hypervisor.rules)
+        self._open_stub(vcpu)
         begin()
         try:
             if not look():
@@ -85,14 +103,45 @@ class Pcpu:
                                     words[PC])
                     return True
                 assert reason in (REASON_BUDGET, REASON_TRAP), reason
-                if not look():
+                if not words[V]:                        # the quantum ended in the stub, which is short
+                    words[QUANTUM_END] = retired(hart) + LENGTH
+                elif not look():
                     return False
                 reason = run()
         finally:
             self.leave_guest()
             vcpu.vm.instructions += retired(hart) - before
             vcpu.pmu.save(hart)
+            self._close_stub(vcpu)
             vcpu.save(now())
+
+    def _open_stub(self, vcpu: Vcpu) -> None:
+        """Let the stub serve a vcpu, unless somebody wants to see each exit, or it counts what the firmware does."""
+        page, hypervisor = self.page, self._hypervisor
+        has_stub = hypervisor.has_stub and not hypervisor.hooks
+        self.hart.monitor = MONITOR_STUB if has_stub else MONITOR_PYTHON
+        self.hart.stub_cycles = hypervisor.machine.clock.exit_cycles
+        page[NUMBER] = vcpu.number
+        page[EXTENSION], page[FUNCTION] = vcpu.last_call or (NO_CALL, 0)
+        self.look_at_counters(vcpu)
+
+    def look_at_counters(self, vcpu: Vcpu) -> None:
+        """Firmware counters of a vcpu may have been started or stopped."""
+        self.page[IS_OPEN] = not vcpu.pmu.counts_firmware
+
+    def _close_stub(self, vcpu: Vcpu) -> None:
+        """What it has done for a vcpu counts as if Python had."""
+        page, vm = self.page, vcpu.vm
+        if served := page[SERVED]:
+            vm.exits[ECALL] += served
+            vm.served += served
+            page[SERVED] = 0
+        vcpu.last_call = self.last_call
+
+    @property
+    def last_call(self) -> tuple[int, int] | None:
+        """Extension and function of the last SBI call of the vcpu that is loaded."""
+        return None if self.page[EXTENSION] == NO_CALL else (self.page[EXTENSION], self.page[FUNCTION])
 
     def leave_guest(self) -> None:
         """The host interrupts a guest, if one runs, between two instructions: as a trap would, but without a cause."""

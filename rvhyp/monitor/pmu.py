@@ -94,6 +94,11 @@ class Pmu:
         for counter in self._counting.get(event, ()):
             counter.value = counter.value + times & MASK64
 
+    @property
+    def counts_firmware(self) -> bool:
+        """Whether a counter of the firmware's events runs."""
+        return bool(self._counting)
+
     # Counters by their numbers, of either kind; the vcpu is off its hart.
 
     def is_running(self, number: int) -> bool:

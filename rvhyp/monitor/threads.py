@@ -36,9 +36,11 @@ NO_TIMER = (1 << 64) - 1
 class VcpuThread:
     """A vcpu, the hart it runs on, and what others want of it while it is away."""
 
-    def __init__(self, threads: Threads, vcpu: Vcpu, hart, entries: tuple[Run, Run]):
+    def __init__(self, threads: Threads, vcpu: Vcpu, number: int):
         self._threads, self.vcpu = threads, vcpu
-        self.pcpu = Pcpu(threads.hypervisor, hart, *map(self._away, entries))
+        machine = threads.hypervisor.machine
+        entries = machine.engine.bind_beside(machine.harts[number])
+        self.pcpu = threads.hypervisor.make_pcpu(number, *map(self._away, entries))
         self.is_away, self.requests = False, []
         vcpu.reach = self.reach
 
@@ -116,9 +118,7 @@ class Threads:
         self.served = threading.Condition(self.lock)        # a thread is back and has done what was asked
         self.woken = threading.Condition(self.lock)         # a vcpu may be ready, or all is over
         self.is_over, self.failure = False, None
-        machine = hypervisor.machine
-        self._each = [VcpuThread(self, vcpu, hart, machine.engine.bind_beside(hart))
-                      for vcpu, hart in zip(vcpus, machine.harts, strict=True)]
+        self._each = [VcpuThread(self, vcpu, number) for number, vcpu in enumerate(vcpus)]
         hypervisor.wait = self._wait
         self._running: list[threading.Thread] = []
 

@@ -109,6 +109,7 @@ class Vm:
         self.vcpus = [Vcpu(self, number) for number in range(config.cpus)]
         self.wakes: Callable[[], object] = lambda: None         # called when an interrupt comes to a vcpu that waits
         self.exits: Counter[str] = Counter()
+        self.served = 0                         # of these, by the handler stub, without Python
         self.instructions = 0
         self.status: int | None = None
         self.is_rebooting, self.reboots = False, 0      # what it has asked for, and how often it has been done
