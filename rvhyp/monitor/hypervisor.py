@@ -22,7 +22,7 @@ from rvhyp.machine.ram import Ram
 from rvhyp.monitor import emulate, needs, sbi
 from rvhyp.monitor.exits import Exit, GuestException, GuestPageFault, HsInterrupt, VirtualInstruction, VsEcall
 from rvhyp.monitor.gstage import GStage, PageTables
-from rvhyp.monitor.pcpu import QUANTUM_END, Pcpu
+from rvhyp.monitor.pcpu import QUANTUM_END, Pcpu, Run
 from rvhyp.monitor.pmu import Firmware
 from rvhyp.monitor.report import report
 from rvhyp.monitor.scheduler import SLICE, RoundRobin, next_wake
@@ -83,7 +83,7 @@ class Hypervisor:
         self.hooks: list[Hook] = []
         self.wait = wait_for_input              # until the host has something, or so many seconds
         self.threads = Threads(self, self.vcpus) if threads else None
-        self.pcpu = self.threads.pcpus[0] if self.threads else Pcpu(self, self.hart, machine.run_hart, machine.return_to_guest)
+        self.pcpu = self.threads.pcpus[0] if self.threads else Pcpu(self, self.hart, self._entries)
         self.running = self.vcpus[0]            # loaded on the hart, or the last that was
         self._scheduler = RoundRobin()
         self.machine.take_input = self.take_input
@@ -96,6 +96,10 @@ class Hypervisor:
         self._asked: Ended | None = None
         for vm in self.vms:
             vm.boot()
+
+    def _entries(self) -> tuple[Run, Run]:
+        """What runs the one hart: somebody may have put himself in between."""
+        return self.machine.run_hart, self.machine.return_to_guest
 
     def connect(self, link: Link) -> None:
         """Guests have a link to the outside: who waits, waits for it too.  Answers take the host's time: all time is that now."""

@@ -38,7 +38,8 @@ class VcpuThread:
 
     def __init__(self, threads: Threads, vcpu: Vcpu, hart, entries: tuple[Run, Run]):
         self._threads, self.vcpu = threads, vcpu
-        self.pcpu = Pcpu(threads.hypervisor, hart, *map(self._away, entries))
+        away = tuple(map(self._away, entries))
+        self.pcpu = Pcpu(threads.hypervisor, hart, lambda: away)
         self.is_away, self.requests = False, []
         vcpu.reach = self.reach
 
