@@ -33,7 +33,7 @@ Entries = Callable[[], tuple[Run, Run]]
 
 
 class Pcpu:
-    """`entries` gives the functions that run its hart (`Interpreter.bind`).  Here is what exits and SBI calls are read through."""
+    """`entries` gives the functions that run its hart (`Interpreter.bind`); exits and SBI calls are read through it."""
 
     def __init__(self, hypervisor: Hypervisor, hart: Hart, entries: Entries):
         self.hart, self._hypervisor = hart, hypervisor
