@@ -92,7 +92,7 @@ def maker(program, as_guest: bool, memory: int, isa: str | None, engine: str, ch
             raise BadInput("a guest has the monitor's ISA", "--isa", "leave it out, or give --bare")
         from rvhyp.monitor.hypervisor import Hypervisor
         from rvhyp.monitor.vm import VmConfig
-        return lambda: Hypervisor([VmConfig("guest", program, memory)], engine, choices)
+        return lambda: Hypervisor([VmConfig("guest", program, memory)], engine, choices, stub=False)
 
     def make():
         from rvhyp.machine.board import Board

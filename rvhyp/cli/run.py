@@ -50,6 +50,7 @@ def exit_table(vms) -> str:
     causes = sorted({cause for vm in vms for cause in vm.exits})
     rows = [[cause, *(str(vm.exits[cause]) for vm in vms)] for cause in causes]
     rows.append(["all", *(str(sum(vm.exits.values())) for vm in vms)])
+    rows.append(["without Python", *(str(vm.served) for vm in vms)])
     rows.append(["instructions", *(str(vm.instructions) for vm in vms)])
     return plain_table(["exits by cause", *(vm.name for vm in vms)], rows)
 
@@ -78,7 +79,7 @@ def summary(hypervisor, outcome, outside: UserNetwork | None) -> dict:
         "guests": [{"name": vm.name, "status": vm.status, "stopped_by_monitor": bool(vm.report), "why": vm.why,
                     "reboots": vm.reboots, "instructions": vm.instructions, "report": vm.report,
                     "devices": vm.troubles, "net": networks(vm),
-                    "exits": dict(vm.exits)} for vm in hypervisor.vms],
+                    "exits": dict(vm.exits), "without_python": vm.served} for vm in hypervisor.vms],
         "outside": frames(outside.port) if outside else None,
     }
 
@@ -158,6 +159,7 @@ def uplink(hypervisor: Hypervisor, switch: Switch | None, settings: Settings | N
               help="Time is the host's, for work at the terminal: who is idle sleeps.  Runs are then not repeatable.")
 @click.option("--threads", is_flag=True,
               help="Each hart runs on a thread of the host, all at the same time; means --realtime.")
+@click.option("--no-stub", is_flag=True, help="Python serves every exit; else the hottest SBI calls are served without.")
 @rtc_option
 @choices_options
 @click.option("--stats", is_flag=True, help="At the end, show exits by cause and instructions.")
@@ -165,8 +167,8 @@ def uplink(hypervisor: Hypervisor, switch: Switch | None, settings: Settings | N
 @engine_options
 @json_option
 @guarded
-def run(guests, memory, cpus, append, initrd, dtb, dump_dtb, net, pcap, console, no_reboot, realtime, threads, rtc, config_path,
-        settings, stats, log_path, engine, max_instructions, timeout, json_path, **given):
+def run(guests, memory, cpus, append, initrd, dtb, dump_dtb, net, pcap, console, no_reboot, realtime, threads, no_stub, rtc,
+        config_path, settings, stats, log_path, engine, max_instructions, timeout, json_path, **given):
     """Boot each GUEST in VS-mode under the monitor: an ELF, a Linux Image, or a guest of ours by name.
 
     Options of memory, harts and booting hold for each GUEST.  An ELF or Image may be compressed.
@@ -191,7 +193,8 @@ def run(guests, memory, cpus, append, initrd, dtb, dump_dtb, net, pcap, console,
         configs = [VmConfig(guest.name, guest.program, guest.memory, cpus, *ends[guest.name], guest.bootargs, initrd=guest.initrd,
                             dtb=tree, dtb_name=dtb or "", virtio=devices[guest.name], tell=say,
                             reboots=not no_reboot) for guest in opened]
-        hypervisor = Hypervisor(configs, start_engine(engine), read_choices(config_path, settings), threads)
+        hypervisor = Hypervisor(configs, start_engine(engine), read_choices(config_path, settings), threads,
+                                stub=not no_stub and not log_path)
         if dump_dtb:
             return write_tree(dump_dtb, hypervisor.vms[0].device_tree())
         if realtime:

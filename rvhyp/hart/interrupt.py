@@ -240,8 +240,10 @@ def finish_system(h):
 
 @rule
 def wfi(h):
-    """Wait for interrupt, if the mode may; the monitor's stub so waits for Python.  `finish_system` leaves the engine unless an enabled one is pending, whatever SIE and
-    delegation say."""
+    """Wait for interrupt, if the mode may; the monitor's stub so waits for Python.
+
+    `finish_system` leaves the engine unless an enabled interrupt is pending, whatever SIE and delegation say.
+    """
     tw = MSTATUS_TW.get(h.mstatus)
     if h.prv != M:
         if (tw != 0) | ((h.prv == U) & (h.v == 0)):

@@ -22,7 +22,7 @@ from rvhyp.machine.ram import Ram
 from rvhyp.monitor import emulate, needs, sbi
 from rvhyp.monitor.exits import Exit, GuestException, GuestPageFault, HsInterrupt, VirtualInstruction, VsEcall
 from rvhyp.monitor.gstage import GStage, PageTables
-from rvhyp.monitor.pcpu import QUANTUM_END, Pcpu, Run
+from rvhyp.monitor.pcpu import QUANTUM_END, Entries, Pcpu, Run
 from rvhyp.monitor.pmu import Firmware
 from rvhyp.monitor.report import report
 from rvhyp.monitor.scheduler import SLICE, RoundRobin, next_wake
@@ -90,7 +90,7 @@ class Hypervisor:
         self._pages = [SharedPage(tables, allocator.allocate()) for _ in range(harts)]
         self.wait = wait_for_input              # until the host has something, or so many seconds
         self.threads = Threads(self, self.vcpus) if threads else None
-        self.pcpu = self.threads.pcpus[0] if self.threads else self.make_pcpu(0, machine.run_hart, machine.return_to_guest)
+        self.pcpu = self.threads.pcpus[0] if self.threads else self.make_pcpu(0, self._entries)
         self.running = self.vcpus[0]            # loaded on the hart, or the last that was
         self._scheduler = RoundRobin()
         self.machine.take_input = self.take_input
@@ -104,9 +104,13 @@ class Hypervisor:
         for vm in self.vms:
             vm.boot()
 
-    def make_pcpu(self, number: int, run: Run, return_to_guest: Run) -> Pcpu:
-        """A hart of the machine, for vcpus, and the functions that run it."""
-        return Pcpu(self, self.machine.harts[number], run, return_to_guest, self._stub, self._pages[number])
+    def make_pcpu(self, number: int, entries: Entries) -> Pcpu:
+        """A hart of the machine, for vcpus, and what gives the functions that run it."""
+        return Pcpu(self, self.machine.harts[number], entries, self._stub, self._pages[number])
+
+    def _entries(self) -> tuple[Run, Run]:
+        """What runs the one hart: somebody may have put himself in between."""
+        return self.machine.run_hart, self.machine.return_to_guest
 
     def connect(self, link: Link) -> None:
         """Guests have a link to the outside: who waits, waits for it too.  Answers take the host's time: all time is that now."""

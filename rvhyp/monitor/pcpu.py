@@ -41,17 +41,18 @@ V, PC, QUANTUM_END = (OFFSET[name] // 8 for name in ("v", "pc", "quantum_end"))
 EXITS = 256                             # between two looks at the host: a guest that only polls retires hardly anything
 
 Run = Callable[[], int]
+Entries = Callable[[], tuple[Run, Run]]
 
 
 class Pcpu:
-    """`run` and `return_to_guest` run its hart (`Interpreter.bind`).  It holds what exits and SBI calls are read through.
+    """`entries` gives the functions that run its hart (`Interpreter.bind`); exits and SBI calls are read through it.
 
     The code of the handler stub is at `stub`, and `page` is shared with it.
     """
 
-    def __init__(self, hypervisor: Hypervisor, hart: Hart, run: Run, return_to_guest: Run, stub: int, page: SharedPage):
+    def __init__(self, hypervisor: Hypervisor, hart: Hart, entries: Entries, stub: int, page: SharedPage):
         self.hart, self._hypervisor = hart, hypervisor
-        self.run, self.return_to_guest = run, return_to_guest
+        self._entries = entries
         self.exits, self.call = Exits(hart), sbi.Call(hypervisor)
         self.page = page
         self._prepare(stub)
@@ -75,7 +76,7 @@ class Pcpu:
         gives False, the vcpu stops where it is, and the result is False.
         """
         hart, words, hypervisor = self.hart, self.hart.words, self._hypervisor
-        handle, run, return_to_guest = hypervisor.handle, self.run, self.return_to_guest
+        handle, (run, return_to_guest) = hypervisor.handle, self._entries()
         now = hypervisor.machine.now
         if vcpu.steal:
             vcpu.steal.comes(now() - vcpu.ready_at(now()))

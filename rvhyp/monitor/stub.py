@@ -1,8 +1,8 @@
 """The monitor's handler stub: HS-mode code that serves the hottest SBI calls on the hart, without Python.
 
-It is at stvec, and gets the ECALLs of VS-mode (the rule `enter_trap`): set_timer, old and new, and an IPI to the hart itself.  For
-everything else it executes WFI, which leaves the engine (the rule `wfi`) with the trap's CSRs and all registers as they were.  Its
-instructions and its time are not the guest's: for a guest, and for every count, it is as if Python had served the call.
+It is at stvec, and gets the ECALLs of VS-mode (the rule `enter_trap`): set_timer, old and new, and an IPI to the hart itself.
+For everything else it executes WFI, which leaves the engine (the rule `wfi`) with the trap's CSRs and all registers as they
+were.  Its instructions and its time are not the guest's: for guests, and in every count, it is as if Python had served the call.
 
 sscratch leads to a page that stub and Python share; Python says there whether anything may be served.
 """
@@ -13,7 +13,6 @@ from functools import cache
 from rvhyp.isa.text.assembler import assemble
 from rvhyp.machine.ram import PAGE, Ram
 from rvhyp.monitor.sbi import ipi, legacy_calls, time
-
 
 # Doublewords of the shared page.
 SAVED, IS_OPEN, NUMBER, SERVED, EXTENSION, FUNCTION = range(6)

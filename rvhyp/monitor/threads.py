@@ -39,8 +39,8 @@ class VcpuThread:
     def __init__(self, threads: Threads, vcpu: Vcpu, number: int):
         self._threads, self.vcpu = threads, vcpu
         machine = threads.hypervisor.machine
-        entries = machine.engine.bind_beside(machine.harts[number])
-        self.pcpu = threads.hypervisor.make_pcpu(number, *map(self._away, entries))
+        away = tuple(map(self._away, machine.engine.bind_beside(machine.harts[number])))
+        self.pcpu = threads.hypervisor.make_pcpu(number, lambda: away)
         self.is_away, self.requests = False, []
         vcpu.reach = self.reach
 
