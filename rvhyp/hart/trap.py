@@ -218,8 +218,8 @@ def enter_trap(h, cause, tval, gva, tval2, tinst):
         trap_to_hs(h, cause, tval, gva, tval2, tinst)
         if (h.monitor == MONITOR_STUB) & (cause == ECALL_VS):
             h.stub_instret = h.slice_end - h.budget
-        else:
-            leave = h.monitor
+        elif h.monitor:
+            leave = 1
             h.reason = REASON_HS_TRAP
     if (h.stop_at_traps != 0) & (leave == 0):
         leave = 1

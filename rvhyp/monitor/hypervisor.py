@@ -26,7 +26,7 @@ from rvhyp.monitor.pcpu import QUANTUM_END, Entries, Pcpu, Run
 from rvhyp.monitor.pmu import Firmware
 from rvhyp.monitor.report import report
 from rvhyp.monitor.scheduler import SLICE, RoundRobin, next_wake
-from rvhyp.monitor.stub import EXTENSION, FUNCTION, SharedPage
+from rvhyp.monitor.stub import EXTENSION, NO_CALL, SharedPage
 from rvhyp.monitor.stub import code as stub_code
 from rvhyp.monitor.threads import Threads
 from rvhyp.monitor.vcpu import ASLEEP, State, Vcpu
@@ -250,10 +250,9 @@ class Hypervisor:
     def _ecall(self, vcpu: Vcpu, leaving: VsEcall) -> None:
         words = vcpu.hart.words
         words[SEPC] = words[SEPC] + 4 & MASK64
-        pcpu = vcpu.pcpu
-        pcpu.page[EXTENSION], pcpu.page[FUNCTION] = words[A7], words[A6]
+        pcpu, vcpu.last_call = vcpu.pcpu, (words[A7], words[A6])
+        pcpu.page.words[EXTENSION] = NO_CALL
         error, value = sbi.call(pcpu.call, vcpu, words[A7], words[A6])
-        pcpu.look_at_counters(vcpu)
         words[A0] = error & MASK64
         if value is not None:
             words[A1] = value & MASK64

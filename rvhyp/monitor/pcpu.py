@@ -118,31 +118,30 @@ class Pcpu:
 
     def _open_stub(self, vcpu: Vcpu) -> None:
         """Let the stub serve a vcpu, unless somebody wants to see each exit, or it counts what the firmware does."""
-        page, hypervisor = self.page, self._hypervisor
+        words, hypervisor = self.page.words, self._hypervisor
         has_stub = hypervisor.has_stub and not hypervisor.hooks
         self.hart.monitor = MONITOR_STUB if has_stub else MONITOR_PYTHON
         self.hart.stub_cycles = hypervisor.machine.clock.exit_cycles
-        page[NUMBER] = vcpu.number
-        page[EXTENSION], page[FUNCTION] = vcpu.last_call or (NO_CALL, 0)
+        words[NUMBER], words[EXTENSION] = vcpu.number, NO_CALL
         self.look_at_counters(vcpu)
 
     def look_at_counters(self, vcpu: Vcpu) -> None:
         """Firmware counters of a vcpu may have been started or stopped."""
-        self.page[IS_OPEN] = not vcpu.pmu.counts_firmware
+        self.page.words[IS_OPEN] = not vcpu.pmu.counts_firmware
 
     def _close_stub(self, vcpu: Vcpu) -> None:
         """What it has done for a vcpu counts as if Python had."""
-        page, vm = self.page, vcpu.vm
-        if served := page[SERVED]:
+        words, vm = self.page.words, vcpu.vm
+        if served := words[SERVED]:
             vm.exits[ECALL] += served
             vm.served += served
-            page[SERVED] = 0
-        vcpu.last_call = self.last_call
+            words[SERVED] = 0
+        vcpu.last_call = self.last_call(vcpu)
 
-    @property
-    def last_call(self) -> tuple[int, int] | None:
+    def last_call(self, vcpu: Vcpu) -> tuple[int, int] | None:
         """Extension and function of the last SBI call of the vcpu that is loaded."""
-        return None if self.page[EXTENSION] == NO_CALL else (self.page[EXTENSION], self.page[FUNCTION])
+        words = self.page.words
+        return vcpu.last_call if words[EXTENSION] == NO_CALL else (words[EXTENSION], words[FUNCTION])
 
     def leave_guest(self) -> None:
         """The host interrupts a guest, if one runs, between two instructions: as a trap would, but without a cause."""

@@ -91,7 +91,7 @@ def report(vcpu: Vcpu, what: str, gva: int | None = None, gpa: int | None = None
         f"  vsstatus {vcpu['vsstatus']:#x}  vstvec {place_of(vcpu, vcpu['vstvec'])}  vsatp {vcpu['vsatp']:#x}",
         f"  vscause {vcpu['vscause']:#x}  vsepc {place_of(vcpu, vcpu['vsepc'])}  vstval {vcpu['vstval']:#x}",
     ]
-    if last := vcpu.pcpu.last_call if vcpu.pcpu else vcpu.last_call:
+    if last := vcpu.pcpu.last_call(vcpu) if vcpu.pcpu else vcpu.last_call:
         lines.append(f"  last SBI call {sbi.name_of(*last)}, the hart is {vcpu.state.name.lower()}")
     if gva is not None:
         stage, found = translate(vcpu, gva)

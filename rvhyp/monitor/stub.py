@@ -16,7 +16,7 @@ from rvhyp.monitor.sbi import ipi, legacy_calls, time
 
 # Doublewords of the shared page.
 SAVED, IS_OPEN, NUMBER, SERVED, EXTENSION, FUNCTION = range(6)
-NO_CALL = (1 << 64) - 1                 # in EXTENSION: there has been none
+NO_CALL = (1 << 64) - 1                 # in EXTENSION: it has served none since Python did
 LENGTH = 64                             # instructions that it executes at most
 
 SOURCE = f"""
@@ -71,15 +71,9 @@ def code() -> bytes:
 
 
 class SharedPage:
-    """The page at a system physical address that the stub on one hart shares with Python; indexing gives doublewords."""
+    """The page at a system physical address that the stub on one hart shares with Python: `words`."""
 
     def __init__(self, ram: Ram, spa: int):
         self.spa = spa
-        self._words = ram.view[spa - ram.base:spa - ram.base + PAGE].cast("Q")
-        self[EXTENSION] = NO_CALL
-
-    def __getitem__(self, index: int) -> int:
-        return self._words[index]
-
-    def __setitem__(self, index: int, value: int) -> None:
-        self._words[index] = value
+        self.words = ram.view[spa - ram.base:spa - ram.base + PAGE].cast("Q")
+        self.words[EXTENSION] = NO_CALL

@@ -45,6 +45,7 @@ def counters(call):
     pmu.save(hart)
     yield pmu
     pmu.load(hart, call.hypervisor.rules)
+    call.vcpu.pcpu.look_at_counters(call.vcpu)
 
 
 def is_counter(number: int) -> bool:
