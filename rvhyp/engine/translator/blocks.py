@@ -2,7 +2,7 @@
 
 A region lies within one page of memory, and begins at the slots (half-words) that are asked for.  It is what can be reached from
 there by branches, jumps and falling through; where a call returns, or an instruction stands that only the interpreter runs, it is
-entered again.
+entered again.  So it is at the head of each loop, where the end of a slice may have left it.
 """
 from __future__ import annotations
 
@@ -173,7 +173,8 @@ def discover(page: bytes, slots: list[int], extensions: int, limit: int) -> Regi
         blocks[leader] = Block(row, slot)
     for block in blocks.values():
         block.successors = [slot for slot in dict.fromkeys(leads_to(block)) if slot in blocks]
-    entries = [slot for slot in dict.fromkeys(entries) if slot in blocks]
+    heads = sorted({slot for block in blocks.values() for slot in block.successors if slot <= block.start})
+    entries = [slot for slot in dict.fromkeys(entries + heads) if slot in blocks]
     return Region(entries, blocks) if entries and entries[0] == slots[0] else None
 
 

@@ -12,8 +12,9 @@ from rvhyp.engine.lines import DEPTH
 from rvhyp.engine.tables import HANDLERS
 from rvhyp.engine.trace import LIKELY, UNLIKELY, Symbol, Text, operand
 from rvhyp.engine.translator.blocks import Insn
+from rvhyp.engine.translator.groups import Group
 from rvhyp.engine.uop import UOP_IMM, UOP_RD, UOP_RS1, UOP_RS2
-from rvhyp.hart.state import F0, OFFSET, SINK, TLB_ENTRIES
+from rvhyp.hart.state import F0, OFFSET, SINK
 from rvhyp.isa.instruction import Kind
 from rvhyp.isa.rule import RULES
 
@@ -50,8 +51,9 @@ class RegionText(HandlerText):
         self.values: dict[int, Symbol] = {}
         self.dirty: set[int] = set()
         self.insn: Insn | None = None
-        self.left_at_start = Symbol(self, "0")      # instructions left in the slice at the start of the block
-        self.passed = 0                             # instructions of the block before this one
+        # Instructions left in the slice are `left_at_start` less `passed`.  Where ways join, the first is what is left beyond the
+        # need of what follows, and the second begins below zero: so a loop only subtracts, and looks at the sign.
+        self.left_at_start, self.passed = Symbol(self, "0"), 0
         self.groups: dict[int, Group] = {}          # of this instruction's block: by slot of an access
         self.exits: dict[tuple, list[tuple[str, int, int]]] = {}
         self.block = "entry"
@@ -140,14 +142,18 @@ class RegionText(HandlerText):
         if (self.traps_misaligned or self.insn.kind is Kind.AMO) and size > 1:
             self.leave_if((va & size - 1) != 0)
         group = self.groups[self.insn.slot]
-        if group.hit is None:
-            group.look(self)
-        if self.insn.kind is Kind.AMO:
-            self.leave_if(group.hit == 0)
-            return self.value(f"inttoptr i64 {(va + group.addend).name} to ptr")
-        is_write = table == "write_tlb"
+        is_first, is_write = group.addend is None, table == "write_tlb"
         found, miss, on = self.new_label("found"), self.new_label("miss"), self.new_label("on")
-        self.branch(group.hit, found, miss, LIKELY)
+        if is_first and group.kept:
+            group.look_at_kept(self, miss)
+            self.line(f"br label %{found}")
+        else:
+            if is_first:
+                group.look(self)
+            if self.insn.kind is Kind.AMO:
+                self.leave_if(group.is_hit(self) == 0)
+                return self.value(f"inttoptr i64 {(va + group.addend).name} to ptr")
+            self.branch(group.is_hit(self), found, miss, LIKELY)
         self.label(miss)
         fill = self.load("ptr", self.at("%hart", OFFSET["fill_write" if is_write else "fill_read"]), "hart")
         host = self.word(f"call preserve_allcc i64 {fill}(ptr %hart, i64 {va.name}, i64 {size})")
@@ -155,12 +161,14 @@ class RegionText(HandlerText):
         missed = self.block
         self.line(f"br label %{on}")
         self.label(found)
-        may_be_pointer = is_urgent and size == POINTER          # what is loaded may be the address of the next access
+        may_be_pointer = is_urgent and size == POINTER and not group.kept   # it may be the address of the next access
         fast = va + (self.foreseen(group.addend) if may_be_pointer else group.addend)
         found = self.block
         self.line(f"br label %{on}")
         self.label(on)
         address = self.value(f"phi i64 [{host.name}, %{missed}], [{fast.name}, %{found}]")
+        if is_first and group.kept and group.size > 1:
+            group.join(self, found, missed)
         return self.value(f"inttoptr i64 {address} to ptr")
 
     # Leaving.
@@ -245,25 +253,6 @@ class RegionText(HandlerText):
         k = k if isinstance(k, str) else k.name
         self.line(f"musttail call {CONVENTION} void {pointer}(ptr {uop}, ptr %hart, i64 {k})")
         self.line("ret void")
-
-
-class Group:
-    """Accesses of a block off the same value of a register: one look at the TLB serves them all."""
-
-    def __init__(self, base: int, is_write: bool, low: int, high: int):
-        self.base, self.is_write, self.low, self.high = base, is_write, low, high
-        self.hit: Symbol | None = None
-        self.addend: Symbol | None = None
-
-    def look(self, t: RegionText) -> None:
-        """Whether all of [low, high) off the base lies in one page that the TLB has: the entry is that of the first byte's page,
-        its tag must be that of the last byte's."""
-        first, last = (t.value_of(self.base) + away if away else t.value_of(self.base) for away in (self.low, self.high - 1))
-        table = "write_tlb" if self.is_write else "read_tlb"
-        entry = t.at(t.at("%hart", OFFSET[table]), (first >> 8) & (TLB_ENTRIES - 1 << 4))
-        tag = Symbol(t, t.load("i64", entry, "hart"))
-        self.hit = tag == (last & ~0xFFF) + t.get("data_context")
-        self.addend = Symbol(t, t.load("i64", t.at(entry, 8), "hart"))
 
 
 class RegionFpu(HostFpu):
