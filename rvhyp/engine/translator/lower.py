@@ -8,10 +8,10 @@ from rvhyp.engine.lines import DEPTH
 from rvhyp.engine.shell import apply, gate_mask
 from rvhyp.engine.shells import FpShell, shell
 from rvhyp.engine.tables import TRUNCATING, Part
-from rvhyp.engine.trace import DECLARATIONS, UNLIKELY, Symbol
+from rvhyp.engine.trace import DECLARATIONS, LIKELY, UNLIKELY, Symbol
 from rvhyp.engine.translator.blocks import Block, Insn, Region
 from rvhyp.engine.translator.flow import Flow
-from rvhyp.engine.translator.groups import KEPT, Group, groups
+from rvhyp.engine.translator.groups import Group, KeptGroup, Places, groups
 from rvhyp.engine.translator.strides import strides
 from rvhyp.engine.translator.text import FloatSymbol, RegionFpu, RegionText, is_float
 from rvhyp.hart.memory import SLOTS
@@ -34,18 +34,20 @@ class Lowering:
         self._edges: dict[tuple[int, int], list[tuple[str, Symbol]]] = {}   # label that control comes from, what it has to spare
         self._entered: dict[int, tuple[str, dict[int, Symbol], Symbol]] = {}        # label, values, what it has to spare, by entry
         self._joins: list[tuple[int, int, list[int]]] = []          # place in the text, block, registers
-        self._groups, self._kept = self._find_groups()
+        self._groups = self._find_groups()
 
-    def _find_groups(self) -> tuple[dict[int, dict[int, Group]], list[str]]:
-        """The groups of each block, and the names of where looks are kept: groups that begin at the same place share one."""
-        found = {start: groups(block) for start, block in self.region.blocks.items()}
-        near, kept = strides(self.region, self.flow), {}
+    def _find_groups(self) -> dict[int, dict[int, Group]]:
+        """The groups of each block, by slots of accesses."""
+        near, places, found = strides(self.region, self.flow), Places(), {}
         for start in self.flow.order:
-            for slot, group in found[start].items():
-                if group.kept is None and slot in near and not group.has_amo:
-                    place = near[slot], group.low, group.high, group.is_write
-                    group.kept = kept.setdefault(place, f"%kept{len(kept)}")
-        return found, list(kept.values())
+            found[start] = {}
+            for insns in groups(self.region.blocks[start]):
+                number, place = near.get(insns[0].slot), None
+                if number is not None and all(insn.kind is not Kind.AMO for insn in insns):
+                    place = places.find(insns, number)
+                group = Group(insns) if place is None else KeptGroup(insns, place)
+                found[start].update((insn.slot, group) for insn in insns)
+        return found
 
     def write(self) -> str:
         self._write_entries()
@@ -61,9 +63,6 @@ class Lowering:
 
     def _write_entries(self) -> None:
         t, entries = self.t, self.region.entries
-        for kept in self._kept:
-            t.line(f"{kept} = alloca {KEPT}")
-            t.store("i64", "0", t.at(kept, 8), "hart")
         t.line(f"%page = load ptr, ptr {t.at('%hart', OFFSET['page'])}, !tbaa !1")
         number = t.word("ptrtoint ptr %page to i64")
         t.line(f"%base = add i64 {(number >> 3).name}, {t.get('bias').name}")
@@ -96,6 +95,13 @@ class Lowering:
         t.label(closed)
         t.tail_to(t.function_at(t.entries[slot]), "%uop", "%K")
         t.label(go)
+        if any(isinstance(group, KeptGroup) for found in self._groups.values() for group in found.values()):
+            clear, clean = t.new_label("clear"), t.new_label("clean")
+            t.branch(t.get("kept_context") == t.get("data_context"), clean, clear, LIKELY)
+            t.label(clear)
+            t.line(f"call preserve_allcc void {t.load('ptr', t.at('%hart', OFFSET['clear_kept']), 'hart')}(ptr %hart)")
+            t.line(f"br label %{clean}")
+            t.label(clean)
         values = {}
         for register in sorted(self.flow.live[slot]):
             pointer = t.at("%hart", 8 * register)

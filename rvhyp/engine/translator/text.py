@@ -141,33 +141,28 @@ class RegionText(HandlerText):
         """
         if (self.traps_misaligned or self.insn.kind is Kind.AMO) and size > 1:
             self.leave_if((va & size - 1) != 0)
-        group = self.groups[self.insn.slot]
-        is_first, is_write = group.addend is None, table == "write_tlb"
+        group, is_write = self.groups[self.insn.slot], table == "write_tlb"
+        is_first = not group.is_looked
+        if is_first:
+            group.look(self)
+        if self.insn.kind is Kind.AMO:
+            self.leave_if(group.is_hit(self) == 0)
+            return self.value(f"inttoptr i64 {(va + group.addend).name} to ptr")
         found, miss, on = self.new_label("found"), self.new_label("miss"), self.new_label("on")
-        if is_first and group.kept:
-            group.look_at_kept(self, miss)
-            self.line(f"br label %{found}")
-        else:
-            if is_first:
-                group.look(self)
-            if self.insn.kind is Kind.AMO:
-                self.leave_if(group.is_hit(self) == 0)
-                return self.value(f"inttoptr i64 {(va + group.addend).name} to ptr")
-            self.branch(group.is_hit(self), found, miss, LIKELY)
+        self.branch(group.is_hit(self), found, miss, LIKELY)
         self.label(miss)
-        fill = self.load("ptr", self.at("%hart", OFFSET["fill_write" if is_write else "fill_read"]), "hart")
-        host = self.word(f"call preserve_allcc i64 {fill}(ptr %hart, i64 {va.name}, i64 {size})")
+        host = group.miss(self, va, size, is_write)
         self.leave_if(host == 0)
         missed = self.block
         self.line(f"br label %{on}")
         self.label(found)
-        may_be_pointer = is_urgent and size == POINTER and not group.kept   # it may be the address of the next access
+        may_be_pointer = is_urgent and size == POINTER and group.waits      # it may be the address of the next access
         fast = va + (self.foreseen(group.addend) if may_be_pointer else group.addend)
         found = self.block
         self.line(f"br label %{on}")
         self.label(on)
         address = self.value(f"phi i64 [{host.name}, %{missed}], [{fast.name}, %{found}]")
-        if is_first and group.kept and group.size > 1:
+        if is_first and group.size > 1:
             group.join(self, found, missed)
         return self.value(f"inttoptr i64 {address} to ptr")
 
