@@ -10,12 +10,11 @@ from rvhyp.engine.link import flatten
 def target_machine():
     """LLVM's code generator for this host, at the level that pays for code that is compiled while it is waited for."""
     import llvmlite.binding as llvm
-    import os
-    for o in os.environ.get('CGOPT','-disable-lsr').split(): llvm.set_option("rvhyp", o)
+    llvm.set_option("rvhyp", "-disable-lsr")        # strength reduction adds variables to loops that have too many as they are
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
     return llvm.Target.from_default_triple().create_target_machine(
-        cpu=llvm.get_host_cpu_name(), features=llvm.get_host_cpu_features().flatten(), opt=int(os.environ.get("CGLEVEL","1")), reloc="pic",
+        cpu=llvm.get_host_cpu_name(), features=llvm.get_host_cpu_features().flatten(), opt=1, reloc="pic",
         codemodel="small", jit=False)
 
 

@@ -18,6 +18,7 @@ from rvhyp.hart.memory import SLOTS
 from rvhyp.hart.state import OFFSET
 from rvhyp.isa.instruction import Kind
 
+
 def translated(region: Region, traps_misaligned: bool = False) -> str:
     """The module of a region: one function like a handler, @region, and nothing else."""
     return Lowering(region, traps_misaligned).write()
@@ -32,7 +33,7 @@ class Lowering:
         self._values: dict[int, dict[int, Symbol]] = {}             # at a block's end
         self._lefts: dict[int, tuple[Symbol, int]] = {}             # `left_at_start` and `passed` there
         self._edges: dict[tuple[int, int], list[tuple[str, Symbol]]] = {}   # label that control comes from, what it has to spare
-        self._entered: dict[int, tuple[str, dict[int, Symbol], Symbol]] = {}        # label, values, what it has to spare, by entry
+        self._entered: dict[int, tuple[str, dict[int, Symbol], Symbol]] = {}        # label, values, what to spare, by entry
         self._joins: list[tuple[int, int, list[int]]] = []          # place in the text, block, registers
         self._groups = self._find_groups()
 
