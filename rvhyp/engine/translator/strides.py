@@ -33,16 +33,18 @@ def strides(region: Region, flow: Flow) -> dict[int, int]:
 
 
 def loops(flow: Flow) -> dict[int, set[int]]:
-    """The blocks of each natural loop, by its head."""
+    """The blocks of each loop by its head, to which a branch goes back; what is not between them is not looked at."""
     bodies: dict[int, set[int]] = {}
-    for start, head in flow.loops:
-        body = bodies.setdefault(head, {head})
-        work = [start]
-        while work:
-            here = work.pop()
-            if here not in body:
-                body.add(here)
-                work += flow.predecessors[here]
+    for head in flow.order:
+        for start in flow.predecessors[head]:
+            if start >= head:
+                body, work = {head}, [start]
+                while work:
+                    here = work.pop()
+                    if here not in body and head <= here <= start:
+                        body.add(here)
+                        work += flow.predecessors[here]
+                bodies[head] = bodies.get(head, set()) | body
     return bodies
 
 

@@ -260,19 +260,21 @@ class RegionFpu(HostFpu):
 
     def fma(self, width, a, b, c):
         """A NaN may owe a flag that the host does not raise: the interpreter runs such a one again."""
-        result = self._arithmetic("fma", width, a, b, c)
-        if isinstance(result, FloatSymbol):
-            is_nan = self.text.bit(f"fcmp uno double {result.double}, {result.double}")
-        else:
-            is_nan = result == CANONICAL_NAN[width]
-        self.text.leave_if(is_nan)
-        return result
+        if width != 64:
+            result = self._arithmetic("fma", width, a, b, c)
+            self.text.leave_if(result == CANONICAL_NAN[width])
+            return result
+        name = self._intrinsic("double", "fma.f64", *(f"double {self._float(64, x)}" for x in (a, b, c)))
+        self.text.leave_if(self._is_nan(name))
+        return FloatSymbol(self.text, name)
+
+    def _is_nan(self, name) -> Symbol:
+        self.declarations.add("declare i1 @llvm.experimental.constrained.fcmp.f64(double, double, metadata, metadata)")
+        return self.text.bit(f'call i1 @llvm.experimental.constrained.fcmp.f64(double {name}, double {name}, '
+                             'metadata !"uno", metadata !"fpexcept.strict") strictfp')
 
     def _result(self, width, name) -> Symbol:
         if width != 64:
             return super()._result(width, name)
-        self.declarations.add("declare i1 @llvm.experimental.constrained.fcmp.f64(double, double, metadata, metadata)")
-        is_nan = self.text.value(f'call i1 @llvm.experimental.constrained.fcmp.f64(double {name}, double {name}, '
-                                 'metadata !"uno", metadata !"fpexcept.strict") strictfp')
-        return FloatSymbol(self.text, self.text.value(f"select i1 {is_nan}, double 0x7FF8000000000000, double {name}, "
-                                                      f"!prof {UNLIKELY}"))
+        return FloatSymbol(self.text, self.text.value(f"select i1 {self._is_nan(name).name}, double 0x7FF8000000000000, "
+                                                      f"double {name}, !prof {UNLIKELY}"))
