@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rvhyp.engine.handlers import PLACE_BITS, SIZE_BITS
-from rvhyp.engine.trace import Symbol
+from rvhyp.engine.trace import LIKELY, Symbol
 from rvhyp.engine.translator.blocks import Block, Insn
 from rvhyp.engine.translator.strides import ACCESSES
 from rvhyp.hart.state import KEPT_SPANS, KEPT_WAYS, OFFSET, TLB_ENTRIES
@@ -37,9 +37,9 @@ class Group:
         self._hit: Symbol | None = None
         self.addend: Symbol | None = None           # what makes a virtual address there one of the host
 
-    def look(self, t: RegionText) -> None:
+    def look(self, t: RegionText, miss: str) -> None:
         """Whether all of it lies in one page that the TLB has: the entry is that of the first byte's page, its tag must be that
-        of the last byte's."""
+        of the last byte's.  Control may go to the label `miss` at once."""
         first, last = self._first(t), t.value_of(self.base) + (self.high - 1)
         entry = t.at(t.at("%hart", OFFSET["write_tlb" if self.is_write else "read_tlb"]), (first >> 8) & (TLB_ENTRIES - 1 << 4))
         tag = Symbol(t, t.load("i64", entry, "hart"))
@@ -71,12 +71,17 @@ class KeptGroup(Group):
     def __init__(self, insns: list[Insn], place: int):
         super().__init__(insns)
         self._place = place
-        self._room = PAGE + 1 - KEPT_SPANS[place // KEPT_WAYS]      # how many bytes into a page it may begin
+        self._room = PAGE + 1 - (self.high - self.low)              # how many bytes into a page it may begin
+        self._limit = PAGE + 1 - (KEPT_SPANS[place // KEPT_WAYS] or 1)          # how many others with that place may
         self._into: Symbol | None = None            # bytes into that page; not less than `room` if it was not that page
         self._elsewhere: tuple[Symbol, Symbol] | None = None
 
-    def look(self, t: RegionText) -> None:
+    def look(self, t: RegionText, miss: str) -> None:
         self._into, self.addend = self._first(t) - self._kept(t, "page"), self._kept(t, "addend")
+        if self._room < self._limit:
+            on = t.new_label("on")
+            t.branch(self._into < self._room, on, miss, LIKELY)
+            t.label(on)
         self._hit = self._into < self._kept(t, "limit")
         self.is_looked = True
 
@@ -91,7 +96,7 @@ class KeptGroup(Group):
             return super().miss(t, va, size, is_write)
         keep = "keep_write" if is_write else "keep_either" if self.is_write else "keep_read"
         keep = t.load("ptr", t.at("%hart", OFFSET[keep]), "hart")
-        what = self._place | size << PLACE_BITS | self._room << PLACE_BITS + SIZE_BITS
+        what = self._place | size << PLACE_BITS | self._limit << PLACE_BITS + SIZE_BITS
         host = t.word(f"call preserve_allcc i64 {keep}(ptr %hart, i64 {va.name}, i64 {what})")
         into = (self._kept(t, "limit") == 0).select(-1, self._first(t) - self._kept(t, "page"))
         self._elsewhere = into, self._kept(t, "addend")
@@ -113,7 +118,8 @@ class Places:
     def find(self, insns: list[Insn], number: int) -> int | None:
         """A place for a group; None if there is none.  Regions that use a register for the same thing find the same."""
         group = Group(insns)
-        size = next(n for n, span in enumerate(KEPT_SPANS) if group.high - group.low <= span)
+        span = group.high - group.low
+        size = KEPT_SPANS.index(span if span in KEPT_SPANS else 0)
         for way in range(KEPT_WAYS):
             place = size * KEPT_WAYS + (group.base + way + (KEPT_WAYS // 2 if group.is_write else 0)) % KEPT_WAYS
             if self._taken.setdefault(place, (number, group.is_write)) == (number, group.is_write):

@@ -1,7 +1,7 @@
-"""Which accesses of a loop lie near where they lay one round before.
+"""Which accesses lie near where they lay before: those to the stack, and some in loops.
 
-Found by walking the loop with made-up numbers: what is computed from what comes round moves by what it would, what is loaded
-from memory is a new number each time.  Nothing depends on whether this foresees rightly, but for speed.
+The latter are found by walking the loop with made-up numbers: what is computed from what comes round moves by what it would, what
+is loaded from memory is a new number each time.  Nothing depends on whether this foresees rightly, but for speed.
 """
 from __future__ import annotations
 
@@ -16,14 +16,15 @@ from rvhyp.isa.word import Word, u64
 ACCESSES = {Kind.LOAD, Kind.STORE, Kind.AMO}
 ROUNDS = 3
 NEAR = 256                              # bytes
-STACK_POINTER = 2                       # what is loaded off it is a register that was spilled, and is taken not to change
+STACK_POINTER, STACK = 2, 0             # what is loaded off it is a register that was spilled, and is taken not to change
 OPERANDS = {"rs1", "rs2", "rd", "imm", "shamt", "pc"}
 
 
 def strides(region: Region, flow: Flow) -> dict[int, int]:
-    """By the slot of an access in a loop that moves little from one round of it to the next: a number made up for its base, which
+    """By the slot of an access that moves little from one time to the next: a number made up for its base, which
     is that of other accesses off the same."""
-    found: dict[int, int] = {}
+    found = {insn.slot: STACK for block in region.blocks.values() for insn in block.insns
+             if insn.kind in ACCESSES and insn.registers["rs1"] == STACK_POINTER}
     bodies = loops(flow)
     for head in sorted(bodies, key=lambda head: -len(bodies[head])):       # what inner loops say comes last
         insns = [insn for start in sorted(bodies[head]) for insn in region.blocks[start].insns]
@@ -61,7 +62,7 @@ class Walk:
 
     def __init__(self):
         self._random = random.Random(0)
-        self._registers: dict[int, Word] = {0: u64(0)}
+        self._registers: dict[int, Word] = {0: u64(0), STACK_POINTER: u64(STACK)}
         self._spilled: dict[int, Word] = {}
 
     def round(self, insns: Iterable[Insn]) -> dict[int, int]:

@@ -142,13 +142,13 @@ class RegionText(HandlerText):
         if (self.traps_misaligned or self.insn.kind is Kind.AMO) and size > 1:
             self.leave_if((va & size - 1) != 0)
         group, is_write = self.groups[self.insn.slot], table == "write_tlb"
+        found, miss, on = self.new_label("found"), self.new_label("miss"), self.new_label("on")
         is_first = not group.is_looked
         if is_first:
-            group.look(self)
+            group.look(self, miss)
         if self.insn.kind is Kind.AMO:
             self.leave_if(group.is_hit(self) == 0)
             return self.value(f"inttoptr i64 {(va + group.addend).name} to ptr")
-        found, miss, on = self.new_label("found"), self.new_label("miss"), self.new_label("on")
         self.branch(group.is_hit(self), found, miss, LIKELY)
         self.label(miss)
         host = group.miss(self, va, size, is_write)
