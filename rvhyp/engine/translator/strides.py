@@ -26,7 +26,7 @@ def strides(region: Region, flow: Flow) -> dict[int, int]:
     found = {insn.slot: STACK for block in region.blocks.values() for insn in block.insns
              if insn.kind in ACCESSES and insn.registers["rs1"] == STACK_POINTER}
     bodies = loops(flow)
-    for head in sorted(bodies, key=lambda head: -len(bodies[head])):       # what inner loops say comes last
+    for head in sorted(bodies):                     # the head of an inner loop is behind that of an outer one
         insns = [insn for start in sorted(bodies[head]) for insn in region.blocks[start].insns]
         found = {slot: place for slot, place in found.items() if slot not in {insn.slot for insn in insns}}
         found |= near(insns)
