@@ -8,7 +8,6 @@ from __future__ import annotations
 import ctypes
 import weakref
 from collections import Counter
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from rvhyp.engine.core import Progress
@@ -52,23 +51,13 @@ class Page:
     translations: list[Translation] = field(default_factory=list)
     refused: set[int] = field(default_factory=set)              # slots of which nothing could be made
     is_searched: bool = False                                   # the store was asked
-    mark: int = 0                               # address of a uop that leads to a region since all that fit are among the uops
-    _covering: dict[int, list[Translation]] = field(default_factory=dict)
 
-    def add(self, products: Iterable[Product]) -> None:
-        """Know more regions; where there are many, those made from other bytes than there are now go."""
-        self.translations += map(Translation, products)
+    def add(self, product: Product) -> None:
+        """Know one more region; where there are many, those made from other bytes than there are now go."""
+        self.translations.append(Translation(product))
         if len(self.translations) > CROWD:
             data = self.bytes()
             self.translations = [each for each in self.translations if each.product.fits(data)]
-        self.mark, self._covering = 0, {}
-
-    def covering(self, slot: int) -> list[Translation]:
-        """The regions made from a slot, among others."""
-        found = self._covering.get(slot)
-        if found is None:
-            found = self._covering[slot] = [each for each in self.translations if each.product.has(slot)]
-        return found
 
     def bytes(self) -> bytes:
         """The guest's bytes."""
@@ -129,15 +118,14 @@ class Translator(Interpreter):
         self.looks += 1
         was_translated = hart.words[IN_REGION]
         hart.words[IN_REGION] = 0
-        if self._asked is not None:
-            self._take(hart)
+        self._take(hart)
         place = self._place(hart)
         if place is None:
             return
         page, slot = place
         if not page.is_searched:
             page.is_searched = True
-            page.add(self.store.find(page.bytes(), self._demands(hart)))
+            page.translations += map(Translation, self.store.find(page.bytes(), self._demands(hart)))
         self._install(hart, page)
         if self._is_hot(page, slot, bool(was_translated)):
             page.heat[slot] += 1
@@ -152,7 +140,7 @@ class Translator(Interpreter):
 
         `was_translated`: translated code saw that the slice would end, but that may have been in code that led to this.
         """
-        covering = page.covering(slot)
+        covering = [each for each in page.translations if each.product.has(slot)]
         self.translated_looks += bool(covering)
         for each in covering:
             each.doubt = max(0, each.doubt + (-1 if was_translated else 1))
@@ -180,12 +168,10 @@ class Translator(Interpreter):
 
     def _install(self, hart: Hart, page: Page) -> None:
         """Put a page's regions among its uops, where they fit: it may have been decoded anew, or been written to."""
-        if page.mark and self._is_translated(page.mark):
-            return                                  # forgetting code forgets all of a page
         data = None
         for each in page.translations:
             entries = each.product.entries
-            if not self._is_translated(page.address + UOP_BYTES * entries[0]):
+            if not self.arena.low <= _word(page.address + UOP_BYTES * entries[0]) < self.arena.high:
                 data = data or page.bytes()
                 if not each.product.fits(data):
                     continue
@@ -193,11 +179,6 @@ class Translator(Interpreter):
                     return                          # this page, too, is forgotten
                 for slot in entries:
                     self.rules.region_install(hart.address, page.address, slot, each.address)
-            page.mark = page.address + UOP_BYTES * entries[0]
-
-    def _is_translated(self, uop: int) -> bool:
-        """Whether a uop leads to a region."""
-        return self.arena.low <= _word(uop) < self.arena.high
 
     def _has_place(self, each: Translation) -> bool:
         """Put the code of a region in the arena, if it is not there; False if there is no room for it."""
@@ -231,6 +212,8 @@ class Translator(Interpreter):
     def _take(self, hart: Hart) -> None:
         """Use what has been compiled, if the answer has come."""
         asked = self._asked
+        if asked is None:
+            return
         product = self.compiler.answer()
         if self.compiler.is_busy:
             return
@@ -242,7 +225,7 @@ class Translator(Interpreter):
         self._hot.drop(asked.request.page, product)
         self.made += 1
         if asked.hart() is hart and self._page(hart, asked.page.address) is asked.page:
-            asked.page.add([product])
+            asked.page.add(product)
             self._install(hart, asked.page)
 
     # Ahead of time.
@@ -269,7 +252,7 @@ class Translator(Interpreter):
             while self.compiler.is_busy:
                 self.compiler.wait(1)
                 if product := self.compiler.answer():
-                    page.add([product])
+                    page.add(product)
                     made += 1
         self._install(hart, page)
         return made
