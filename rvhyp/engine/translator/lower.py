@@ -5,7 +5,7 @@ from rvhyp.engine.fpu import DYNAMIC as HOST_DYNAMIC
 from rvhyp.engine.fpu import RTZ
 from rvhyp.engine.handlertext import METADATA, continue_at
 from rvhyp.engine.lines import DEPTH
-from rvhyp.engine.shell import apply, gate_mask
+from rvhyp.engine.shell import Shell, apply, gate_mask
 from rvhyp.engine.shells import FpShell, shell
 from rvhyp.engine.tables import TRUNCATING, Part
 from rvhyp.engine.trace import DECLARATIONS, LIKELY, UNLIKELY, Symbol
@@ -153,8 +153,35 @@ class Lowering:
             unit = RegionFpu(self.t, self.t.call, RTZ if insn.variant == TRUNCATING else HOST_DYNAMIC)
             self.t.set_rd(apply(self.t, insn.record, fp=unit))
             self.t.declarations |= unit.declarations
+        elif insn.kind in (Kind.LOAD, Kind.STORE):
+            self._write_access(insn, one)
         else:
             one.hot(self.t)
+
+    def _write_access(self, insn: Insn, one: Shell) -> None:
+        """Twice: where the look at the TLB finds the page, and elsewhere; so the host's own addressing does most."""
+        t, on = self.t, self.t.new_label("on")
+        before, dirty = dict(t.values), set(t.dirty)
+        group = t.groups[insn.slot]
+        is_first = not group.is_looked
+        one.hot(t)
+        found, value = t.block, t.values.get(insn.result)
+        t.line(f"br label %{on}")
+        t.values, t.dirty = before, dirty
+        t.label(t.miss)
+        one.hot(t)
+        t.elsewhere = None
+        missed, other = t.block, t.values.get(insn.result)
+        t.line(f"br label %{on}")
+        t.label(on)
+        if insn.result is not None:
+            if isinstance(value, FloatSymbol):
+                value = FloatSymbol(t, t.value(f"phi double [{value.double}, %{found}], [{other.double}, %{missed}]"))
+            else:
+                value = t.word(f"phi i64 [{value.name}, %{found}], [{other.name}, %{missed}]")
+            t.values[insn.result] = value
+        if is_first and group.size > 1:
+            group.join(t, found, missed)
 
     def _write_end(self, start: int, block: Block) -> None:
         t, insn = self.t, block.last

@@ -55,6 +55,7 @@ class RegionText(HandlerText):
         # need of what follows, and the second begins below zero: so a loop only subtracts, and looks at the sign.
         self.left_at_start, self.passed = Symbol(self, "0"), 0
         self.groups: dict[int, Group] = {}          # of this instruction's block: by slot of an access
+        self.miss, self.elsewhere = "", None        # see `access`
         self.exits: dict[tuple, list[tuple[str, int, int]]] = {}
         self.block = "entry"
 
@@ -135,36 +136,34 @@ class RegionText(HandlerText):
     # Memory.
 
     def access(self, table: str, va: Symbol, size: int, slow: str, is_urgent: bool = False) -> str:
-        """Host pointer of an access: by the group's look at the TLB, or a call that fills it; else the interpreter makes it.
+        """Host pointer of an access where the group's look finds it; elsewhere control goes to the label `miss`, where the same
+        instruction is written again, and given another pointer.
 
         An AMO must be aligned; where it misses, the interpreter makes it at once.
         """
+        if self.elsewhere:
+            return self.elsewhere()
         if (self.traps_misaligned or self.insn.kind is Kind.AMO) and size > 1:
             self.leave_if((va & size - 1) != 0)
-        group, is_write = self.groups[self.insn.slot], table == "write_tlb"
-        found, miss, on = self.new_label("found"), self.new_label("miss"), self.new_label("on")
-        is_first = not group.is_looked
-        if is_first:
+        group, found, miss = self.groups[self.insn.slot], self.new_label("found"), self.new_label("miss")
+        if not group.is_looked:
             group.look(self, miss)
         if self.insn.kind is Kind.AMO:
             self.leave_if(group.is_hit(self) == 0)
-            return self.value(f"inttoptr i64 {(va + group.addend).name} to ptr")
+            return self.pointer(va + group.addend)
         self.branch(group.is_hit(self), found, miss, LIKELY)
-        self.label(miss)
-        host = group.miss(self, va, size, is_write)
-        self.leave_if(host == 0)
-        missed = self.block
-        self.line(f"br label %{on}")
+
+        def elsewhere() -> str:
+            host = group.miss(self, va, size, table == "write_tlb")
+            self.leave_if(host == 0)
+            return self.pointer(host)
+        self.miss, self.elsewhere = miss, elsewhere
         self.label(found)
         may_be_pointer = is_urgent and size == POINTER and group.waits      # it may be the address of the next access
-        fast = va + (self.foreseen(group.addend) if may_be_pointer else group.addend)
-        found = self.block
-        self.line(f"br label %{on}")
-        self.label(on)
-        address = self.value(f"phi i64 [{host.name}, %{missed}], [{fast.name}, %{found}]")
-        if is_first and group.size > 1:
-            group.join(self, found, missed)
-        return self.value(f"inttoptr i64 {address} to ptr")
+        return self.pointer(va + (self.foreseen(group.addend) if may_be_pointer else group.addend))
+
+    def pointer(self, host: Symbol) -> str:
+        return self.value(f"inttoptr i64 {host.name} to ptr")
 
     # Leaving.
 
