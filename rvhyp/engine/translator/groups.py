@@ -1,8 +1,9 @@
 """Groups of accesses: all of a block off one value of a register, which one look at the TLB serves.
 
 In loops most looks find what they found one round before.  Where an access is expected to stay near (`strides`), what was found
-last is kept: then a subtraction and a comparison tell whether the next one lies there, and nothing waits for the TLB.  A region
-keeps nothing from one time it runs to the next, and all that may change a translation happens outside of it.
+last is kept in the hart record: then a subtraction and a comparison tell whether the next one lies there, and nothing waits for
+the TLB.  A region that is entered in another context than `kept_context` empties that; what drops an entry of a TLB sees to it
+that none is the same; and within a region no translation changes.
 """
 from __future__ import annotations
 
