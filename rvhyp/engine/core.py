@@ -53,7 +53,8 @@ class Core:
         for name, (offset, count) in exports.items():
             setattr(self, name, ctypes.PYFUNCTYPE(ctypes.c_uint64, *[ctypes.c_uint64] * count)(self.address + offset))
         self.pointers = {name: self.address + at for name, (at, _) in tables.items()}
-        self.pointers |= {name: self.address + symbols[name] for name in ("fill_read", "fill_write")}
+        self.pointers |= {name: self.address + symbols[name]
+                          for name in ("fill_read", "fill_write", "keep_read", "keep_write", "keep_either", "clear_kept")}
         self.pointers["handlers"] = self.pointers["code_base"] = self.address + symbols["handler_table"]
 
 

@@ -11,7 +11,7 @@ from rvhyp.engine.handlertext import (
 from rvhyp.engine.shells import shell
 from rvhyp.engine.tables import HANDLERS, Handler
 from rvhyp.engine.trace import DECLARATIONS, Symbol
-from rvhyp.hart.state import MIXED_ENTRIES, OFFSET, TLB_ENTRIES
+from rvhyp.hart.state import KEPT, MIXED_ENTRIES, OFFSET, TLB_ENTRIES
 from rvhyp.isa.rule import RULES
 
 BUILTINS = ("run", "return_to_guest", "run_covered")        # entry points that Python calls
@@ -276,6 +276,43 @@ entry:
 """
 
 
+PLACE_BITS, SIZE_BITS = 16, 16          # of what the next gets in one word: place, size, and above them the limit
+
+
+def keep_text(name: str, table: str, fill: str) -> str:
+    """What translated code calls where an access is not in the page that is kept at a place: as `fill`, but what the TLB has is
+    kept there from now on, with a limit."""
+    t = HandlerText(name)
+    va, what = Symbol(t, "%va"), Symbol(t, "%what")
+    place, size = what & (1 << PLACE_BITS) - 1, what >> PLACE_BITS & (1 << SIZE_BITS) - 1
+    probe, found, slow = t.new_label("probe"), t.new_label("found"), t.new_label("slow")
+    t.branch((va & 0xFFF) + size <= 4096, probe, slow)
+    t.label(probe)
+    page = va & ~0xFFF
+    entry = t.at(t.at("%hart", OFFSET[table]), ((va >> 12) & TLB_ENTRIES - 1) << 4)
+    t.branch(Symbol(t, t.load("i64", entry, "hart")) == page + t.get("data_context"), found, slow)
+    t.label(found)
+    addend = Symbol(t, t.load("i64", t.at(entry, 8), "hart"))
+    for field, value in (("kept_limit", what >> PLACE_BITS + SIZE_BITS), ("kept_page", page), ("kept_addend", addend)):
+        t.store("i64", value.name, t.at(t.at("%hart", OFFSET[field]), place << 3), "hart")
+    t.line(f"ret i64 {(va + addend).name}")
+    t.label(slow)
+    result = t.value(f"call preserve_allcc i64 @{fill}(ptr %hart, i64 %va, i64 {size.name})")
+    t.line(f"ret i64 {result}")
+    body = "\n".join(t.lines)
+    return f"define preserve_allcc i64 @{name}(ptr %hart, i64 %va, i64 %what) #0 {{\nentry:\n{body}\n}}\n"
+
+
+def clear_text() -> str:
+    """What translated code calls where what is kept does not hold any more."""
+    t = HandlerText("clear_kept")
+    t.put("kept_context", t.get("data_context"))
+    for word in range(0, KEPT, 4):
+        t.store("<4 x i64>", "zeroinitializer", t.at("%hart", OFFSET["kept_limit"] + 8 * word), "hart", 8)
+    body = "\n".join(t.lines)
+    return f"define preserve_allcc void @clear_kept(ptr %hart) #0 {{\nentry:\n{body}\n  ret void\n}}\n"
+
+
 def export_text(name: str) -> str:
     """A global function that calls a rule."""
     count = len(RULES[name].parameters)
@@ -292,5 +329,7 @@ def interpreter_text() -> str:
     declarations = sorted(set().union(*(f.declarations for f in functions)))
     return "\n".join([*DECLARATIONS, *declarations, *(f.definition() for f in functions), ENTRY_POINTS,
                       *map(builtin_text, BUILTINS), fill_text("fill_read", False), fill_text("fill_write", True),
+                      keep_text("keep_read", "read_tlb", "fill_read"), keep_text("keep_write", "write_tlb", "fill_write"),
+                      keep_text("keep_either", "write_tlb", "fill_read"), clear_text(),
                       *map(export_text, EXPORTS), METADATA,
                       "attributes #0 = { nounwind strictfp \"no-builtins\" }"])

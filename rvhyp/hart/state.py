@@ -25,6 +25,8 @@ SINK, F0 = 32, 64
 TLB_BITS = 10
 TLB_ENTRIES = 1 << TLB_BITS
 MIXED_ENTRIES = 64
+KEPT_WAYS, KEPT_SPANS = 32, (1, 2, 4, 8, 0)                     # of kept pages: as many for each size of accesses, 0 for others
+KEPT = KEPT_WAYS * len(KEPT_SPANS)
 CONTEXTS = 256                  # slots of the context table, a hash of the key
 RAM_REGIONS = 32
 
@@ -81,7 +83,9 @@ _FIELDS = [
     ("imm_formats", 1), ("expansions", 1), ("fusions", 1), ("compressed_extension", 1),
     ("pool", 1), ("scratch", 1), ("worklist", 1), ("work_top", 1), ("work_lines", 1),
     ("translated_low", 1), ("translated_high", 1),      # where code of rvhyp.engine.translator lies
-    ("fill_read", 1), ("fill_write", 1),                # functions of the core that it calls
+    # ... and functions of the core that it calls.
+    ("fill_read", 1), ("fill_write", 1), ("keep_read", 1), ("keep_write", 1), ("keep_either", 1), ("clear_kept", 1),
+    ("kept_context", 1),                                # data_context, as long as what is in `kept_...` holds
     ("in_region", 1), ("tended", 1),                    # not 0: it ended the last slice; instret when that was last looked at
 ]
 _STORED: dict[str, int] = {}
@@ -93,6 +97,9 @@ _FIELDS += [
     ("contexts", CONTEXTS * 4),             # key, id << 3, lowest and highest address mapped by superpages
     ("fetch_tlb", TLB_ENTRIES * 2), ("read_tlb", TLB_ENTRIES * 2), ("write_tlb", TLB_ENTRIES * 2),   # tag, addend
     ("mixed_tlb", MIXED_ENTRIES * 4),       # stores to pages with decoded code: tag, addend, address of the blocks that have some
+    # Pages that translated code found last (rvhyp.engine.translator.groups): bytes from its start at which an access there may
+    # begin, 0 where nothing is kept; address; addend.
+    ("kept_limit", KEPT), ("kept_page", KEPT), ("kept_addend", KEPT),
 ]
 
 OFFSET: dict[str, int] = {}     # field -> byte offset in the record

@@ -176,6 +176,7 @@ def flush_mixed(h):
 @rule
 def flush_table(h, table):
     """Empty one TLB."""
+    h.kept_context = INVALID
     index = 0
     while index < TLB_ENTRIES:
         store64(h + table + (index << 4), INVALID)
@@ -205,6 +206,7 @@ def flush_tlbs(h):
 @rule
 def drop_page(h, table, va):
     """Drop the entry of one page, whatever its context."""
+    h.kept_context = INVALID
     entry = tlb_entry(h, table, va)
     if (load64(entry) ^ va) <= PAGE:
         store64(entry, INVALID)
@@ -213,6 +215,7 @@ def drop_page(h, table, va):
 @rule
 def drop_host_page(h, host):
     """Drop all write entries that lead to one page of host memory: its stores must be seen from now on."""
+    h.kept_context = INVALID
     index = 0
     while index < TLB_ENTRIES:
         entry = h + WRITE_TLB + (index << 4)

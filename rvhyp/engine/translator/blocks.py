@@ -2,7 +2,7 @@
 
 A region lies within one page of memory, and begins at the slots (half-words) that are asked for.  It is what can be reached from
 there by branches, jumps and falling through; where a call returns, or an instruction stands that only the interpreter runs, it is
-entered again.
+entered again.  So it is at the head of each loop, where the end of a slice may have left it.
 """
 from __future__ import annotations
 
@@ -173,8 +173,22 @@ def discover(page: bytes, slots: list[int], extensions: int, limit: int) -> Regi
         blocks[leader] = Block(row, slot)
     for block in blocks.values():
         block.successors = [slot for slot in dict.fromkeys(leads_to(block)) if slot in blocks]
-    entries = [slot for slot in dict.fromkeys(entries) if slot in blocks]
+    entries = [slot for slot in dict.fromkeys(entries + loop_heads(blocks)) if slot in blocks]
     return Region(entries, blocks) if entries and entries[0] == slots[0] else None
+
+
+def loop_heads(blocks: dict[int, Block]) -> list[int]:
+    """The slots to which a branch or jump back closes a loop."""
+    heads = []
+    for head in sorted(blocks):
+        reached, work = {head}, [head]
+        while work:
+            new = set(blocks[work.pop()].successors) - reached
+            reached |= new
+            work += new
+        if any(head in blocks[start].successors for start in reached if start >= head):
+            heads.append(head)
+    return heads
 
 
 def leads_to(block: Block) -> list[int]:

@@ -10,6 +10,7 @@ from rvhyp.engine.link import flatten
 def target_machine():
     """LLVM's code generator for this host, at the level that pays for code that is compiled while it is waited for."""
     import llvmlite.binding as llvm
+    llvm.set_option("rvhyp", "-disable-lsr")        # strength reduction adds variables to loops that have too many as they are
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
     return llvm.Target.from_default_triple().create_target_machine(

@@ -5,41 +5,18 @@ from rvhyp.engine.fpu import DYNAMIC as HOST_DYNAMIC
 from rvhyp.engine.fpu import RTZ
 from rvhyp.engine.handlertext import METADATA, continue_at
 from rvhyp.engine.lines import DEPTH
-from rvhyp.engine.shell import apply, gate_mask
+from rvhyp.engine.shell import Shell, apply, gate_mask
 from rvhyp.engine.shells import FpShell, shell
 from rvhyp.engine.tables import TRUNCATING, Part
-from rvhyp.engine.trace import DECLARATIONS, UNLIKELY, Symbol
+from rvhyp.engine.trace import DECLARATIONS, LIKELY, UNLIKELY, Symbol
 from rvhyp.engine.translator.blocks import Block, Insn, Region
 from rvhyp.engine.translator.flow import Flow
-from rvhyp.engine.translator.text import FloatSymbol, Group, RegionFpu, RegionText, is_float
+from rvhyp.engine.translator.groups import Group, KeptGroup, Places, groups
+from rvhyp.engine.translator.strides import strides
+from rvhyp.engine.translator.text import FloatSymbol, RegionFpu, RegionText, is_float
 from rvhyp.hart.memory import SLOTS
 from rvhyp.hart.state import OFFSET
 from rvhyp.isa.instruction import Kind
-
-MEMORY_KINDS = {Kind.LOAD, Kind.STORE, Kind.AMO}
-SPAN = 1024                     # bytes that one look at the TLB may cover
-
-
-def groups(block: Block) -> dict[int, Group]:
-    """The groups of a block's accesses, by slot."""
-    members: dict[tuple[int, int, bool], list[Insn]] = {}
-    version: dict[int, int] = {}
-    for insn in block.insns:
-        if insn.kind in MEMORY_KINDS:
-            base = insn.registers["rs1"]
-            members.setdefault((base, version.get(base, 0), insn.kind is Kind.LOAD), []).append(insn)
-        if insn.result is not None:
-            version[insn.result] = version.get(insn.result, 0) + 1
-    found = {}
-    for (base, _, is_load), insns in members.items():
-        while insns:
-            low = insns[0].immediate
-            together = [i for i in insns if abs(i.immediate - low) < SPAN // 2]
-            insns = [i for i in insns if i not in together]
-            group = Group(base, not is_load, min(i.immediate for i in together),
-                          max(i.immediate + i.record.size for i in together))
-            found.update((i.slot, group) for i in together)
-    return found
 
 
 def translated(region: Region, traps_misaligned: bool = False) -> str:
@@ -54,10 +31,24 @@ class Lowering:
         self.region, self.flow = region, Flow(region)
         self.t = RegionText(traps_misaligned, {slot: region.blocks[slot].insns[0].number for slot in region.entries})
         self._values: dict[int, dict[int, Symbol]] = {}             # at a block's end
-        self._lefts: dict[int, tuple[Symbol, int]] = {}             # instructions left there, less so many
-        self._edges: dict[tuple[int, int], list[tuple[str, Symbol]]] = {}   # label that control comes from, instructions left
-        self._entered: dict[int, tuple[str, dict[int, Symbol], Symbol]] = {}        # label, values, instructions left, by entry
+        self._lefts: dict[int, tuple[Symbol, int]] = {}             # `left_at_start` and `passed` there
+        self._edges: dict[tuple[int, int], list[tuple[str, Symbol]]] = {}   # label that control comes from, what it has to spare
+        self._entered: dict[int, tuple[str, dict[int, Symbol], Symbol]] = {}        # label, values, what to spare, by entry
         self._joins: list[tuple[int, int, list[int]]] = []          # place in the text, block, registers
+        self._groups = self._find_groups()
+
+    def _find_groups(self) -> dict[int, dict[int, Group]]:
+        """The groups of each block, by slots of accesses."""
+        near, places, found = strides(self.region, self.flow), Places(), {}
+        for start in self.flow.order:
+            found[start] = {}
+            for insns in groups(self.region.blocks[start]):
+                number, place = near.get(insns[0].slot), None
+                if number is not None and all(insn.kind is not Kind.AMO for insn in insns):
+                    place = places.find(insns, number)
+                group = Group(insns) if place is None else KeptGroup(insns, place)
+                found[start].update((insn.slot, group) for insn in insns)
+        return found
 
     def write(self) -> str:
         self._write_entries()
@@ -92,7 +83,8 @@ class Lowering:
         depth = t.load("i16", t.at("%page", DEPTH + 2 * slot), "uop")
         left = Symbol(t, "%K") + t.word(f"zext i16 {depth} to i64")
         enough, go, other, closed = (t.new_label(stem) for stem in ("enough", "go", "other", "closed"))
-        t.branch(left.lt_s(self.flow.need[slot]), other, enough, UNLIKELY)
+        to_spare = left - self.flow.need[slot]
+        t.branch(to_spare.lt_s(0), other, enough, UNLIKELY)
         t.label(enough)
         if mask := self._gates():
             t.branch((t.get("fp_gate") & mask) != 0, closed, go, UNLIKELY)
@@ -104,6 +96,13 @@ class Lowering:
         t.label(closed)
         t.tail_to(t.function_at(t.entries[slot]), "%uop", "%K")
         t.label(go)
+        if any(isinstance(group, KeptGroup) for found in self._groups.values() for group in found.values()):
+            clear, clean = t.new_label("clear"), t.new_label("clean")
+            t.branch(t.get("kept_context") == t.get("data_context"), clean, clear, LIKELY)
+            t.label(clear)
+            t.line(f"call preserve_allcc void {t.load('ptr', t.at('%hart', OFFSET['clear_kept']), 'hart')}(ptr %hart)")
+            t.line(f"br label %{clean}")
+            t.label(clean)
         values = {}
         for register in sorted(self.flow.live[slot]):
             pointer = t.at("%hart", 8 * register)
@@ -111,7 +110,7 @@ class Lowering:
                 values[register] = FloatSymbol(t, t.load("double", pointer, "hart"))
             else:
                 values[register] = Symbol(t, t.load("i64", pointer, "hart"))
-        self._entered[slot] = t.block, values, left
+        self._entered[slot] = t.block, values, to_spare
         t.line(f"br label %block{slot}")
 
     def _gates(self) -> int:
@@ -129,7 +128,7 @@ class Lowering:
         before = flow.predecessors[start]
         if start in self._entered and not before:
             _, t.values, t.left_at_start = self._entered[start]
-            t.values, t.passed = dict(t.values), 0
+            t.values, t.passed = dict(t.values), -flow.need[start]
         elif len(before) == 1 and start not in self._entered:
             t.values, (t.left_at_start, t.passed) = dict(self._values[before[0]]), self._lefts[before[0]]
         else:
@@ -137,10 +136,10 @@ class Lowering:
             self._joins.append((len(t.lines), start, registers))
             t.lines.append("")
             t.values = {r: FloatSymbol(t, f"%j{start}.{r}") if is_float(r) else Symbol(t, f"%j{start}.{r}") for r in registers}
-            t.left_at_start, t.passed = Symbol(t, f"%j{start}.left"), 0
+            t.left_at_start, t.passed = Symbol(t, f"%j{start}.left"), -flow.need[start]
         t.dirty = set(flow.changed[start])
         block = self.region.blocks[start]
-        t.groups = groups(block)
+        t.groups = self._groups[start]
         for insn in block.insns:
             t.insn = insn
             if insn.kind not in (Kind.BRANCH, Kind.JAL, Kind.JALR):
@@ -154,8 +153,35 @@ class Lowering:
             unit = RegionFpu(self.t, self.t.call, RTZ if insn.variant == TRUNCATING else HOST_DYNAMIC)
             self.t.set_rd(apply(self.t, insn.record, fp=unit))
             self.t.declarations |= unit.declarations
+        elif insn.kind in (Kind.LOAD, Kind.STORE):
+            self._write_access(insn, one)
         else:
             one.hot(self.t)
+
+    def _write_access(self, insn: Insn, one: Shell) -> None:
+        """Twice: where the look at the TLB finds the page, and elsewhere; so the host's own addressing does most."""
+        t, on = self.t, self.t.new_label("on")
+        before, dirty = dict(t.values), set(t.dirty)
+        group = t.groups[insn.slot]
+        is_first = not group.is_looked
+        one.hot(t)
+        found, value = t.block, t.values.get(insn.result)
+        t.line(f"br label %{on}")
+        t.values, t.dirty = before, dirty
+        t.label(t.miss)
+        one.hot(t)
+        t.elsewhere = None
+        missed, other = t.block, t.values.get(insn.result)
+        t.line(f"br label %{on}")
+        t.label(on)
+        if insn.result is not None:
+            if isinstance(value, FloatSymbol):
+                value = FloatSymbol(t, t.value(f"phi double [{value.double}, %{found}], [{other.double}, %{missed}]"))
+            else:
+                value = t.word(f"phi i64 [{value.name}, %{found}], [{other.name}, %{missed}]")
+            t.values[insn.result] = value
+        if is_first and group.size > 1:
+            group.join(t, found, missed)
 
     def _write_end(self, start: int, block: Block) -> None:
         t, insn = self.t, block.last
@@ -191,15 +217,15 @@ class Lowering:
         """Control goes on at a slot."""
         t = self.t
         if slot in self.region.blocks[start].successors:
+            to_spare = t.left_at_start - (t.passed + self.flow.need[slot])
             if (start, slot) in self.flow.loops:
                 on, out = t.new_label("on"), t.new_label("out")
-                t.branch(t.left().lt_s(self.flow.need[slot]), out, on, UNLIKELY)
+                t.branch(to_spare.lt_s(0), out, on, UNLIKELY)
                 t.label(out)
                 t.put("in_region", 1)
                 t.leave(slot, t.passed)
                 t.label(on)
-            left = t.left()
-            self._edges.setdefault((start, slot), []).append((t.block, left))
+            self._edges.setdefault((start, slot), []).append((t.block, to_spare))
             t.line(f"br label %block{slot}")
         elif 0 <= slot <= SLOTS:
             t.leave(slot, t.passed)

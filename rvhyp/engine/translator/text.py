@@ -12,8 +12,9 @@ from rvhyp.engine.lines import DEPTH
 from rvhyp.engine.tables import HANDLERS
 from rvhyp.engine.trace import LIKELY, UNLIKELY, Symbol, Text, operand
 from rvhyp.engine.translator.blocks import Insn
+from rvhyp.engine.translator.groups import Group
 from rvhyp.engine.uop import UOP_IMM, UOP_RD, UOP_RS1, UOP_RS2
-from rvhyp.hart.state import F0, OFFSET, SINK, TLB_ENTRIES
+from rvhyp.hart.state import F0, OFFSET, SINK
 from rvhyp.isa.instruction import Kind
 from rvhyp.isa.rule import RULES
 
@@ -50,9 +51,11 @@ class RegionText(HandlerText):
         self.values: dict[int, Symbol] = {}
         self.dirty: set[int] = set()
         self.insn: Insn | None = None
-        self.left_at_start = Symbol(self, "0")      # instructions left in the slice at the start of the block
-        self.passed = 0                             # instructions of the block before this one
+        # Instructions left in the slice are `left_at_start` less `passed`.  Where ways join, the first is what is left beyond the
+        # need of what follows, and the second begins below zero: so a loop only subtracts, and looks at the sign.
+        self.left_at_start, self.passed = Symbol(self, "0"), 0
         self.groups: dict[int, Group] = {}          # of this instruction's block: by slot of an access
+        self.miss, self.elsewhere = "", None        # see `access`
         self.exits: dict[tuple, list[tuple[str, int, int]]] = {}
         self.block = "entry"
 
@@ -133,35 +136,34 @@ class RegionText(HandlerText):
     # Memory.
 
     def access(self, table: str, va: Symbol, size: int, slow: str, is_urgent: bool = False) -> str:
-        """Host pointer of an access: by the group's look at the TLB, or a call that fills it; else the interpreter makes it.
+        """Host pointer of an access where the group's look finds it; elsewhere control goes to the label `miss`, where the same
+        instruction is written again, and given another pointer.
 
         An AMO must be aligned; where it misses, the interpreter makes it at once.
         """
+        if self.elsewhere:
+            return self.elsewhere()
         if (self.traps_misaligned or self.insn.kind is Kind.AMO) and size > 1:
             self.leave_if((va & size - 1) != 0)
-        group = self.groups[self.insn.slot]
-        if group.hit is None:
-            group.look(self)
+        group, found, miss = self.groups[self.insn.slot], self.new_label("found"), self.new_label("miss")
+        if not group.is_looked:
+            group.look(self, miss)
         if self.insn.kind is Kind.AMO:
-            self.leave_if(group.hit == 0)
-            return self.value(f"inttoptr i64 {(va + group.addend).name} to ptr")
-        is_write = table == "write_tlb"
-        found, miss, on = self.new_label("found"), self.new_label("miss"), self.new_label("on")
-        self.branch(group.hit, found, miss, LIKELY)
-        self.label(miss)
-        fill = self.load("ptr", self.at("%hart", OFFSET["fill_write" if is_write else "fill_read"]), "hart")
-        host = self.word(f"call preserve_allcc i64 {fill}(ptr %hart, i64 {va.name}, i64 {size})")
-        self.leave_if(host == 0)
-        missed = self.block
-        self.line(f"br label %{on}")
+            self.leave_if(group.is_hit(self) == 0)
+            return self.pointer(va + group.addend)
+        self.branch(group.is_hit(self), found, miss, LIKELY)
+
+        def elsewhere() -> str:
+            host = group.miss(self, va, size, table == "write_tlb")
+            self.leave_if(host == 0)
+            return self.pointer(host)
+        self.miss, self.elsewhere = miss, elsewhere
         self.label(found)
-        may_be_pointer = is_urgent and size == POINTER          # what is loaded may be the address of the next access
-        fast = va + (self.foreseen(group.addend) if may_be_pointer else group.addend)
-        found = self.block
-        self.line(f"br label %{on}")
-        self.label(on)
-        address = self.value(f"phi i64 [{host.name}, %{missed}], [{fast.name}, %{found}]")
-        return self.value(f"inttoptr i64 {address} to ptr")
+        may_be_pointer = is_urgent and size == POINTER and group.waits      # it may be the address of the next access
+        return self.pointer(va + (self.foreseen(group.addend) if may_be_pointer else group.addend))
+
+    def pointer(self, host: Symbol) -> str:
+        return self.value(f"inttoptr i64 {host.name} to ptr")
 
     # Leaving.
 
@@ -249,25 +251,6 @@ class RegionText(HandlerText):
         self.line("ret void")
 
 
-class Group:
-    """Accesses of a block off the same value of a register: one look at the TLB serves them all."""
-
-    def __init__(self, base: int, is_write: bool, low: int, high: int):
-        self.base, self.is_write, self.low, self.high = base, is_write, low, high
-        self.hit: Symbol | None = None
-        self.addend: Symbol | None = None
-
-    def look(self, t: RegionText) -> None:
-        """Whether all of [low, high) off the base lies in one page that the TLB has: the entry is that of the first byte's page,
-        its tag must be that of the last byte's."""
-        first, last = (t.value_of(self.base) + away if away else t.value_of(self.base) for away in (self.low, self.high - 1))
-        table = "write_tlb" if self.is_write else "read_tlb"
-        entry = t.at(t.at("%hart", OFFSET[table]), (first >> 8) & (TLB_ENTRIES - 1 << 4))
-        tag = Symbol(t, t.load("i64", entry, "hart"))
-        self.hit = tag == (last & ~0xFFF) + t.get("data_context")
-        self.addend = Symbol(t, t.load("i64", t.at(entry, 8), "hart"))
-
-
 class RegionFpu(HostFpu):
     """The host's unit, on registers that are doubles already."""
 
@@ -278,19 +261,21 @@ class RegionFpu(HostFpu):
 
     def fma(self, width, a, b, c):
         """A NaN may owe a flag that the host does not raise: the interpreter runs such a one again."""
-        result = self._arithmetic("fma", width, a, b, c)
-        if isinstance(result, FloatSymbol):
-            is_nan = self.text.bit(f"fcmp uno double {result.double}, {result.double}")
-        else:
-            is_nan = result == CANONICAL_NAN[width]
-        self.text.leave_if(is_nan)
-        return result
+        if width != 64:
+            result = self._arithmetic("fma", width, a, b, c)
+            self.text.leave_if(result == CANONICAL_NAN[width])
+            return result
+        name = self._intrinsic("double", "fma.f64", *(f"double {self._float(64, x)}" for x in (a, b, c)))
+        self.text.leave_if(self._is_nan(name))
+        return FloatSymbol(self.text, name)
+
+    def _is_nan(self, name) -> Symbol:
+        self.declarations.add("declare i1 @llvm.experimental.constrained.fcmp.f64(double, double, metadata, metadata)")
+        return self.text.bit(f'call i1 @llvm.experimental.constrained.fcmp.f64(double {name}, double {name}, '
+                             'metadata !"uno", metadata !"fpexcept.strict") strictfp')
 
     def _result(self, width, name) -> Symbol:
         if width != 64:
             return super()._result(width, name)
-        self.declarations.add("declare i1 @llvm.experimental.constrained.fcmp.f64(double, double, metadata, metadata)")
-        is_nan = self.text.value(f'call i1 @llvm.experimental.constrained.fcmp.f64(double {name}, double {name}, '
-                                 'metadata !"uno", metadata !"fpexcept.strict") strictfp')
-        return FloatSymbol(self.text, self.text.value(f"select i1 {is_nan}, double 0x7FF8000000000000, double {name}, "
-                                                      f"!prof {UNLIKELY}"))
+        return FloatSymbol(self.text, self.text.value(f"select i1 {self._is_nan(name).name}, double 0x7FF8000000000000, "
+                                                      f"double {name}, !prof {UNLIKELY}"))
