@@ -11,7 +11,6 @@ import json
 import mmap
 import os
 import stat
-import tempfile
 import zlib
 from collections.abc import Iterator
 from contextlib import suppress
@@ -93,6 +92,7 @@ class Records:
             self._append(b"".join(parts))
 
     def _append(self, text: bytes) -> None:
+        import tempfile                         # only here: it takes 8 ms to import
         self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with cache.lock(self.path.parent / "translated.lock"):
             size = self.path.stat().st_size if self.path.exists() else 0
