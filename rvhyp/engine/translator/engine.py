@@ -23,7 +23,7 @@ from rvhyp.isa.choices import MISALIGNED_TRAPS
 
 PAGE = 4096
 PERIOD = 20_000                 # instructions between two looks, at least
-WORTHWHILE = 50                 # looks that find the interpreter at work before anything is compiled
+WORTHWHILE = 25                 # looks that find the interpreter at work before anything is compiled
 SEEN = 2                        # ... that find it in one page before that page is
 CROWD = 64                      # regions of a page
 DOUBTFUL = 6                    # ... that find code that is translated, but not running so, less those that find it running so
@@ -55,6 +55,7 @@ class Page:
     def add(self, product: Product) -> None:
         """Know one more region; where there are many, those made from other bytes than there are now go."""
         self.translations.append(Translation(product))
+        self.heat = Counter({slot: looks for slot, looks in self.heat.items() if not product.has(slot)})
         if len(self.translations) > CROWD:
             data = self.bytes()
             self.translations = [each for each in self.translations if each.product.fits(data)]
