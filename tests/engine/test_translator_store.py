@@ -39,7 +39,7 @@ def test_what_was_added_is_found_for_the_same_page_and_demands():
 
 
 def test_the_bytes_of_the_page_are_compared_not_only_their_checksum(monkeypatch):
-    monkeypatch.setattr(store.zlib, "crc32", lambda data: 7)
+    monkeypatch.setattr(store.zlib, "crc32", lambda data, start=0: 7)
     Store().add(PAGE, DEMANDS, product())
     assert Store().find(PAGE, DEMANDS) and not Store().find(OTHER, DEMANDS)
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ctypes
 import weakref
+import zlib
 from collections import Counter
 from dataclasses import dataclass, field
 
@@ -50,10 +51,12 @@ class Page:
     heat: Counter = field(default_factory=Counter)              # looks that found the interpreter there, by slot
     translations: list[Translation] = field(default_factory=list)
     refused: set[int] = field(default_factory=set)              # slots of which nothing could be made
-    is_searched: bool = False                                   # the store was asked
+    searched: int | None = None                                 # checksum of the bytes that the store was asked about
 
     def add(self, product: Product) -> None:
         """Know one more region; where there are many, those made from other bytes than there are now go."""
+        if any(product.entries == each.product.entries and product.source == each.product.source for each in self.translations):
+            return
         self.translations.append(Translation(product))
         self.heat = Counter({slot: looks for slot, looks in self.heat.items() if not product.has(slot)})
         if len(self.translations) > CROWD:
@@ -124,14 +127,26 @@ class Translator(Interpreter):
         if place is None:
             return
         page, slot = place
-        if not page.is_searched:
-            page.is_searched = True
-            page.translations += map(Translation, self.store.find(page.bytes(), self._demands(hart)))
+        if page.searched is None:
+            self._search(hart, page, page.bytes())
         self._install(hart, page)
         if self._is_hot(page, slot, bool(was_translated)):
+            data = page.bytes()
+            if self._search(hart, page, data):
+                self._install(hart, page)
             page.heat[slot] += 1
-            self._hot.note(page.bytes(), slot, self._demands(hart), page.decoded)
+            self._hot.note(data, slot, self._demands(hart), page.decoded)
             self._ask(hart, page)
+
+    def _search(self, hart: Hart, page: Page, data: bytes) -> bool:
+        """Ask the store about a page; False if it was asked about these bytes already."""
+        checksum = zlib.crc32(data)
+        if checksum == page.searched:
+            return False
+        page.searched = checksum
+        for product in self.store.find(data, self._demands(hart)):
+            page.add(product)
+        return True
 
     def _demands(self, hart: Hart) -> Demands:
         return Demands(int(hart.extensions), int(MISALIGNED_TRAPS.get(hart.choices)))
