@@ -75,6 +75,7 @@ _FIELDS = [
     ("pool", 1), ("scratch", 1), ("worklist", 1), ("work_top", 1), ("work_lines", 1),
     ("translated_low", 1), ("translated_high", 1),      # where code of rvhyp.engine.translator lies
     ("fill_read", 1), ("fill_write", 1),                # functions of the core that it calls
+    ("translated_retired", 1),                          # instructions retired there, by code that counts them (Demands.counted)
     ("in_region", 1), ("tended", 1),                    # not 0: it ended the last slice; instret when that was last looked at
 ]
 _STORED: dict[str, int] = {}

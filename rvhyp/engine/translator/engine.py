@@ -92,8 +92,10 @@ class Translator(Interpreter):
 
     name = "translator"
 
-    def __init__(self, pool_bytes: int = POOL_BYTES, progress: Progress | None = None):
+    def __init__(self, pool_bytes: int = POOL_BYTES, progress: Progress | None = None, counted: bool = False):
+        """`counted`: translated code counts what it retires, in `translated_retired` of its hart, and is slower for it."""
         super().__init__(pool_bytes, progress)
+        self._counted = counted
         self.arena, self.store, self.compiler = Arena(), Store(), Compiler()
         self._pages: weakref.WeakKeyDictionary[Hart, dict[int, Page]] = weakref.WeakKeyDictionary()     # by address
         self._asked: Asked | None = None
@@ -135,7 +137,8 @@ class Translator(Interpreter):
             if self._search(hart, page, data):
                 self._install(hart, page)
             page.heat[slot] += 1
-            self._hot.note(data, slot, self._demands(hart), page.decoded)
+            if not self._counted:
+                self._hot.note(data, slot, self._demands(hart), page.decoded)
             self._ask(hart, page)
 
     def _search(self, hart: Hart, page: Page, data: bytes) -> bool:
@@ -149,7 +152,7 @@ class Translator(Interpreter):
         return True
 
     def _demands(self, hart: Hart) -> Demands:
-        return Demands(int(hart.extensions), int(MISALIGNED_TRAPS.get(hart.choices)))
+        return Demands(int(hart.extensions), int(MISALIGNED_TRAPS.get(hart.choices)), int(self._counted))
 
     def _is_hot(self, page: Page, slot: int, was_translated: bool) -> bool:
         """Whether the instruction at a slot runs in the interpreter, as far as can be told.

@@ -16,10 +16,12 @@ NICENESS = 5                    # the guest goes first where there is one proces
 
 
 class Demands(NamedTuple):
-    """What code depends on besides the guest's bytes: the hart's mask of extensions, whether misaligned accesses trap."""
+    """What code depends on besides the guest's bytes: the hart's mask of extensions, whether misaligned accesses trap, and whether
+    it counts what it retires (`Hart.translated_retired`), which takes time."""
 
     extensions: int
     traps_misaligned: int
+    counted: int = 0
 
 
 class Request(NamedTuple):
@@ -74,7 +76,7 @@ def make(request: Request) -> Product | None:
     head = loop_head(region, slot)
     if head != slot and head not in request.taken:
         region = discover(page, [head], extensions, request.limit) or region
-    code, start = compile_text(translated(region, bool(request.demands.traps_misaligned)), "region")
+    code, start = compile_text(translated(region, bool(request.demands.traps_misaligned), bool(request.demands.counted)), "region")
     cover = region.cover()
     return Product(region.entries, cover, covered(page, cover), code, start, region.size)
 
