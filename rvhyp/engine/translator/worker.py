@@ -65,7 +65,7 @@ def make(request: Request) -> Product | None:
     """Translate the region that begins with the block of a slot, or with the head of the loop it is in."""
     from rvhyp.engine.translator.blocks import discover, leaders
     from rvhyp.engine.translator.compiler import compile_text
-    from rvhyp.engine.translator.flow import loop_head
+    from rvhyp.engine.translator.flow import Flow, loop_head
     from rvhyp.engine.translator.lower import translated
     page, extensions = request.page, request.demands.extensions
     slot = leaders(page, request.decoded, extensions).get(request.slot, request.slot)
@@ -76,6 +76,8 @@ def make(request: Request) -> Product | None:
     head = loop_head(region, slot)
     if head != slot and head not in request.taken:
         region = discover(page, [head], extensions, request.limit) or region
+    heads = {head for _, head in Flow(region).loops}            # where a slice ends, and the next one begins
+    region.entries += sorted(heads - request.taken - {*region.entries})
     code, start = compile_text(translated(region, bool(request.demands.traps_misaligned), bool(request.demands.counted)), "region")
     cover = region.cover()
     return Product(region.entries, cover, covered(page, cover), code, start, region.size)
