@@ -95,9 +95,10 @@ def read(path: Path) -> tuple[dict, bytes] | None:
 
 def write(path: Path, header: dict, payload: bytes) -> bool:
     """Write a cache file; False if the folder cannot be written to (everything works, only slower)."""
+    import tempfile  # takes 8 ms, which a warm start need not spend
+
     text = json.dumps(header).encode()
     body = len(text).to_bytes(4, "little") + text + payload
-    import tempfile                             # only here: it takes 8 ms to import
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=path.name)      # mode 0600

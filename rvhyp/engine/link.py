@@ -1,7 +1,7 @@
 """Links objects to one image that runs at any address: all that is linking here, since nothing outside may be called.
 
-Objects are ELF64 files for x86-64, as LLVM writes them (System V ABI, chapter 4), and are read with `struct`: importing pyelftools takes
-longer than to compile a region.
+Objects are ELF64 files for x86-64, as LLVM writes them (System V ABI, chapter 4), and are read with `struct`: to import
+pyelftools takes as long as compiling half a region.
 """
 from __future__ import annotations
 

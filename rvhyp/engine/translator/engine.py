@@ -27,7 +27,8 @@ PERIOD = 20_000                 # instructions between two looks, at least
 WORTHWHILE = 25                 # looks that find the interpreter at work before anything is compiled
 SEEN = 2                        # ... that find it in one page before that page is
 CROWD = 64                      # regions of a page
-DOUBTFUL = 6                    # ... that find code that is translated, but not running so, less those that find it running so
+DOUBTFUL = 4                    # looks that find translated code interpreted, less those that find it running as it should
+NEAR = 2                        # bits of a slot that make no difference to that
 IN_REGION, TENDED, PC, SLICE_END, BUDGET, FETCH_CONTEXT, FETCH = (
     OFFSET[name] // 8 for name in ("in_region", "tended", "pc", "slice_end", "budget", "fetch_context", "fetch_tlb"))
 
@@ -38,7 +39,6 @@ class Translation:
 
     product: Product
     address: int | None = None                  # host address of its function, once it is in the arena
-    doubt: int = 0                              # how much it looks as if it was not entered
 
 
 @dataclass(eq=False)
@@ -50,6 +50,7 @@ class Page:
     host: int                                   # of the guest's bytes, on the host
     heat: Counter = field(default_factory=Counter)              # looks that found the interpreter there, by slot
     translations: list[Translation] = field(default_factory=list)
+    doubt: Counter = field(default_factory=Counter)             # how much it looks as if translated code was not entered there
     refused: set[int] = field(default_factory=set)              # slots of which nothing could be made
     searched: int | None = None                                 # checksum of the bytes that the store was asked about
 
@@ -59,6 +60,7 @@ class Page:
             return
         self.translations.append(Translation(product))
         self.heat = Counter({slot: looks for slot, looks in self.heat.items() if not product.has(slot)})
+        self.doubt.clear()
         if len(self.translations) > CROWD:
             data = self.bytes()
             self.translations = [each for each in self.translations if each.product.fits(data)]
@@ -159,13 +161,12 @@ class Translator(Interpreter):
 
         `was_translated`: translated code saw that the slice would end, but that may have been in code that led to this.
         """
-        covering = [each for each in page.translations if each.product.has(slot)]
-        self.translated_looks += bool(covering)
-        for each in covering:
-            each.doubt = max(0, each.doubt + (-1 if was_translated else 1))
-            if each.doubt < DOUBTFUL:
+        if any(each.product.has(slot) for each in page.translations):
+            self.translated_looks += 1
+            near = slot >> NEAR
+            page.doubt[near] = max(0, page.doubt[near] + (-1 if was_translated else 1))
+            if page.doubt[near] < DOUBTFUL or slot in page.entries():
                 return False
-            each.doubt = 0
         return slot not in page.refused
 
     def _place(self, hart: Hart) -> tuple[Page, int] | None:

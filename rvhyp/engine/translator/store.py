@@ -98,7 +98,8 @@ class Records:
             self._append(b"".join(parts))
 
     def _append(self, text: bytes) -> None:
-        import tempfile                         # only here: it takes 8 ms to import
+        import tempfile  # takes 8 ms, which a warm start need not spend
+
         self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with cache.lock(self.path.parent / "translated.lock"):
             size = self.path.stat().st_size if self.path.exists() else 0

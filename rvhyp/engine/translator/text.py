@@ -111,7 +111,7 @@ class RegionText(HandlerText):
         return self.left_at_start - self.passed if self.passed else self.left_at_start
 
     def count(self, left: Symbol) -> None:
-        """Count what retires here, if it is to be: called with the instructions left at each entry, and with minus those at exits."""
+        """Count what retires here, if that is wanted: called with the instructions left at entries, with minus those at exits."""
         if self.counted:
             self.put("translated_retired", self.get("translated_retired") + left)
 

@@ -16,8 +16,8 @@ NICENESS = 5                    # the guest goes first where there is one proces
 
 
 class Demands(NamedTuple):
-    """What code depends on besides the guest's bytes: the hart's mask of extensions, whether misaligned accesses trap, and whether
-    it counts what it retires (`Hart.translated_retired`), which takes time."""
+    """What code depends on besides the guest's bytes: the hart's mask of extensions; whether misaligned accesses trap; whether it
+    counts what it retires (`Hart.translated_retired`), which takes time."""
 
     extensions: int
     traps_misaligned: int
@@ -78,7 +78,8 @@ def make(request: Request) -> Product | None:
         region = discover(page, [head], extensions, request.limit) or region
     heads = {head for _, head in Flow(region).loops}            # where a slice ends, and the next one begins
     region.entries += sorted(heads - request.taken - {*region.entries})
-    code, start = compile_text(translated(region, bool(request.demands.traps_misaligned), bool(request.demands.counted)), "region")
+    text = translated(region, bool(request.demands.traps_misaligned), bool(request.demands.counted))
+    code, start = compile_text(text, "region")
     cover = region.cover()
     return Product(region.entries, cover, covered(page, cover), code, start, region.size)
 
