@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
 OURS, INTERPRETED = "rvhyp translator", "rvhyp interpreter"
 WARM_CACHE, COLD_CACHE = "warm", "cold"
-WARM, WARM_UPS = 0.95, 8                # runs before the first that counts: until so much of one is translated, but not more
+WARM, WARM_UPS = 0.95, 10               # runs before the first that counts: until so much of one is translated, but not more
+QUIET = 2                               # ... and nothing is, in so many runs
 
 
 class Engines(NamedTuple):
@@ -102,10 +103,13 @@ def translated_part(elf: bytes, name: str, engine) -> float:
 
 def warm_up(elf: bytes, name: str, engine) -> None:
     """Run until nearly all is translated and nothing new is, or as often as there is hope."""
+    quiet = 0
     for _ in range(WARM_UPS):
         made, looks, translated = engine.made, engine.looks, engine.translated_looks
         run_here(elf, name, engine)
-        if engine.translated_looks - translated >= WARM * (engine.looks - looks) and engine.made == made:
+        is_warm = engine.translated_looks - translated >= WARM * (engine.looks - looks)
+        quiet = quiet + 1 if is_warm and engine.made == made else 0
+        if quiet == QUIET:
             break
 
 

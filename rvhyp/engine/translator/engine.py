@@ -28,6 +28,7 @@ WORTHWHILE = 25                 # looks that find the interpreter at work before
 SEEN = 2                        # ... that find it in one page before that page is
 CROWD = 64                      # regions of a page
 DOUBTFUL = 4                    # looks that find translated code interpreted, less those that find it running as it should
+RARELY = 4                      # of so many looks that find translated code running, one looks where it is
 NEAR = 2                        # bits of a slot that make no difference to that
 IN_REGION, TENDED, PC, SLICE_END, BUDGET, FETCH_CONTEXT, FETCH = (
     OFFSET[name] // 8 for name in ("in_region", "tended", "pc", "slice_end", "budget", "fetch_context", "fetch_tlb"))
@@ -126,6 +127,9 @@ class Translator(Interpreter):
         self.looks += 1
         was_translated = hart.words[IN_REGION]
         hart.words[IN_REGION] = 0
+        if was_translated and self._asked is None and self.looks % RARELY:
+            self.translated_looks += 1          # all is as it should be, as far as can be told for next to nothing
+            return
         self._take(hart)
         place = self._place(hart)
         if place is None:
@@ -164,7 +168,7 @@ class Translator(Interpreter):
         if any(each.product.has(slot) for each in page.translations):
             self.translated_looks += 1
             near = slot >> NEAR
-            page.doubt[near] = max(0, page.doubt[near] + (-1 if was_translated else 1))
+            page.doubt[near] = max(0, page.doubt[near] + (-RARELY if was_translated else 1))
             if page.doubt[near] < DOUBTFUL or slot in page.entries():
                 return False
         return slot not in page.refused
