@@ -17,8 +17,9 @@ from typing import NamedTuple
 from rvhyp.machine.errors import BadInput
 
 RVHYP = [sys.executable, "-m", "rvhyp"]
-IMPORTED = ("rvhyp.cli.run", "rvhyp.cli.bare", "rvhyp.monitor.hypervisor", "rvhyp.machine.board", "rvhyp.engine.translator.engine",
-            "rvhyp.engine.translator.compiler", "rvhyp.engine.translator.lower", "llvmlite.binding")
+IMPORTED = ("rvhyp.cli.run", "rvhyp.cli.bare", "rvhyp.monitor.hypervisor", "rvhyp.machine.board",
+            "rvhyp.engine.translator.engine", "rvhyp.engine.translator.compiler", "rvhyp.engine.translator.lower",
+            "llvmlite.binding")
 
 # A process starts with the memory of the one that started it, which counts in its peak: so a small one stands between.
 BETWEEN = """
