@@ -135,6 +135,16 @@ def test_a_region_is_entered_at_the_heads_of_its_loops():
     assert make(request._replace(taken=frozenset({inner}))).entries == [0]
 
 
+def test_what_else_is_hot_in_a_page_is_translated_with_it():
+    """Places that control does not come to from the first; those that have been translated are left alone."""
+    apart = "one: addi a0, a0, -1\nbnez a0, one\nret\ntwo: addi a1, a1, -1\nbnez a1, two\nret\n"
+    code, symbols = bytes(assemble(apart, 0).sections[0].data), assemble(apart, 0).symbols
+    one, two = symbols["one"] >> 1, symbols["two"] >> 1
+    request = Request(code.ljust(4096, b"\0"), one, [one, two], frozenset(), Demands((1 << 64) - 1, 0), others=(two,))
+    assert make(request).entries == [one, two] and make(request).has(two)
+    assert not make(request._replace(taken=frozenset({two}))).has(two)
+
+
 def test_what_a_new_region_covers_is_not_hot_any_more():
     page = Page(0, 0, 0, heat=Counter({3: 5, 40: 2}))
     page.add(Product([3], [(3, 8)], b"", b"", 0, 2))

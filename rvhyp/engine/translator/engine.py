@@ -227,9 +227,9 @@ class Translator(Interpreter):
             return
         if self.looks - self.translated_looks < WORTHWHILE or page.heat.total() < SEEN:
             return
-        (slot, _), = page.heat.most_common(1)
+        slot, *others = (slot for slot, _ in page.heat.most_common())
         page.heat.clear()
-        request = Request(page.bytes(), slot, page.decoded(), page.entries(), self._demands(hart))
+        request = Request(page.bytes(), slot, page.decoded(), page.entries(), self._demands(hart), others=tuple(others))
         self._asked = Asked(weakref.ref(hart), page, request)
         self.compiler.ask(request)
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
 
+BESIDE, ROOM = 4, 25             # other places of a page that a region is entered at, and instructions more for each
 NICENESS = 5                    # the guest goes first where there is one processor
 
 
@@ -26,7 +27,7 @@ class Demands(NamedTuple):
 
 class Request(NamedTuple):
     """What to translate: the page's bytes, the slot where the guest was found, slots that are decoded, those at which translated
-    code is entered already, and how many instructions at most."""
+    code is entered already, how many instructions at most, and other slots where the guest was found."""
 
     page: bytes
     slot: int
@@ -34,6 +35,7 @@ class Request(NamedTuple):
     taken: frozenset[int]
     demands: Demands
     limit: int = 150            # the time to compile a region grows faster than it does
+    others: tuple[int, ...] = ()
 
 
 class Product(NamedTuple):
@@ -62,13 +64,16 @@ def covered(page: bytes, cover: list[tuple[int, int]]) -> bytes:
 
 
 def make(request: Request) -> Product | None:
-    """Translate the region that begins with the block of a slot, or with the head of the loop it is in."""
+    """Translate the region that begins with the block of a slot, or with the head of the loop it is in; and with it what else was
+    found hot in the page, as far as there is room.
+    """
     from rvhyp.engine.translator.blocks import discover, leaders
     from rvhyp.engine.translator.compiler import compile_text
     from rvhyp.engine.translator.flow import Flow, loop_head
     from rvhyp.engine.translator.lower import translated
     page, extensions = request.page, request.demands.extensions
-    slot = leaders(page, request.decoded, extensions).get(request.slot, request.slot)
+    begins = leaders(page, request.decoded, extensions)
+    slot = begins.get(request.slot, request.slot)
     slot = request.slot if slot in request.taken else slot
     region = discover(page, [slot], extensions, request.limit)
     if region is None:
@@ -76,6 +81,10 @@ def make(request: Request) -> Product | None:
     head = loop_head(region, slot)
     if head != slot and head not in request.taken:
         region = discover(page, [head], extensions, request.limit) or region
+    there = {insn.slot for block in region.blocks.values() for insn in block.insns}
+    beside = dict.fromkeys(begins.get(other, other) for other in request.others if other not in there)
+    if beside := [other for other in beside if other not in request.taken][:BESIDE]:
+        region = discover(page, [region.entries[0], *beside], extensions, request.limit + ROOM * len(beside)) or region
     heads = {head for _, head in Flow(region).loops}            # where a slice ends, and the next one begins
     region.entries += sorted(heads - request.taken - {*region.entries})
     text = translated(region, bool(request.demands.traps_misaligned), bool(request.demands.counted))
