@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from multiprocessing.connection import Connection
 
 BESIDE, ROOM = 4, 25             # other places of a page that a region is entered at, and instructions more for each
-NICENESS = 5                    # the guest goes first where there is one processor
 
 
 class Demands(NamedTuple):
@@ -67,7 +66,7 @@ def make(request: Request) -> Product | None:
     """Translate the region that begins with the block of a slot, or with the head of the loop it is in; and with it what else was
     found hot in the page, as far as there is room.
     """
-    from rvhyp.engine.translator.blocks import discover, leaders
+    from rvhyp.engine.translator.blocks import discover, doors, leaders
     from rvhyp.engine.translator.compiler import compile_text
     from rvhyp.engine.translator.flow import Flow, loop_head
     from rvhyp.engine.translator.lower import translated
@@ -81,10 +80,17 @@ def make(request: Request) -> Product | None:
     head = loop_head(region, slot)
     if head != slot and head not in request.taken:
         region = discover(page, [head], extensions, request.limit) or region
+    first, entered = region.entries[0], doors(page, request.decoded, extensions) - request.taken
+    way = max((door for door in entered if door < first), default=first)        # where the function begins, as a rule
+    if way != first and (function := discover(page, [way], extensions, request.limit)) and first in function.blocks:
+        region = function
     there = {insn.slot for block in region.blocks.values() for insn in block.insns}
     beside = dict.fromkeys(begins.get(other, other) for other in request.others if other not in there)
-    if beside := [other for other in beside if other not in request.taken][:BESIDE]:
-        region = discover(page, [region.entries[0], *beside], extensions, request.limit + ROOM * len(beside)) or region
+    beside = [other for other in beside if other not in request.taken][:BESIDE]
+    if region.entries[0] != first:
+        beside.insert(0, region.entries[0])
+    if beside:
+        region = discover(page, [first, *beside], extensions, request.limit + ROOM * len(beside)) or region
     heads = {head for _, head in Flow(region).loops}            # where a slice ends, and the next one begins
     region.entries += sorted(heads - request.taken - {*region.entries})
     text = translated(region, bool(request.demands.traps_misaligned), bool(request.demands.counted))
@@ -110,5 +116,4 @@ def main() -> None:
     from rvhyp.engine.children import end_with
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     end_with(os.getppid())
-    os.nice(NICENESS)
     serve(Connection(int(sys.argv[1])))
