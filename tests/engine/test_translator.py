@@ -135,6 +135,22 @@ def test_a_region_is_entered_at_the_heads_of_its_loops():
     assert make(request._replace(taken=frozenset({inner}))).entries == [0]
 
 
+def test_translating_ahead_waits_for_what_the_compiler_is_busy_with(engine):
+    """An answer to another request is not taken for its own."""
+    made = machine(engine)
+    run_until(lambda: engine.compiler.is_busy, made)
+    other = machine(engine, COUNTED)
+    assert engine.translate(other.hart, BASE, [0, 2, 3, 5], 150)
+    page, = engine._pages[other.hart].values()
+    assert all(each.product.fits(page.bytes()) for each in page.translations)
+
+
+def test_a_fence_writes_no_register_whatever_its_reserved_fields_say():
+    words = [INSTRUCTIONS["fence.i"].encode(imm=0, rs1=0, rd=17), *(INSTRUCTIONS["sw"].encode(rs1=2, rs2=9, imm=0),) * 2]
+    page = b"".join(word.to_bytes(4, "little") for word in words).ljust(4096, b"\0")
+    assert make(Request(page, 0, [0, 2, 4], frozenset(), Demands((1 << 64) - 1, 0))).instructions == 3
+
+
 def test_what_else_is_hot_in_a_page_is_translated_with_it():
     """Places that control does not come to from the first; those that have been translated are left alone."""
     apart = "one: addi a0, a0, -1\nbnez a0, one\nret\ntwo: addi a1, a1, -1\nbnez a1, two\nret\n"

@@ -56,7 +56,9 @@ class Insn:
 
     @property
     def result(self) -> int | None:
-        """The register it writes."""
+        """The register it writes; of FENCE and FENCE.I, rd is reserved and ignored (Unprivileged ISA, "Memory ordering")."""
+        if self.kind is Kind.FENCE:
+            return None
         register = self.registers.get("fd", self.registers.get("rd", SINK))
         return None if register == SINK else register
 

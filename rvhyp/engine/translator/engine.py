@@ -267,6 +267,9 @@ class Translator(Interpreter):
         Each slot that control can come to is an entry of a region of at most `limit` instructions.
         """
         from rvhyp.engine.translator.blocks import leaders
+        while self.compiler.is_busy:                # with what was hot
+            self.compiler.wait(1)
+            self._take(hart)
         page = self._page(hart, self.rules.code_page(hart.address, pa))
         data, demands, made = page.bytes(), self._demands(hart), 0
         for slot in sorted(set(leaders(data, slots, demands.extensions).values())):
