@@ -1,6 +1,8 @@
 """Whole processes: what they cost."""
 from __future__ import annotations
 
+import atexit
+import functools
 import os
 import shutil
 import subprocess
@@ -15,7 +17,9 @@ from typing import NamedTuple
 from rvhyp.machine.errors import BadInput
 
 RVHYP = [sys.executable, "-m", "rvhyp"]
-
+IMPORTED = ("rvhyp.cli.run", "rvhyp.cli.bare", "rvhyp.monitor.hypervisor", "rvhyp.machine.board",
+            "rvhyp.engine.translator.engine", "rvhyp.engine.translator.compiler", "rvhyp.engine.translator.lower",
+            "llvmlite.binding")
 
 # A process starts with the memory of the one that started it, which counts in its peak: so a small one stands between.
 BETWEEN = """
@@ -37,6 +41,21 @@ def cold_cache() -> Iterator[dict[str, str]]:
         yield {"RVHYP_CACHE": folder}
 
 
+@functools.cache
+def with_byte_code() -> dict[str, str]:
+    """The environment in which our processes find the byte code of all modules, as those of an installed package do.
+
+    Where Python may not write that beside sources (PYTHONDONTWRITEBYTECODE), it is in a folder for the time of this process.
+    """
+    if not sys.dont_write_bytecode:
+        return {}
+    folder = tempfile.mkdtemp(prefix="rvhyp-bench-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    found = {"PYTHONPYCACHEPREFIX": folder, "PYTHONDONTWRITEBYTECODE": ""}
+    subprocess.run([sys.executable, "-c", f"import {', '.join(IMPORTED)}"], env=os.environ | found, check=True)
+    return found
+
+
 class Cost(NamedTuple):
     """Wall and CPU time in seconds."""
 
@@ -50,9 +69,10 @@ def run(command: list[str], environment: dict[str, str] | None = None, accept: t
 
     `stdin` is no more than a pipe holds.
     """
+    environment = os.environ | with_byte_code() | (environment or {})
     start = time.perf_counter()
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
-                          env=os.environ | (environment or {})) as process:
+                          env=environment) as process:
         with suppress(BrokenPipeError):         # it ended: its status says why
             process.stdin.write(stdin)
             process.stdin.close()

@@ -21,14 +21,16 @@ if TYPE_CHECKING:
 
 OURS, INTERPRETED = "rvhyp translator", "rvhyp interpreter"
 WARM_CACHE, COLD_CACHE = "warm", "cold"
-WARM, WARM_UPS = 0.95, 8                # runs before the first that counts: until so much of one is translated, but not more
+WARM, WARM_UPS = 0.95, 10               # runs before the first that counts: until so much of one is translated, but not more
+QUIET = 2                               # ... and nothing is, in so many runs
 
 
 class Engines(NamedTuple):
-    """Ours."""
+    """Ours; `counting` is a translator whose code counts the instructions that it retires."""
 
     translator: Translator
     interpreter: Interpreter
+    counting: Translator
 
 
 @dataclass
@@ -42,7 +44,7 @@ class Measurement:
     command: list[str]
     whole: list[Cost] = field(default_factory=list)
     steady: list[Cost] = field(default_factory=list)
-    translated: float | None = None     # the part of its instructions that ran translated, in steady state, as looks tell
+    translated: float | None = None     # the part of its instructions that retired in translated code, in steady state
 
     def mips(self, runs: str, clock: str = "cpu") -> float:
         """Median million instructions per second of `runs` ("whole" or "steady"), by the "cpu" or "wall" clock; not a number if
@@ -69,6 +71,11 @@ def with_words(name: str, **words: int) -> bytes:
 
 def run_here(elf: bytes, name: str, engine) -> tuple[Cost, int]:
     """Run on a board in this process; what it cost without loading anything, and the instructions."""
+    cost, board = _run_here(elf, name, engine)
+    return cost, board.machine.instret
+
+
+def _run_here(elf: bytes, name: str, engine):
     from rvhyp.machine.board import Board
     from rvhyp.machine.loader import load
     board = Board(engine=engine)
@@ -78,7 +85,7 @@ def run_here(elf: bytes, name: str, engine) -> tuple[Cost, int]:
     cost = Cost(time.perf_counter() - wall, time.process_time() - cpu)
     if outcome.ended is not Ended.EXIT or outcome.status:
         raise BadInput(f"did not pass its own check: {outcome}", name)
-    return cost, board.machine.instret
+    return cost, board
 
 
 def iterations_for(name: str, wanted: int, engine) -> int:
@@ -87,18 +94,22 @@ def iterations_for(name: str, wanted: int, engine) -> int:
     return max(1, wanted // (two - one))
 
 
-def translated_part(elf: bytes, name: str, engine) -> tuple[Cost, float]:
-    """A run here: its cost, and the part of its instructions that ran translated, as far as looks at the hart can tell."""
-    looks, translated = engine.looks, engine.translated_looks
-    cost, _ = run_here(elf, name, engine)
-    return cost, (engine.translated_looks - translated) / max(1, engine.looks - looks)
+def translated_part(elf: bytes, name: str, engine) -> float:
+    """Of the instructions of a run here, the part that retired in translated code, which counts them."""
+    warm_up(elf, name, engine)
+    machine = _run_here(elf, name, engine)[1].machine
+    return int(machine.hart.translated_retired) / machine.instret
 
 
 def warm_up(elf: bytes, name: str, engine) -> None:
     """Run until nearly all is translated and nothing new is, or as often as there is hope."""
+    quiet = 0
     for _ in range(WARM_UPS):
-        made = engine.made
-        if translated_part(elf, name, engine)[1] >= WARM and engine.made == made:
+        made, looks, translated = engine.made, engine.looks, engine.translated_looks
+        run_here(elf, name, engine)
+        is_warm = engine.translated_looks - translated >= WARM * (engine.looks - looks)
+        quiet = quiet + 1 if is_warm and engine.made == made else 0
+        if quiet == QUIET:
             break
 
 
@@ -120,11 +131,8 @@ def measure(name: str, wanted: int, rounds: int, engines: Engines, peers: list[P
                       for cache in (WARM_CACHE, COLD_CACHE))
         interpreted = Measurement(name, INTERPRETED, "", count, [*command, "interpreter", path.name])
         others = [Measurement(name, peer.name, "", count, peer.command(path.name)) for peer in peers]
-        shares = []
         for _ in range(rounds):
-            cost, share = translated_part(elf, name, engines.translator)
-            ours.steady.append(cost)
-            shares.append(share)
+            ours.steady.append(run_here(elf, name, engines.translator)[0])
             interpreted.steady.append(run_here(elf, name, engines.interpreter)[0])
             for each in (ours, interpreted):
                 each.whole.append(process.run([*each.command[:-1], str(path)]))
@@ -134,7 +142,7 @@ def measure(name: str, wanted: int, rounds: int, engines: Engines, peers: list[P
                 whole, start = (process.run(peer.command(str(each))) for each in (path, short))
                 other.whole.append(whole)
                 other.steady.append(Cost(whole.wall - start.wall, whole.cpu - start.cpu))
-    ours.translated = median(shares)
+    ours.translated = translated_part(elf, name, engines.counting)
     return [ours, cold, interpreted, *others]
 
 

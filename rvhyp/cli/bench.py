@@ -162,6 +162,7 @@ def bench(programs, parts, instructions, rounds, wanted, json_path, svg_path):
     from rvhyp.bench.picture import picture
     from rvhyp.bench.programs import Engines
     from rvhyp.bench.report import document, figure_table, speed_table, staged_table
+    from rvhyp.engine.translator.engine import Translator
     known = [name for name in firmware.names() if firmware.find(name).is_benchmark]
     for name in programs:
         if name not in known:
@@ -169,7 +170,8 @@ def bench(programs, parts, instructions, rounds, wanted, json_path, svg_path):
     parts = parts or (("programs",) if programs else DEFAULT_PARTS)
     if svg_path and "programs" not in parts:
         raise BadInput("draws the part programs, which is not asked for", "--svg", "add --part programs")
-    engines, peers = Engines(start_engine("translator"), start_engine("interpreter")), installed_peers(wanted)
+    engines = Engines(start_engine("translator"), start_engine("interpreter"), Translator(counted=True))
+    peers = installed_peers(wanted)
     measurements, values = [], {}
 
     def show(rows: list[list[str]]) -> None:

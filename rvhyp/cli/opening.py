@@ -1,7 +1,6 @@
 """What `rvhyp run` boots: programs by path, guests of ours and prepared guests by name, and what each is booted with."""
 from __future__ import annotations
 
-import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,6 +51,7 @@ def open_guest(name: str, kind: str = "guest") -> Program:
         if name in RECIPES:
             raise BadInput("is not prepared", name, f"rvhyp guests prepare {name}")
         ours = [each for each in firmware.names() if firmware.find(each).kind == kind]
+        import difflib
         near = difflib.get_close_matches(name, [*ours, *RECIPES], 1)
         raise BadInput("no such file, and no program of ours", name,
                        f"did you mean {near[0]}?" if near else f"ours are {', '.join(ours)}")

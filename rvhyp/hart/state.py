@@ -86,6 +86,7 @@ _FIELDS = [
     # ... and functions of the core that it calls.
     ("fill_read", 1), ("fill_write", 1), ("keep_read", 1), ("keep_write", 1), ("keep_either", 1), ("clear_kept", 1),
     ("kept_context", 1),                                # data_context, as long as what is in `kept_...` holds
+    ("translated_retired", 1),                          # instructions retired there, by code that counts them (Demands.counted)
     ("in_region", 1), ("tended", 1),                    # not 0: it ended the last slice; instret when that was last looked at
 ]
 _STORED: dict[str, int] = {}

@@ -157,7 +157,7 @@ class Extension:
             record = Instruction(name, operands.strip(), parse_encoding(encoding), kind, body, self, size, guest)
             if of:
                 INSTRUCTIONS[of].exceptions += ((record.encoding.mask, record.encoding.match),)
-            _refuse_overlap(record, INSTRUCTIONS.values())
+            _refuse_overlap(record)
             INSTRUCTIONS[name] = record
             return body
         return register
@@ -166,27 +166,35 @@ class Extension:
         """Register a 16-bit instruction by its expansion, e.g. "addi rd=rd, rs1=rd, imm=imm"."""
         name, _, operands = syntax.partition(" ")
         record = Compressed(name, operands.strip(), parse_encoding(encoding), expansion, self, nonzero, excluded)
-        _refuse_overlap(record, COMPRESSED.values())
+        _refuse_overlap(record)
         COMPRESSED[name] = record
+
+
+_JUMPS = frozenset(dis.hasjrel) | frozenset(dis.hasjabs)
+_OPCODE = {16: 0xE003, 32: 0x7F}        # bits that every encoding of a width fixes (Unprivileged ISA, "Base Instruction Formats")
+_alike: dict[tuple[int, int], list[Instruction | Compressed]] = {}      # by width and opcode: only these can overlap
 
 
 def _refuse_control_flow(name: str, body: Callable) -> None:
     """A body is traced once for all values: an `if` in it would silently fix one branch."""
-    jumps = set(dis.hasjrel) | set(dis.hasjabs)
-    code = body.__code__.co_code
-    if any(op in jumps for op in code[::2]):
+    if not _JUMPS.isdisjoint(body.__code__.co_code[::2]):
         raise TypeError(f"the body of {name} branches on a value; use select()")
 
 
-def _refuse_overlap(record, others) -> None:
+def _refuse_overlap(record) -> None:
     e = record.encoding
-    for other in others:
-        if record.name == other.name:
-            raise ValueError(f"{record.name} is defined twice")
+    if record.name in INSTRUCTIONS or record.name in COMPRESSED:
+        raise ValueError(f"{record.name} is defined twice")
+    opcode = _OPCODE[e.width]
+    if e.mask & opcode != opcode:
+        raise ValueError(f"the encoding of {record.name} does not fix its opcode")
+    alike = _alike.setdefault((e.width, e.match & opcode), [])
+    for other in alike:
         o = other.encoding
         common = e.mask & o.mask
         if e.match & common == o.match & common and not _excepted(record, other):
             raise ValueError(f"the encoding of {record.name} overlaps that of {other.name}")
+    alike.append(record)
 
 
 def _excepted(record, other) -> bool:

@@ -14,6 +14,7 @@ from rvhyp.bench.picture import COLOURS, grid_step, picture
 from rvhyp.bench.process import Cost
 from rvhyp.cli.bench import PEERS, installed_peers, measure_traps
 from rvhyp.engine import make_engine
+from rvhyp.engine.translator.engine import Translator
 from rvhyp.guests import store
 from rvhyp.isa.text import assemble
 from rvhyp.machine.errors import BadInput
@@ -46,7 +47,7 @@ def test_a_program_that_computes_something_else_is_refused(engine):
 
 @pytest.fixture(scope="module")
 def engines(engine):
-    return programs.Engines(make_engine("translator"), engine)
+    return programs.Engines(make_engine("translator"), engine, Translator(counted=True))
 
 
 def test_steady_state_of_a_peer_is_without_its_start(engines, monkeypatch):
@@ -58,6 +59,7 @@ def test_steady_state_of_a_peer_is_without_its_start(engines, monkeypatch):
     assert warm.whole == [(9, 9)] and interpreted.whole == [(8, 8)] and cold.whole == [(6, 6)] and not cold.steady
     assert peer.whole == [(7, 5)] and peer.steady == [(4, 4)]
     assert warm.instructions == peer.instructions > 100_000
+    assert 0 <= warm.translated < 1
     assert peer.mips("steady") == peer.instructions / 4 / 1e6 and peer.mips("whole", "wall") == peer.instructions / 7 / 1e6
 
 

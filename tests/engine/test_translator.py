@@ -2,12 +2,15 @@
 import os
 import signal
 import time
+from collections import Counter
 
 import pytest
 
 from rvhyp.engine.translator import engine as translating
 from rvhyp.engine.translator.arena import Arena
-from rvhyp.engine.translator.engine import Translator
+from rvhyp.engine.translator.compiler import compile_text
+from rvhyp.engine.translator.engine import Page, Translator
+from rvhyp.engine.translator.worker import Demands, Product, Request, make
 from rvhyp.isa.instruction import INSTRUCTIONS
 from rvhyp.isa.text import assemble
 from rvhyp.machine.machine import Machine
@@ -73,6 +76,102 @@ def test_a_hot_loop_is_translated_and_counts_the_same(engine):
     plain.run(made.instret)
     assert [int(made.hart.x[n]) for n in range(32)] == [int(plain.hart.x[n]) for n in range(32)]
     assert int(made.hart.pc) == int(plain.hart.pc)
+
+
+COUNTED = """
+_start:
+    li      s0, 1000
+loop:
+    addi    a0, a0, 1
+    bne     a0, s0, loop
+    csrr    a1, mscratch
+    li      a2, 7
+    wfi
+"""
+
+
+def test_translated_code_counts_what_it_retires_if_it_is_asked_to():
+    """All but the two instructions that only the interpreter runs."""
+    learning, made, plain = (machine(each, COUNTED) for each in (Translator(), Translator(counted=True), Translator()))
+    learning.run()
+    slots = learning.engine.decoded(learning.hart)[BASE]
+    for each in (made, plain):
+        assert each.engine.translate(each.hart, BASE, slots, 150)
+        each.hart.quantum_end = 10_000              # one slice: the end of one is the interpreter's
+        each.run_hart()
+        each.engine.compiler.close()
+    assert made.instret == plain.instret == 1 + 2000 + 3
+    assert (int(made.hart.translated_retired), int(plain.hart.translated_retired)) == (made.instret - 2, 0)
+
+
+INTO = """
+_start:
+    la      t0, middle
+loop:
+    addi    a1, a1, 1
+middle:
+    addi    a0, a0, 1
+    xor     a2, a2, a0
+    jr      t0
+"""
+
+
+def test_code_that_is_translated_but_entered_elsewhere_is_translated_from_there(engine):
+    made, plain = machine(engine, INTO), machine("interpreter", INTO)
+    loop = assemble(INTO, BASE).symbols["loop"] - BASE >> 1
+    run_until(lambda: engine.figures()["made"] == 2, made)
+    page, = engine._pages[made.hart].values()
+    assert min(page.entries()) <= loop < max(page.entries())
+    plain.run(made.instret)
+    assert int(made.hart.x[12]) == int(plain.hart.x[12])
+
+
+def test_a_region_is_entered_at_the_heads_of_its_loops():
+    """Where a slice ends there, the next one begins there."""
+    nested = "outer: li a1, 9\ninner: addi a1, a1, -1\nbnez a1, inner\naddi a0, a0, -1\nbnez a0, outer\n"
+    code = bytes(assemble(nested, 0).sections[0].data)
+    inner = assemble(nested, 0).symbols["inner"] >> 1
+    request = Request(code.ljust(4096, b"\0"), 0, [0], frozenset(), Demands((1 << 64) - 1, 0))
+    assert make(request).entries == [0, inner]
+    assert make(request._replace(taken=frozenset({inner}))).entries == [0]
+
+
+def test_translating_ahead_waits_for_what_the_compiler_is_busy_with(engine):
+    """An answer to another request is not taken for its own."""
+    made = machine(engine)
+    run_until(lambda: engine.compiler.is_busy, made)
+    other = machine(engine, COUNTED)
+    assert engine.translate(other.hart, BASE, [0, 2, 3, 5], 150)
+    page, = engine._pages[other.hart].values()
+    assert all(each.product.fits(page.bytes()) for each in page.translations)
+
+
+def test_a_fence_writes_no_register_whatever_its_reserved_fields_say():
+    """Nothing of it is stored where a later block is left."""
+    code = bytearray(assemble("fence.i\nj next\nnext: sw s1, 0(sp)\nret\n", 0).sections[0].data)
+    code[0:4] = INSTRUCTIONS["fence.i"].encode(imm=0, rs1=0, rd=17).to_bytes(4, "little")
+    assert make(Request(bytes(code).ljust(4096, b"\0"), 0, [0], frozenset(), Demands((1 << 64) - 1, 0)))
+
+
+def test_what_else_is_hot_in_a_page_is_translated_with_it():
+    """Places that control does not come to from the first; those that have been translated are left alone."""
+    apart = "one: addi a0, a0, -1\nbnez a0, one\nret\ntwo: addi a1, a1, -1\nbnez a1, two\nret\n"
+    code, symbols = bytes(assemble(apart, 0).sections[0].data), assemble(apart, 0).symbols
+    one, two = symbols["one"] >> 1, symbols["two"] >> 1
+    request = Request(code.ljust(4096, b"\0"), one, [one, two], frozenset(), Demands((1 << 64) - 1, 0), others=(two,))
+    assert make(request).entries == [one, two] and make(request).has(two)
+    assert not make(request._replace(taken=frozenset({two}))).has(two)
+
+
+def test_what_a_new_region_covers_is_not_hot_any_more():
+    page = Page(0, 0, 0, heat=Counter({3: 5, 40: 2}))
+    page.add(Product([3], [(3, 8)], b"", b"", 0, 2))
+    assert page.heat == {40: 2}
+
+
+def test_code_that_calls_something_outside_is_refused():
+    with pytest.raises(ValueError, match="refers to other by relocation"):
+        compile_text("declare void @other()\ndefine void @region() { call void @other() ret void }", "region")
 
 
 def test_a_later_engine_finds_it_in_the_store(engine):

@@ -30,8 +30,9 @@ def test_linux_boots_works_and_powers_off(prepared, name, cpus):
 def test_shells_that_start_processes_all_the_time(prepared, initrd_with, cpus):
     """Page tables, translations and code of processes change on all harts at once."""
     busy = BUSY.replace("-lt 50", "-lt 400").replace("work & work & wait", "work & work & work & wait; echo all do''ne")
-    done = rvhyp("run", prepared("debian"), "--initrd", initrd_with("busy", busy), "--cpus", cpus, "--threads", "--timeout", "400",
-                 "--append", "console=ttyS0 cryptomgr.notests rdinit=/busy", timeout=500)
+    initrd = initrd_with("busy", busy)
+    done = rvhyp("run", prepared("debian"), "--initrd", initrd, "--cpus", cpus, "--threads", "--timeout", "400", "--append",
+                 "console=ttyS0 cryptomgr.notests rdinit=/busy", timeout=500)
     assert done.returncode == 0, done.stderr
     assert b"all done" in done.stdout
     assert not re.search(b"Oops|Call Trace|BUG|stall|segfault|signal", done.stdout), done.stdout

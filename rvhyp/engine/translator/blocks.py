@@ -56,7 +56,9 @@ class Insn:
 
     @property
     def result(self) -> int | None:
-        """The register it writes."""
+        """The register it writes; of FENCE and FENCE.I, rd is reserved and ignored (Unprivileged ISA, "Memory ordering")."""
+        if self.kind is Kind.FENCE:
+            return None
         register = self.registers.get("fd", self.registers.get("rd", SINK))
         return None if register == SINK else register
 
@@ -214,3 +216,11 @@ def leaders(page: bytes, decoded: Iterable[int], extensions: int) -> dict[int, i
     for slot in insns:
         found[slot] = slot if slot in targets or slot not in before else found[before[slot]]
     return found
+
+
+def doors(page: bytes, decoded: Iterable[int], extensions: int) -> set[int]:
+    """Of the slots in `decoded`, those that control comes to from elsewhere: where functions begin, calls return, ..."""
+    insns = {slot: read(page, slot, extensions) for slot in decoded}
+    inner = {insn.target for insn in insns.values() if insn and insn.kind in LOCAL_KINDS}
+    inner |= {insn.end for insn in insns.values() if insn and insn.kind not in (Kind.JAL, Kind.JALR)}
+    return insns.keys() - inner

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ctypes
 import weakref
+import zlib
 from collections import Counter
 from dataclasses import dataclass, field
 
@@ -23,10 +24,12 @@ from rvhyp.isa.choices import MISALIGNED_TRAPS
 
 PAGE = 4096
 PERIOD = 20_000                 # instructions between two looks, at least
-WORTHWHILE = 50                 # looks that find the interpreter at work before anything is compiled
+WORTHWHILE = 25                 # looks that find the interpreter at work before anything is compiled
 SEEN = 2                        # ... that find it in one page before that page is
 CROWD = 64                      # regions of a page
-DOUBTFUL = 6                    # ... that find code that is translated, but not running so, less those that find it running so
+DOUBTFUL = 4                    # looks that find translated code interpreted, less those that find it running as it should
+RARELY = 4                      # of so many looks that find translated code running, one looks where it is
+NEAR = 2                        # bits of a slot that make no difference to that
 IN_REGION, TENDED, PC, SLICE_END, BUDGET, FETCH_CONTEXT, FETCH = (
     OFFSET[name] // 8 for name in ("in_region", "tended", "pc", "slice_end", "budget", "fetch_context", "fetch_tlb"))
 
@@ -37,7 +40,6 @@ class Translation:
 
     product: Product
     address: int | None = None                  # host address of its function, once it is in the arena
-    doubt: int = 0                              # how much it looks as if it was not entered
 
 
 @dataclass(eq=False)
@@ -49,12 +51,17 @@ class Page:
     host: int                                   # of the guest's bytes, on the host
     heat: Counter = field(default_factory=Counter)              # looks that found the interpreter there, by slot
     translations: list[Translation] = field(default_factory=list)
+    doubt: Counter = field(default_factory=Counter)             # how much it looks as if translated code was not entered there
     refused: set[int] = field(default_factory=set)              # slots of which nothing could be made
-    is_searched: bool = False                                   # the store was asked
+    searched: int | None = None                                 # checksum of the bytes that the store was asked about
 
     def add(self, product: Product) -> None:
         """Know one more region; where there are many, those made from other bytes than there are now go."""
+        if any(product.entries == each.product.entries and product.source == each.product.source for each in self.translations):
+            return
         self.translations.append(Translation(product))
+        self.heat = Counter({slot: looks for slot, looks in self.heat.items() if not product.has(slot)})
+        self.doubt.clear()
         if len(self.translations) > CROWD:
             data = self.bytes()
             self.translations = [each for each in self.translations if each.product.fits(data)]
@@ -87,8 +94,10 @@ class Translator(Interpreter):
 
     name = "translator"
 
-    def __init__(self, pool_bytes: int = POOL_BYTES, progress: Progress | None = None):
+    def __init__(self, pool_bytes: int = POOL_BYTES, progress: Progress | None = None, counted: bool = False):
+        """`counted`: translated code counts what it retires, in `translated_retired` of its hart, and is slower for it."""
         super().__init__(pool_bytes, progress)
+        self._counted = counted
         self.store, self.compiler = Store(), Compiler()
         self._pages: weakref.WeakKeyDictionary[Hart, dict[int, Page]] = weakref.WeakKeyDictionary()     # by address
         self._asked: Asked | None = None
@@ -123,35 +132,50 @@ class Translator(Interpreter):
         self.looks += 1
         was_translated = hart.words[IN_REGION]
         hart.words[IN_REGION] = 0
+        if was_translated and self._asked is None and self.looks % RARELY:
+            self.translated_looks += 1          # all is as it should be, as far as can be told for next to nothing
+            return
         self._take(hart)
         place = self._place(hart)
         if place is None:
             return
         page, slot = place
-        if not page.is_searched:
-            page.is_searched = True
-            page.translations += map(Translation, self.store.find(page.bytes(), self._demands(hart)))
+        if page.searched is None:
+            self._search(hart, page, page.bytes())
         self._install(hart, page)
         if self._is_hot(page, slot, bool(was_translated)):
+            data = page.bytes()
+            if self._search(hart, page, data):
+                self._install(hart, page)
             page.heat[slot] += 1
-            self._hot.note(page.bytes(), slot, self._demands(hart), page.decoded)
+            if not self._counted:
+                self._hot.note(data, slot, self._demands(hart), page.decoded)
             self._ask(hart, page)
 
+    def _search(self, hart: Hart, page: Page, data: bytes) -> bool:
+        """Ask the store about a page; False if it was asked about these bytes already."""
+        checksum = zlib.crc32(data)
+        if checksum == page.searched:
+            return False
+        page.searched = checksum
+        for product in self.store.find(data, self._demands(hart)):
+            page.add(product)
+        return True
+
     def _demands(self, hart: Hart) -> Demands:
-        return Demands(int(hart.extensions), int(MISALIGNED_TRAPS.get(hart.choices)))
+        return Demands(int(hart.extensions), int(MISALIGNED_TRAPS.get(hart.choices)), int(self._counted))
 
     def _is_hot(self, page: Page, slot: int, was_translated: bool) -> bool:
         """Whether the instruction at a slot runs in the interpreter, as far as can be told.
 
         `was_translated`: translated code saw that the slice would end, but that may have been in code that led to this.
         """
-        covering = [each for each in page.translations if each.product.has(slot)]
-        self.translated_looks += bool(covering)
-        for each in covering:
-            each.doubt = max(0, each.doubt + (-1 if was_translated else 1))
-            if each.doubt < DOUBTFUL:
+        if any(each.product.has(slot) for each in page.translations):
+            self.translated_looks += 1
+            near = slot >> NEAR
+            page.doubt[near] = max(0, page.doubt[near] + (-RARELY if was_translated else 1))
+            if page.doubt[near] < DOUBTFUL or slot in page.entries():
                 return False
-            each.doubt = 0
         return slot not in page.refused
 
     def _place(self, hart: Hart) -> tuple[Page, int] | None:
@@ -173,10 +197,13 @@ class Translator(Interpreter):
 
     def _install(self, hart: Hart, page: Page) -> None:
         """Put a page's regions among its uops, where they fit: it may have been decoded anew, or been written to."""
-        arena = hart.code_arena
+        arena, data = hart.code_arena, b""
         for each in page.translations:
             entries = each.product.entries
-            if arena.low <= _word(page.address + UOP_BYTES * entries[0]) < arena.high or not each.product.fits(page.bytes()):
+            if arena.low <= _word(page.address + UOP_BYTES * entries[0]) < arena.high:
+                continue
+            data = data or page.bytes()
+            if not each.product.fits(data):
                 continue
             if not self._has_place(hart, each):
                 return                          # this page, too, is forgotten
@@ -208,9 +235,9 @@ class Translator(Interpreter):
             return
         if self.looks - self.translated_looks < WORTHWHILE or page.heat.total() < SEEN:
             return
-        (slot, _), = page.heat.most_common(1)
+        slot, *others = (slot for slot, _ in page.heat.most_common())
         page.heat.clear()
-        request = Request(page.bytes(), slot, page.decoded(), page.entries(), self._demands(hart))
+        request = Request(page.bytes(), slot, page.decoded(), page.entries(), self._demands(hart), others=tuple(others))
         self._asked = Asked(page, request)
         self.compiler.ask(request)
 
@@ -231,7 +258,7 @@ class Translator(Interpreter):
         self.made += 1
         for owner, pages in self._pages.items():
             for page in list(pages.values()):
-                if page.host == asked.page.host and page.is_searched:
+                if page.host == asked.page.host and page.searched is not None:
                     page.add(product)
                     if owner is hart and self._page(hart, page.address) is page:
                         self._install(hart, page)       # another hart does when it is next found there
@@ -251,6 +278,9 @@ class Translator(Interpreter):
         Each slot that control can come to is an entry of a region of at most `limit` instructions.
         """
         from rvhyp.engine.translator.blocks import leaders
+        while self.compiler.is_busy:                # with what was hot
+            self.compiler.wait(1)
+            self._take(hart)
         page = self._page(hart, self.rules.code_page(hart.address, pa))
         data, demands, made = page.bytes(), self._demands(hart), 0
         for slot in sorted(set(leaders(data, slots, demands.extensions).values())):

@@ -93,9 +93,10 @@ def warm(progress: Callable[[int, int], None]) -> int:
 def _warm_page(number: int, hot: HotPage, known: list[Product]) -> tuple[int, list[Product]]:
     """In a child: the regions of a page that are wanted besides those known."""
     made: list[Product] = []
-    for slot, _ in hot.looks.most_common():
-        if not any(product.has(slot) for product in known + made):
-            taken = frozenset(entry for product in known + made for entry in product.entries)
-            if product := make(Request(hot.page, slot, hot.decoded, taken, hot.demands)):
-                made.append(product)
+    slots = [slot for slot, _ in hot.looks.most_common()]
+    while slots := [slot for slot in slots if not any(product.has(slot) for product in known + made)]:
+        slot, *slots = slots
+        taken = frozenset(entry for product in known + made for entry in product.entries)
+        if product := make(Request(hot.page, slot, hot.decoded, taken, hot.demands, others=tuple(slots))):
+            made.append(product)
     return number, made

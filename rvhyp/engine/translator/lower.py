@@ -19,17 +19,17 @@ from rvhyp.hart.state import OFFSET
 from rvhyp.isa.instruction import Kind
 
 
-def translated(region: Region, traps_misaligned: bool = False) -> str:
+def translated(region: Region, traps_misaligned: bool = False, counted: bool = False) -> str:
     """The module of a region: one function like a handler, @region, and nothing else."""
-    return Lowering(region, traps_misaligned).write()
+    return Lowering(region, traps_misaligned, counted).write()
 
 
 class Lowering:
     """Writes one region."""
 
-    def __init__(self, region: Region, traps_misaligned: bool):
+    def __init__(self, region: Region, traps_misaligned: bool, counted: bool = False):
         self.region, self.flow = region, Flow(region)
-        self.t = RegionText(traps_misaligned, {slot: region.blocks[slot].insns[0].number for slot in region.entries})
+        self.t = RegionText(traps_misaligned, {slot: region.blocks[slot].insns[0].number for slot in region.entries}, counted)
         self._values: dict[int, dict[int, Symbol]] = {}             # at a block's end
         self._lefts: dict[int, tuple[Symbol, int]] = {}             # `left_at_start` and `passed` there
         self._edges: dict[tuple[int, int], list[tuple[str, Symbol]]] = {}   # label that control comes from, what it has to spare
@@ -103,6 +103,7 @@ class Lowering:
             t.line(f"call preserve_allcc void {t.load('ptr', t.at('%hart', OFFSET['clear_kept']), 'hart')}(ptr %hart)")
             t.line(f"br label %{clean}")
             t.label(clean)
+        t.count(left)
         values = {}
         for register in sorted(self.flow.live[slot]):
             pointer = t.at("%hart", 8 * register)
@@ -205,6 +206,7 @@ class Lowering:
             t.set_rd(t.pc() + insn.decoded.length)
             t.passed += 1
             t.store_registers()
+            t.count(-t.left())
             continue_at(t, target, t.left())
         else:
             self._finish(start)
@@ -231,6 +233,7 @@ class Lowering:
             t.leave(slot, t.passed)
         else:
             t.store_registers()
+            t.count(-t.left())
             continue_at(t, Symbol(t, "%base") + 2 * slot, t.left())
 
     def _write_joins(self) -> None:

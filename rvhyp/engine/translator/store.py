@@ -1,7 +1,7 @@
 """Translated regions on disk, for later runs and other processes, and what was hot but not yet translated.
 
-A file is a row of records, appended under a lock: each is a digest of all that follows in it, a length, a checksum of the page it
-is about, a header, and bytes.  What is torn, damaged or not safely ours is not used.  A file that would grow too large
+A file is a row of records, appended under a lock: each is a digest of all that follows in it, a length, a checksum by which it is
+found, a header, and bytes.  What is torn, damaged or not safely ours is not used.  A file that would grow too large
 is replaced by an empty one; who has the old one open goes on with that.
 """
 from __future__ import annotations
@@ -11,7 +11,6 @@ import json
 import mmap
 import os
 import stat
-import tempfile
 import zlib
 from collections.abc import Iterator
 from contextlib import suppress
@@ -23,6 +22,7 @@ from rvhyp.engine.translator.worker import Demands, Product
 DIGEST = 16
 HEAD = DIGEST + 12                      # digest, length of what follows it, checksum, length of the header
 LIMIT = 128 << 20                       # bytes of a file
+LINE = 64                               # bytes of a page, around a region's first entry, by whose checksum it is found
 ADDED = 32 << 20                        # bytes of code, made here, that are found again without reading the file
 
 
@@ -36,6 +36,11 @@ def key() -> str:
 
 def digest(data: bytes) -> bytes:
     return hashlib.blake2b(data, digest_size=DIGEST).digest()
+
+
+def line_key(page: bytes, at: int) -> int:
+    """The checksum of the line at an offset of a page: what else a page holds may change, patched code and data among it."""
+    return zlib.crc32(page[at:at + LINE], at)
 
 
 class Records:
@@ -93,6 +98,8 @@ class Records:
             self._append(b"".join(parts))
 
     def _append(self, text: bytes) -> None:
+        import tempfile  # takes 8 ms, which a warm start need not spend
+
         self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with cache.lock(self.path.parent / "translated.lock"):
             size = self.path.stat().st_size if self.path.exists() else 0
@@ -113,17 +120,18 @@ class Store:
 
     def __init__(self):
         self._records = Records(cache.folder() / f"regions-{key()}")
-        self._added: dict[int, list[tuple[Demands, Product]]] = {}      # here, by checksum of the page
+        self._added: dict[int, list[tuple[Demands, Product]]] = {}      # here, by checksum of the line
         self._added_bytes = 0
 
     def __len__(self) -> int:
         return len(self._records)
 
     def find(self, page: bytes, demands: Demands) -> list[Product]:
-        """Regions made from a page like this one."""
-        checksum = zlib.crc32(page)
-        found = [product for made_for, product in self._added.get(checksum, ()) if made_for == demands and product.fits(page)]
-        for at in self._records.places.get(checksum, ()):
+        """Regions that fit a page."""
+        keys = [line_key(page, at) for at in range(0, len(page), LINE)]
+        found = [product for key in keys if key in self._added for made_for, product in self._added[key]
+                 if made_for == demands and product.fits(page)]
+        for at in [at for key in keys if key in self._records.places for at in self._records.places[key]]:
             record = self._records.read(at)
             if record is None:
                 continue
@@ -140,7 +148,8 @@ class Store:
         self._added_bytes += len(product.code)
         if self._added_bytes > ADDED:
             self._added, self._added_bytes = {}, len(product.code)
-        self._added.setdefault(zlib.crc32(page), []).append((demands, product))
+        key = line_key(page, 2 * product.entries[0] & -LINE)
+        self._added.setdefault(key, []).append((demands, product))
         header = {"entries": product.entries, "cover": product.cover, "source": len(product.source), "start": product.start,
                   "instructions": product.instructions, "demands": demands}
-        self._records.append([(zlib.crc32(page), header, product.source + product.code)])
+        self._records.append([(key, header, product.source + product.code)])

@@ -44,10 +44,10 @@ def is_float(register: int) -> bool:
 class RegionText(HandlerText):
     """The text of one region.  `values` are the registers' values where the text has come to, `dirty` those not yet stored."""
 
-    def __init__(self, traps_misaligned: bool, entries: dict[int, int]):
-        """`entries`: by slot, the number of the interpreter's handler of the instruction there."""
+    def __init__(self, traps_misaligned: bool, entries: dict[int, int], counted: bool = False):
+        """`entries`: by slot, the number of the interpreter's handler of the instruction there; `counted`: say what retires."""
         super().__init__("region")
-        self.traps_misaligned, self.entries = traps_misaligned, entries
+        self.traps_misaligned, self.entries, self.counted = traps_misaligned, entries, counted
         self.values: dict[int, Symbol] = {}
         self.dirty: set[int] = set()
         self.insn: Insn | None = None
@@ -112,6 +112,11 @@ class RegionText(HandlerText):
     def left(self) -> Symbol:
         """Instructions left in the slice, this one included."""
         return self.left_at_start - self.passed if self.passed else self.left_at_start
+
+    def count(self, left: Symbol) -> None:
+        """Count what retires here, if that is wanted: called with the instructions left at entries, with minus those at exits."""
+        if self.counted:
+            self.put("translated_retired", self.get("translated_retired") + left)
 
     # Rules and gates.
 
@@ -227,6 +232,7 @@ class RegionText(HandlerText):
 
     def go_to_slot(self, slot: Symbol, left: Symbol, original: int | None) -> None:
         """Go on at a slot of this page; with the interpreter's own handler of a number, if one is given."""
+        self.count(-left)
         depth = self.load("i16", self.at(self.at("%page", slot << 1), DEPTH), "uop")
         k = left - self.word(f"zext i16 {depth} to i64")
         uop = self.at("%page", slot << 4)

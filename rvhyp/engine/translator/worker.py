@@ -12,19 +12,21 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
 
-NICENESS = 5                    # the guest goes first where there is one processor
+BESIDE, ROOM = 4, 25             # other places of a page that a region is entered at, and instructions more for each
 
 
 class Demands(NamedTuple):
-    """What code depends on besides the guest's bytes: the hart's mask of extensions, whether misaligned accesses trap."""
+    """What code depends on besides the guest's bytes: the hart's mask of extensions; whether misaligned accesses trap; whether it
+    counts what it retires (`Hart.translated_retired`), which takes time."""
 
     extensions: int
     traps_misaligned: int
+    counted: int = 0
 
 
 class Request(NamedTuple):
     """What to translate: the page's bytes, the slot where the guest was found, slots that are decoded, those at which translated
-    code is entered already, and how many instructions at most."""
+    code is entered already, how many instructions at most, and other slots where the guest was found."""
 
     page: bytes
     slot: int
@@ -32,6 +34,7 @@ class Request(NamedTuple):
     taken: frozenset[int]
     demands: Demands
     limit: int = 150            # the time to compile a region grows faster than it does
+    others: tuple[int, ...] = ()
 
 
 class Product(NamedTuple):
@@ -60,13 +63,16 @@ def covered(page: bytes, cover: list[tuple[int, int]]) -> bytes:
 
 
 def make(request: Request) -> Product | None:
-    """Translate the region that begins with the block of a slot, or with the head of the loop it is in."""
-    from rvhyp.engine.translator.blocks import discover, leaders
+    """Translate the region that begins with the block of a slot, or with the head of the loop it is in; and with it what else was
+    found hot in the page, as far as there is room.
+    """
+    from rvhyp.engine.translator.blocks import discover, doors, leaders
     from rvhyp.engine.translator.compiler import compile_text
-    from rvhyp.engine.translator.flow import loop_head
+    from rvhyp.engine.translator.flow import Flow, loop_head
     from rvhyp.engine.translator.lower import translated
     page, extensions = request.page, request.demands.extensions
-    slot = leaders(page, request.decoded, extensions).get(request.slot, request.slot)
+    begins = leaders(page, request.decoded, extensions)
+    slot = begins.get(request.slot, request.slot)
     slot = request.slot if slot in request.taken else slot
     region = discover(page, [slot], extensions, request.limit)
     if region is None:
@@ -74,7 +80,21 @@ def make(request: Request) -> Product | None:
     head = loop_head(region, slot)
     if head != slot and head not in request.taken:
         region = discover(page, [head], extensions, request.limit) or region
-    code, start = compile_text(translated(region, bool(request.demands.traps_misaligned)), "region")
+    first, entered = region.entries[0], doors(page, request.decoded, extensions) - request.taken
+    way = max((door for door in entered if door < first), default=first)        # where the function begins, as a rule
+    if way != first and (function := discover(page, [way], extensions, request.limit)) and first in function.blocks:
+        region = function
+    there = {insn.slot for block in region.blocks.values() for insn in block.insns}
+    beside = dict.fromkeys(begins.get(other, other) for other in request.others if other not in there)
+    beside = [other for other in beside if other not in request.taken][:BESIDE]
+    if region.entries[0] != first:
+        beside.insert(0, region.entries[0])
+    if beside:
+        region = discover(page, [first, *beside], extensions, request.limit + ROOM * len(beside)) or region
+    heads = {head for _, head in Flow(region).loops}            # where a slice ends, and the next one begins
+    region.entries += sorted(heads - request.taken - {*region.entries})
+    text = translated(region, bool(request.demands.traps_misaligned), bool(request.demands.counted))
+    code, start = compile_text(text, "region")
     cover = region.cover()
     return Product(region.entries, cover, covered(page, cover), code, start, region.size)
 
@@ -96,5 +116,4 @@ def main() -> None:
     from rvhyp.engine.children import end_with
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     end_with(os.getppid())
-    os.nice(NICENESS)
     serve(Connection(int(sys.argv[1])))
