@@ -68,7 +68,7 @@ def make(request: Request) -> Product | None:
     """
     from rvhyp.engine.translator.blocks import discover, doors, leaders
     from rvhyp.engine.translator.compiler import compile_text
-    from rvhyp.engine.translator.flow import Flow, loop_head
+    from rvhyp.engine.translator.flow import loop_head
     from rvhyp.engine.translator.lower import translated
     page, extensions = request.page, request.demands.extensions
     begins = leaders(page, request.decoded, extensions)
@@ -91,8 +91,7 @@ def make(request: Request) -> Product | None:
         beside.insert(0, region.entries[0])
     if beside:
         region = discover(page, [first, *beside], extensions, request.limit + ROOM * len(beside)) or region
-    heads = {head for _, head in Flow(region).loops}            # where a slice ends, and the next one begins
-    region.entries += sorted(heads - request.taken - {*region.entries})
+    region.entries = [entry for entry in region.entries if entry not in request.taken or entry == region.entries[0]]
     text = translated(region, bool(request.demands.traps_misaligned), bool(request.demands.counted))
     code, start = compile_text(text, "region")
     cover = region.cover()
