@@ -25,6 +25,7 @@ SINK, F0 = 32, 64
 TLB_BITS = 10
 TLB_ENTRIES = 1 << TLB_BITS
 MIXED_ENTRIES = 64
+SECOND_ENTRIES = 1 << 15         # of the second-level TLB, 16 bytes each, in a mapping of its own: touched as it is used
 CONTEXTS = 256                  # slots of the context table, a hash of the key
 RAM_REGIONS = 32
 
@@ -49,7 +50,9 @@ _FIELDS = [
     ("page", 1), ("bias", 1),
     # Translation contexts: tag bits of the TLBs, and the slots of the context table they come from.
     ("fetch_context", 1), ("data_context", 1), ("fetch_slot", 1), ("data_slot", 1), ("next_context", 1),
-    ("leaf_bits", 1), ("addend", 1),        # addend: of the entry last filled
+    ("leaf_bits", 1), ("page_is_whole", 1), # of the last translation: its first-stage page; whether PMP splits its page
+    ("addend", 1),                          # of the entry last filled
+    ("second_tlb", 1), ("generation", 1),   # where it is, 0: there is none; what entries of it must have to count
     # Not 0 where a floating-point instruction may not simply run: see FP_* below.
     ("fp_gate", 1), ("fflags_before", 1),
     # Not 0 while the engine runs: the host's floating-point unit is the hart's.
@@ -162,6 +165,8 @@ class Hart:
             if count > 1:
                 start = OFFSET[name] // 8
                 setattr(self, name, Words(self.words[start:start + count]))
+        self._second = mmap.mmap(-1, 16 * SECOND_ENTRIES, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+        self.second_tlb = ctypes.addressof(ctypes.c_char.from_buffer(self._second))
         self.next_hart = self.address
         RECORDS[self.address] = self
         self.reset(mhartid)
