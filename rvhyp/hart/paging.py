@@ -6,7 +6,7 @@ leaves the trap in h.fault.
 """
 from rvhyp.hart.memory import notice_store, ram_host
 from rvhyp.hart.pmp import MIXED, R, W, X, pmp_permissions
-from rvhyp.hart.state import GUEST_TABLES, OFFSET
+from rvhyp.hart.state import OFFSET, TABLE_PAGES
 from rvhyp.hart.trap import FETCH, LOAD, STORE, access_fault, guest_page_fault, page_fault
 from rvhyp.isa.cause import M, S, U
 from rvhyp.isa.csr import ATP_MODE, ATP_PPN, ENVCFG_ADUE, ENVCFG_PBMTE, MSTATUS_MXR, MSTATUS_SUM
@@ -24,7 +24,7 @@ PTE_RESERVED = 0x7F << 54       # bits 60:54
 NAPOT_BITS = 16                 # the one size of Svnapot: 64 KiB
 NOT_AT_POINTERS = PTE_D | PTE_A | PTE_U | PTE_N | PTE_PBMT.mask
 
-TABLES = OFFSET["guest_tables"]
+TABLES = OFFSET["table_pages"]
 EXPLICIT, IMPLICIT_READ, IMPLICIT_WRITE = 0, 1, 2       # what the G-stage translates: the access itself, or one to a VS-stage PTE
 
 
@@ -165,37 +165,43 @@ def vs_pte_address(h, pte_address, va, access, v, implicit):
 
 
 @rule
-def guest_table_entry(h, gpa):
-    """Host address of the entry where a page of VS-stage page tables would be."""
-    return h + TABLES + (((gpa >> 12) & (GUEST_TABLES - 1)) << 5)
+def table_entry(h, pa):
+    """Host address of the entry where a page of first-stage page tables would be, by its guest physical or physical address."""
+    return h + TABLES + (((pa >> 12) & (TABLE_PAGES - 1)) << 5)
 
 
 @rule
-def known_table(h, gpa):
-    """Host address of a VS-stage PTE, if its page has been read from under this hgatp and no fence came since; else 0."""
-    entry = guest_table_entry(h, gpa)
-    if (load64(entry) == (gpa >> 12)) & (load64(entry + 8) == (h.hgatp | 1)):
-        return load64(entry + 16) + (gpa & 0xFFF)
+def table_space(h, v):
+    """Who says where such a page is, and that it may be read: hgatp, or PMP alone.  Not 0, as in an entry that is empty."""
+    return h.hgatp | 1 if v else 1
+
+
+@rule
+def known_table(h, pa, v):
+    """Host address of a first-stage PTE to be read, if one of its page has been before and no fence came since; else 0."""
+    entry = table_entry(h, pa)
+    if (load64(entry) == (pa >> 12)) & (load64(entry + 8) == table_space(h, v)):
+        return load64(entry + 16) + (pa & 0xFFF)
     return 0
 
 
 @rule
-def remember_table(h, gpa, pa, host):
-    """A VS-stage PTE at gpa could be read, at pa and at a host address: so can all of its page, if PMP says the same of it."""
-    if (ATP_MODE.get(h.hgatp) == BARE) | ((pmp_permissions(h, pa & ~0xFFF, 4096, S) & MIXED) != 0):
+def remember_table(h, pte_address, v, pa, host):
+    """A PTE could be read, at pa: so can all of its page, if PMP says the same of it."""
+    if (h.second_tlb == 0) | ((pmp_permissions(h, pa & ~0xFFF, 4096, S) & MIXED) != 0):
         return 0
-    entry = guest_table_entry(h, gpa)
-    store64(entry, gpa >> 12)
-    store64(entry + 8, h.hgatp | 1)         # not 0, as in an entry that is empty
-    store64(entry + 16, host - (gpa & 0xFFF))
+    entry = table_entry(h, pte_address)
+    store64(entry, pte_address >> 12)
+    store64(entry + 8, table_space(h, v))
+    store64(entry + 16, host - (pa & 0xFFF))
     return 0
 
 
 @rule
 def forget_tables(h):
-    """After a fence of the G-stage or a change of PMP: no page of VS-stage page tables is known."""
+    """After a fence of the G-stage or a change of PMP: no page of first-stage page tables is known."""
     index = 0
-    while index < GUEST_TABLES:
+    while index < TABLE_PAGES:
         store64(h + TABLES + (index << 5) + 8, 0)
         index += 1
 
@@ -235,7 +241,7 @@ def first_stage(h, va, access, prv, v, hlvx):
     while level != 0:
         level -= 1
         pte_address = table + (((va >> (12 + 9 * level)) & 511) << 3)
-        host = known_table(h, pte_address) if v else 0
+        host = known_table(h, pte_address, v)
         if host == 0:
             pa = vs_pte_address(h, pte_address, va, access, v, IMPLICIT_READ)
             if h.fault:
@@ -243,8 +249,7 @@ def first_stage(h, va, access, prv, v, hlvx):
             host = pte_host(h, pa, va, access, v, R)
             if h.fault:
                 return 0
-            if v:
-                remember_table(h, pte_address, pa, host)
+            remember_table(h, pte_address, v, pa, host)
         pte = load64(host)
         if pte_is_reserved(pte, config):
             return page_fault(h, va, access, v)

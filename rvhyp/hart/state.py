@@ -25,7 +25,7 @@ SINK, F0 = 32, 64
 TLB_BITS = 10
 TLB_ENTRIES = 1 << TLB_BITS
 MIXED_ENTRIES = 64
-GUEST_TABLES = 256              # pages of page tables of guests that are remembered
+TABLE_PAGES = 256               # pages of first-stage page tables that are remembered
 SECOND_ENTRIES = 1 << 15         # of the second-level TLB, 16 bytes each, in a mapping of its own: touched as it is used
 CONTEXTS = 256                  # slots of the context table, a hash of the key
 RAM_REGIONS = 32
@@ -53,7 +53,7 @@ _FIELDS = [
     ("fetch_context", 1), ("data_context", 1), ("fetch_slot", 1), ("data_slot", 1), ("next_context", 1),
     ("leaf_bits", 1), ("page_is_whole", 1), # of the last translation: its first-stage page; whether PMP splits its page
     ("addend", 1),                          # of the entry last filled
-    ("second_tlb", 1), ("generation", 1),   # where it is, 0: there is none; what entries of it must have to count
+    ("second_tlb", 1), ("generation", 1),   # where it is, 0: nothing is kept of walks; what makes its entries count
     # Not 0 where a floating-point instruction may not simply run: see FP_* below.
     ("fp_gate", 1), ("fflags_before", 1),
     # Not 0 while the engine runs: the host's floating-point unit is the hart's.
@@ -90,7 +90,7 @@ _FIELDS += [
     ("contexts", CONTEXTS * 4),             # key, id << 3, lowest and highest address mapped by superpages
     ("fetch_tlb", TLB_ENTRIES * 2), ("read_tlb", TLB_ENTRIES * 2), ("write_tlb", TLB_ENTRIES * 2),   # tag, addend
     ("mixed_tlb", MIXED_ENTRIES * 4),       # stores to pages with decoded code: tag, addend, address of the blocks that have some
-    ("guest_tables", GUEST_TABLES * 4),     # pages of VS-stage page tables: guest physical address, hgatp, host address
+    ("table_pages", TABLE_PAGES * 4),       # pages of first-stage page tables: (guest) physical page, hgatp, host address
 ]
 
 OFFSET: dict[str, int] = {}     # field -> byte offset in the record

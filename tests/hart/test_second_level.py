@@ -5,7 +5,7 @@ second level knows it then.
 """
 import pytest
 
-from rvhyp.hart.state import TLB_ENTRIES
+from rvhyp.hart.state import TABLE_PAGES, TLB_ENTRIES
 from rvhyp.hart.tlb import GENERATION, LAST_CONTEXT
 from rvhyp.isa.cause import M
 from rvhyp.isa.csr import ENVCFG_ADUE
@@ -56,7 +56,8 @@ class Case:
         return self.do("ld a0, (x8)\nld a1, (x9)", **values)
 
     def store(self, value: int = 77) -> int:
-        return self.do("sd x11, (x8)\nld a1, (x9)", x11=value)
+        """Store to HERE, then to AWAY."""
+        return self.do("sd x11, (x8)\nsd x11, (x9)", x11=value)
 
     def take_id(self, context: int, atp: int) -> None:
         """Let ids begin again, and come to one; it is that of an address space of satp then."""
@@ -228,9 +229,21 @@ def test_page_tables_of_one_guest_are_not_those_of_another(guest):
 
 def test_page_tables_of_a_guest_are_not_those_of_its_host(guest):
     guest.second.map(guest.first.entry(HERE) & ~0xFFF, guest.copy_of_last_table(FRAMES[1]))
-    first = guest.load()
-    guest.status = AS_S
-    assert [first, guest.load(satp=guest.first.atp)] == [2, 1]
+    guest.bench.set(satp=guest.first.atp)
+    values = []
+    for guest.status in (AS_VS, AS_S) * 2:
+        values.append(guest.do("hfence.vvma x0, x0\nsfence.vma x0, x0\nld a0, (x8)"))
+    assert values == [2, 1, 2, 1]
+
+
+def test_page_tables_far_apart_are_two(guest):
+    """The tables of HERE and of an address 2 MiB further on are as many pages apart as are remembered."""
+    leaf = guest.first.entry(HERE)
+    far = (leaf & ~0xFFF) + (TABLE_PAGES << 12)
+    guest.second.map(far, guest.copy_of_last_table(FRAMES[1]))
+    guest.memory.set_word(guest.first.entry(HERE + (2 << 20), 1), far >> 2 | 1)
+    values = [guest.do("hfence.vvma x0, x0\nld a0, (x8)", x8=HERE + away) for away in (0, 2 << 20, 0)]
+    assert values == [1, 2, 1]
 
 
 def test_without_a_g_stage_page_tables_are_where_they_say(guest):
