@@ -7,21 +7,11 @@ for which kinds of access it has been walked: those are allowed, and have their 
 a new one whenever ids begin again: nobody has to empty a table of this size then.
 """
 from rvhyp.hart.paging import translate
-from rvhyp.hart.pmp import MIXED, pmp_permissions
 from rvhyp.hart.tlb import GENERATION, KINDS, PAGE, second_entry, widen_range
 from rvhyp.isa.cause import M
 from rvhyp.isa.rule import load64, rule, store64
 
 HLVX_BIT = 8                    # FETCH, LOAD and STORE have bits 0 to 2
-
-
-@rule
-def find_whole(h, va, size, access, mode, hlvx):
-    """`translate`, and whether PMP has one answer for the page (h.page_is_whole)."""
-    pa = translate(h, va, size, access, mode, hlvx)
-    if h.fault == 0:
-        h.page_is_whole = 0 if pmp_permissions(h, pa & ~PAGE, 4096, mode & 3) & MIXED else 1
-    return pa
 
 
 @rule
@@ -31,7 +21,7 @@ def find(h, va, size, access, mode, slot, hlvx):
     h.page_is_whole says whether every access of this kind to the page may be made as this one.
     """
     if ((mode & 3) == M) | (h.second_tlb == 0):
-        return find_whole(h, va, size, access, mode, hlvx)
+        return translate(h, va, size, access, mode, hlvx)
     kind = HLVX_BIT if hlvx else 1 << access
     entry = second_entry(h, va)
     tag = (va & ~PAGE) | load64(slot + 8)
@@ -40,7 +30,7 @@ def find(h, va, size, access, mode, slot, hlvx):
         h.page_is_whole = 1
         h.leaf_bits = 12                    # the slot's range is that of the first fill
         return (known & ~PAGE) | (va & PAGE)
-    pa = find_whole(h, va, size, access, mode, hlvx)
+    pa = translate(h, va, size, access, mode, hlvx)
     if (h.fault != 0) | (h.page_is_whole == 0):
         return pa
     if ((known ^ pa) & ~PAGE) | ((known & GENERATION) ^ h.generation):

@@ -25,7 +25,7 @@ SINK, F0 = 32, 64
 TLB_BITS = 10
 TLB_ENTRIES = 1 << TLB_BITS
 MIXED_ENTRIES = 64
-TABLE_PAGES = 256               # pages of first-stage page tables that are remembered
+TABLE_PAGES = 256               # pages of page tables that are remembered
 SECOND_ENTRIES = 1 << 15         # of the second-level TLB, 16 bytes each, in a mapping of its own: touched as it is used
 CONTEXTS = 256                  # slots of the context table, a hash of the key
 RAM_REGIONS = 32
@@ -90,7 +90,7 @@ _FIELDS += [
     ("contexts", CONTEXTS * 4),             # key, id << 3, lowest and highest address mapped by superpages
     ("fetch_tlb", TLB_ENTRIES * 2), ("read_tlb", TLB_ENTRIES * 2), ("write_tlb", TLB_ENTRIES * 2),   # tag, addend
     ("mixed_tlb", MIXED_ENTRIES * 4),       # stores to pages with decoded code: tag, addend, address of the blocks that have some
-    ("table_pages", TABLE_PAGES * 4),       # pages of first-stage page tables: (guest) physical page, hgatp, host address
+    ("table_pages", TABLE_PAGES * 4),       # pages of page tables: (guest) physical page, hgatp, host address
 ]
 
 OFFSET: dict[str, int] = {}     # field -> byte offset in the record

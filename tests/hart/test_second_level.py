@@ -236,12 +236,12 @@ def test_page_tables_of_a_guest_are_not_those_of_its_host(guest):
     assert values == [2, 1, 2, 1]
 
 
-def test_page_tables_far_apart_are_two(guest):
-    """The tables of HERE and of an address 2 MiB further on are as many pages apart as are remembered."""
-    leaf = guest.first.entry(HERE)
-    far = (leaf & ~0xFFF) + (TABLE_PAGES << 12)
-    guest.second.map(far, guest.copy_of_last_table(FRAMES[1]))
-    guest.memory.set_word(guest.first.entry(HERE + (2 << 20), 1), far >> 2 | 1)
+@pytest.mark.parametrize("where", ["as many pages away as are remembered", "where the host has one of the G-stage"])
+def test_page_tables_of_a_guest_are_told_from_others(guest, where):
+    """HERE has one, and an address 2 MiB further on has another, whose guest physical address looks like that of one before."""
+    other = guest.first.entry(HERE) + (TABLE_PAGES << 12) if where.startswith("as many") else guest.second.entry(FRAMES[0])
+    guest.second.map(other & ~0xFFF, guest.copy_of_last_table(FRAMES[1]))
+    guest.memory.set_word(guest.first.entry(HERE + (2 << 20), 1), (other & ~0xFFF) >> 2 | 1)
     values = [guest.do("hfence.vvma x0, x0\nld a0, (x8)", x8=HERE + away) for away in (0, 2 << 20, 0)]
     assert values == [1, 2, 1]
 
@@ -253,8 +253,10 @@ def test_without_a_g_stage_page_tables_are_where_they_say(guest):
 
 
 @pytest.mark.parametrize("change", ["pmpcfg0", "pmpaddr0"])
-def test_a_change_of_pmp_may_close_page_tables(guest, change):
-    closed = {"pmpaddr0": (guest.first.entry(HERE) & ~0xFFF) >> 2 | 0x1FF, "pmpcfg0": NAPOT_RWX << 8 | NAPOT}
+@pytest.mark.parametrize("stage", ["first", "second"])
+def test_a_change_of_pmp_may_close_page_tables(guest, change, stage):
+    leaf = guest.first.entry(HERE) if stage == "first" else guest.second.entry(FRAMES[0])
+    closed = {"pmpaddr0": (leaf & ~0xFFF) >> 2 | 0x1FF, "pmpcfg0": NAPOT_RWX << 8 | NAPOT}
     guest.bench.set(**closed | {"pmpaddr1": -1, "pmpcfg0": NAPOT_RWX << 8} if change == "pmpcfg0" else
                     closed | {"pmpaddr1": -1, "pmpaddr0": FRAMES[6] >> 2 | 0x1FF})
     first = guest.load()
@@ -262,11 +264,15 @@ def test_a_change_of_pmp_may_close_page_tables(guest, change):
     assert [first, guest.do("hfence.vvma x0, x0\nld a0, (x8)")] == [1, -LOAD_ACCESS_FAULT]
 
 
-def test_page_tables_that_pmp_splits_are_looked_at_each_time(guest):
-    """The leaves of HERE and of a page 256 further on are in the two halves of one page."""
-    far = HERE + (256 << 12)
-    guest.first.map(far, FRAMES[1], SUPERVISOR)
-    upper = guest.first.entry(far) & ~0x7FF
+@pytest.mark.parametrize("stage", ["first", "second"])
+def test_page_tables_that_pmp_splits_are_looked_at_each_time(guest, stage):
+    """The leaves of HERE and of a page 256 further on are in the two halves of one page: in one of the stages' tables."""
+    far, frame = HERE + (256 << 12), FRAMES[1]
+    if stage == "second":
+        far, frame = HERE + 4096, BASE + (256 << 12)
+        guest.second.map(frame, FRAMES[1])
+    guest.first.map(far, frame, SUPERVISOR)
+    upper = (guest.first.entry(far) if stage == "first" else guest.second.entry(frame)) & ~0x7FF
     guest.bench.set(pmpaddr0=upper >> 2 | 0xFF, pmpcfg0=NAPOT_RWX << 8 | NAPOT, pmpaddr1=-1)
     assert [guest.load(), guest.do("ld a0, (x8)\nnop", x8=far)] == [1, -LOAD_ACCESS_FAULT]
 
