@@ -1,6 +1,7 @@
 # Follows pointers from page to page of the working set, in an order that looks random.
 #
-# One iteration visits each page once: in S-mode with Sv39 or in VS-mode with Sv39 under Sv39x4, as `stages` says.
+# One iteration visits each page once: in S-mode with Sv39 or in VS-mode with Sv39 under Sv39x4, as `stages` says.  Before each
+# there is an SFENCE.VMA if `fences` is not 0: then each load must walk.
 # Status 0; 1 if it did not end where it began; 2 without the H extension; 3 after any other trap.
 
     .include "paged.S"
@@ -51,13 +52,24 @@ chase:
     mv      a1, t1                      # that of page 0 again
     srli    t2, s1, 3
     mul     t2, t2, s0
+    ld      t5, fences
     .align  3
 2:
     .rept 8
     ld      a1, (a1)
     .endr
     addi    t2, t2, -1
-    bnez    t2, 2b
+    beq     a1, t1, 4f
+5:  bnez    t2, 2b
     sub     a0, a1, t1
     snez    a0, a0
 3:  ecall
+4:  beqz    t5, 5b
+    sfence.vma
+    j       5b
+
+    .pushsection .data
+    .align 3
+    .globl fences
+fences: .dword 0
+    .popsection

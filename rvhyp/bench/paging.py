@@ -12,13 +12,19 @@ ONE_STAGE, TWO_STAGES = 1, 2            # the word `stages` of the programs
 
 
 class Load(NamedTuple):
-    """A program with a working set in bytes; an iteration does `units` of what is counted."""
+    """A program with a working set in bytes; an iteration does `units` of what is counted, and may end in a fence."""
 
     name: str
     program: str
     working_set: int
     units: int
     iterations: int
+    is_fenced: bool = False
+
+    @property
+    def words(self) -> dict[str, int]:
+        """The numbers that the program has at some of its symbols."""
+        return {"working_set": self.working_set} | ({"fences": 1} if self.is_fenced else {})
 
 
 def chase(mib: int, loads: int) -> Load:
@@ -28,13 +34,14 @@ def chase(mib: int, loads: int) -> Load:
 
 
 WITHIN, BEYOND = chase(1, 60_000_000), chase(64, 1_000_000)     # what TLBs reach
-LOADS = (WITHIN, Load("memcpy of 64 bytes, 1 MiB", "memory-copy", MIB, MIB // 2 // 64, 2000), BEYOND)
-MISS = "TLB miss"
+FENCED = BEYOND._replace(name="the same, with a fence before each round", is_fenced=True)
+LOADS = (WITHIN, Load("memcpy of 64 bytes, 1 MiB", "memory-copy", MIB, MIB // 2 // 64, 2000), BEYOND, FENCED)
+MISS, WALK = "TLB miss", "TLB miss after a fence"
 
 
 def measure(load: Load, rounds: int, engines: Engines, peers: list[Peer]) -> dict[str, tuple[float, float]]:
     """Nanoseconds of CPU time for a unit under one stage and under two, by runner."""
-    variants = [{"stages": stages, "working_set": load.working_set} for stages in (ONE_STAGE, TWO_STAGES)]
+    variants = [load.words | {"stages": stages} for stages in (ONE_STAGE, TWO_STAGES)]
     one, two = costs_of_iteration(load.program, variants, load.iterations, rounds, engines, peers)
     return {runner: (one[runner] * 1e9 / load.units, two[runner] * 1e9 / load.units) for runner in one}
 

@@ -41,7 +41,9 @@ def measure_paging(rounds, engines, peers):
         say(f"{load.name} ...")
         found[load] = paging.measure(load, rounds, engines, peers)
     rows = [row for load, costs in found.items() for row in staged(load.name, costs)]
-    return rows + staged(paging.MISS, paging.miss(found[paging.WITHIN], found[paging.BEYOND]))
+    for what, beyond in ((paging.MISS, paging.BEYOND), (paging.WALK, paging.FENCED)):
+        rows += staged(what, paging.miss(found[paging.WITHIN], found[beyond]))
+    return rows
 
 
 def measure_traps(rounds, engines, peers):

@@ -37,7 +37,7 @@ from rvhyp.hart.memory import (
 )
 from rvhyp.hart.paging import translate
 from rvhyp.hart.peers import ENTRY_BLOCKS, ENTRY_PAGE, settle
-from rvhyp.hart.pmp import MIXED, pmp_permissions
+from rvhyp.hart.second import find
 from rvhyp.hart.state import FAULT_LEAVE, REASON_BUDGET
 from rvhyp.hart.tlb import FETCH_TLB, drop_host_page, flush_mixed, flush_table, tlb_fill
 from rvhyp.hart.trap import FETCH, access_fault
@@ -171,12 +171,12 @@ def fetch_page(h):
             h.reason = REASON_BUDGET
             return 0
     mode = h.prv | (h.v << 2)
-    pa = translate(h, h.pc, 2, FETCH, mode, 0)
+    pa = find(h, h.pc, 2, FETCH, mode, h.fetch_slot, 0)
     if h.fault:
         return 0
     if ram_host(h, pa, 2) == 0:
         return access_fault(h, h.pc, FETCH, h.v)
-    if pmp_permissions(h, pa & ~0xFFF, 4096, h.prv) & MIXED:
+    if h.page_is_whole == 0:
         return 1
     page = code_page(h, pa)
     tlb_fill(h, FETCH_TLB, h.pc, page + (h.pc & 0xFFF), h.fetch_slot)

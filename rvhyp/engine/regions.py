@@ -16,7 +16,7 @@ from rvhyp.engine.uop import (
 )
 from rvhyp.hart.access import fill_for
 from rvhyp.hart.memory import HEADER_HOST, HEADER_UNDECODED, SLOTS, ram_host
-from rvhyp.hart.paging import translate
+from rvhyp.hart.second import find
 from rvhyp.hart.tlb import READ_TLB, WRITE_TLB, effective_mode, tlb_find
 from rvhyp.hart.trap import LOAD, STORE
 from rvhyp.isa.choices import MISALIGNED_TRAPS
@@ -39,7 +39,7 @@ def region_fill(h, va, size, is_write):
         return 0
     table = WRITE_TLB if is_write else READ_TLB
     mode = effective_mode(h)
-    pa = translate(h, va, size, STORE if is_write else LOAD, mode, 0)
+    pa = find(h, va, size, STORE if is_write else LOAD, mode, h.data_slot, 0)
     if h.fault:
         h.fault = 0
         return 0

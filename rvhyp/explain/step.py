@@ -4,6 +4,7 @@ from __future__ import annotations
 from rvhyp.engine.reference import Reference
 from rvhyp.explain.observe import Observer
 from rvhyp.explain.trap import Explanation, explanation
+from rvhyp.hart.paging import forget_tables
 from rvhyp.hart.state import Hart
 
 
@@ -12,6 +13,8 @@ class Watched:
 
     def __init__(self, hart: Hart):
         self._hart, self._engine = hart, Reference()
+        hart.second_tlb = 0                 # walks are to be seen, not remembered
+        forget_tables(hart)
         self.explanation: Explanation | None = None
 
     def run(self) -> int:

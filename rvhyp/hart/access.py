@@ -12,7 +12,7 @@ from rvhyp.hart.memory import (
     write_ram,
 )
 from rvhyp.hart.paging import translate
-from rvhyp.hart.pmp import MIXED, pmp_permissions
+from rvhyp.hart.second import find
 from rvhyp.hart.state import FAULT_LEAVE, MMIO_OK, REASON_MMIO
 from rvhyp.hart.tlb import (
     LAST_CONTEXT,
@@ -71,7 +71,7 @@ def access_slot(h, flavour):
 @rule
 def fill_for(h, table, va, pa, host, mode, slot):
     """Enter the page of a successful access in a TLB, if every later access to it may take the same path."""
-    if (pmp_permissions(h, pa & ~0xFFF, 4096, mode & 3) & MIXED) != 0:
+    if h.page_is_whole == 0:
         return 0
     if table == WRITE_TLB:
         blocks = noticed_blocks(h, pa)
@@ -123,7 +123,7 @@ def load_within(h, va, size, flavour):
     host = 0 if flavour == HLVX else tlb_find(h, READ_TLB, va, load64(slot + 8))
     if host:
         return load_part(host, size)
-    pa = translate(h, va, size, LOAD, mode, 1 if flavour == HLVX else 0)
+    pa = find(h, va, size, LOAD, mode, slot, 1 if flavour == HLVX else 0)
     if h.fault:
         return 0
     host = ram_host(h, pa, size)
@@ -185,9 +185,9 @@ def load(h, va, size, flavour):
 
 
 @rule
-def store_target(h, va, size, flavour):
+def store_target(h, va, size, slot, flavour):
     """System physical address to which a store of `size` bytes within one page may go; not RAM is fine."""
-    return translate(h, va, size, STORE, access_mode(h, flavour), 0)
+    return find(h, va, size, STORE, access_mode(h, flavour), slot, 0)
 
 
 @rule
@@ -211,7 +211,7 @@ def store_misaligned(h, va, size, value, flavour):
             store_sized(host, size, value)
             return 0
         first = size
-    pa = store_target(h, va, first, flavour)
+    pa = store_target(h, va, first, slot, flavour)
     if h.fault:
         return 0
     if ram_host(h, pa, first) == 0:
@@ -220,7 +220,7 @@ def store_misaligned(h, va, size, value, flavour):
         store_bytes(h, pa, size, value)
         fill_for(h, WRITE_TLB, va, pa, ram_host(h, pa, size), mode, slot)
         return 0
-    rest = store_target(h, va + first, size - first, flavour)
+    rest = store_target(h, va + first, size - first, slot, flavour)
     if h.fault == 0:
         if ram_host(h, rest, size - first) == 0:
             access_fault(h, va + first, STORE, mode >> 2)
@@ -247,7 +247,7 @@ def store(h, va, size, value, flavour):
     if host:
         store_sized(host, size, value)
         return 0
-    pa = store_target(h, va, size, flavour)
+    pa = store_target(h, va, size, slot, flavour)
     if h.fault:
         return 0
     host = ram_host(h, pa, size)
@@ -280,7 +280,7 @@ def atomic_target(h, va, size, access):
     mode = effective_mode(h)
     if va & (size - 1):
         return refuse_misaligned_atomic(h, va, access, mode)
-    pa = translate(h, va, size, access, mode, 0)
+    pa = find(h, va, size, access, mode, h.data_slot, 0)
     if h.fault:
         return 0
     host = ram_host(h, pa, size)

@@ -5,8 +5,9 @@ stored to may be loaded from; all faults are those of a store, at the address in
 """
 from rvhyp.hart.access import fill_for
 from rvhyp.hart.memory import ram_host, write_ram
-from rvhyp.hart.paging import permission_of, translate
+from rvhyp.hart.paging import permission_of
 from rvhyp.hart.pmp import pmp_permissions
+from rvhyp.hart.second import find
 from rvhyp.hart.tlb import WRITE_TLB, effective_mode, tlb_find
 from rvhyp.hart.trap import LOAD, STORE, TRANSFORM, access_fault, illegal, virtual
 from rvhyp.isa.cause import M, U
@@ -33,7 +34,7 @@ def block_permitted(h, field):
 def block_target(h, va, access):
     """Host address of the block around va, its physical one in amo_spa: main memory, to all of which an access is permitted."""
     mode = effective_mode(h)
-    pa = translate(h, va, 1, access, mode, 0)
+    pa = find(h, va, 1, access, mode, h.data_slot, 0)
     if h.fault == 0:
         h.amo_spa = pa & ~(BLOCK - 1)
         host = ram_host(h, h.amo_spa, BLOCK)

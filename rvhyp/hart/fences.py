@@ -3,6 +3,7 @@
 `*_field` are register numbers: x0 asks for all addresses or all address spaces.  Bits of an ASID or VMID that there are not are
 ignored.
 """
+from rvhyp.hart.paging import forget_tables
 from rvhyp.hart.tlb import fence
 from rvhyp.hart.trap import illegal, virtual
 from rvhyp.isa.cause import S, U
@@ -36,6 +37,7 @@ def sfence_inval(h):
 @rule
 def forget_guest(h, vmid):
     """Forget all translations of a guest, wherever the hart stands: for a monitor that is no software of the hart's."""
+    forget_tables(h)
     fence(h, 1, 0, 0, 0, 0, 1, vmid)
     return 0
 
@@ -67,5 +69,6 @@ def hfence_gvma(h, rs1_field, gpa, rs2_field, vmid):
         return 0
     if (h.prv == S) & (MSTATUS_TVM.get(h.mstatus) != 0):
         return illegal(h)
+    forget_tables(h)
     fence(h, 1, 0, 0, 0, 0, rs2_field, vmid & ((1 << VMIDLEN.get(h.choices)) - 1))
     return 0

@@ -5,11 +5,12 @@
 leaves the trap in h.fault.
 """
 from rvhyp.hart.memory import notice_store, ram_host
-from rvhyp.hart.pmp import R, W, X, pmp_permissions
+from rvhyp.hart.pmp import MIXED, R, W, X, pmp_permissions
+from rvhyp.hart.state import OFFSET, TABLE_PAGES
 from rvhyp.hart.trap import FETCH, LOAD, STORE, access_fault, guest_page_fault, page_fault
 from rvhyp.isa.cause import M, S, U
 from rvhyp.isa.csr import ATP_MODE, ATP_PPN, ENVCFG_ADUE, ENVCFG_PBMTE, MSTATUS_MXR, MSTATUS_SUM
-from rvhyp.isa.rule import BitField, compare_and_set64, load64, rule
+from rvhyp.isa.rule import BitField, compare_and_set64, load64, rule, store64
 from rvhyp.isa.word import sext
 
 BARE = 0
@@ -23,6 +24,7 @@ PTE_RESERVED = 0x7F << 54       # bits 60:54
 NAPOT_BITS = 16                 # the one size of Svnapot: 64 KiB
 NOT_AT_POINTERS = PTE_D | PTE_A | PTE_U | PTE_N | PTE_PBMT.mask
 
+TABLES = OFFSET["table_pages"]
 EXPLICIT, IMPLICIT_READ, IMPLICIT_WRITE = 0, 1, 2       # what the G-stage translates: the access itself, or one to a VS-stage PTE
 
 
@@ -113,6 +115,49 @@ def second_stage_allows(h, pte, access, implicit, hlvx):
 
 
 @rule
+def table_entry(h, pa):
+    """Host address of the entry where a page of page tables would be, by its guest physical or physical address."""
+    return h + TABLES + (((pa >> 12) & (TABLE_PAGES - 1)) << 5)
+
+
+@rule
+def table_space(h, v):
+    """Who says where such a page is, and that it may be read: hgatp, or PMP alone.  Not 0, as in an entry that is empty."""
+    return h.hgatp | 1 if v else 1
+
+
+@rule
+def known_table(h, pa, v):
+    """Host address of a PTE to be read, if one of its page has been before and no fence came since, else 0; with v, pa is a
+    guest's."""
+    entry = table_entry(h, pa)
+    if (load64(entry) == (pa >> 12)) & (load64(entry + 8) == table_space(h, v)):
+        return load64(entry + 16) + (pa & 0xFFF)
+    return 0
+
+
+@rule
+def remember_table(h, pte_address, v, pa, host):
+    """A PTE could be read, at pa: so can all of its page, if PMP says the same of it."""
+    if (h.second_tlb == 0) | ((pmp_permissions(h, pa & ~0xFFF, 4096, S) & MIXED) != 0):
+        return 0
+    entry = table_entry(h, pte_address)
+    store64(entry, pte_address >> 12)
+    store64(entry + 8, table_space(h, v))
+    store64(entry + 16, host - (pa & 0xFFF))
+    return 0
+
+
+@rule
+def forget_tables(h):
+    """After a fence of the G-stage or a change of PMP: no page of page tables is known."""
+    index = 0
+    while index < TABLE_PAGES:
+        store64(h + TABLES + (index << 5) + 8, 0)
+        index += 1
+
+
+@rule
 def second_stage(h, gpa, va, access, implicit, hlvx):
     """Guest physical to system physical, by hgatp."""
     mode = ATP_MODE.get(h.hgatp)
@@ -126,9 +171,12 @@ def second_stage(h, gpa, va, access, implicit, hlvx):
     while level != 0:
         level -= 1
         pa = table + (((gpa >> (12 + 9 * level)) & index_mask) << 3)
-        host = pte_host(h, pa, va, access, 1, R)
-        if h.fault:
-            return 0
+        host = known_table(h, pa, 0)
+        if host == 0:
+            host = pte_host(h, pa, va, access, 1, R)
+            if h.fault:
+                return 0
+            remember_table(h, pa, 0, pa, host)
         pte = load64(host)
         if pte_is_reserved(pte, h.menvcfg):
             return guest_page_fault(h, va, gpa, access, implicit)
@@ -197,12 +245,15 @@ def first_stage(h, va, access, prv, v, hlvx):
     while level != 0:
         level -= 1
         pte_address = table + (((va >> (12 + 9 * level)) & 511) << 3)
-        pa = vs_pte_address(h, pte_address, va, access, v, IMPLICIT_READ)
-        if h.fault:
-            return 0
-        host = pte_host(h, pa, va, access, v, R)
-        if h.fault:
-            return 0
+        host = known_table(h, pte_address, v)
+        if host == 0:
+            pa = vs_pte_address(h, pte_address, va, access, v, IMPLICIT_READ)
+            if h.fault:
+                return 0
+            host = pte_host(h, pa, va, access, v, R)
+            if h.fault:
+                return 0
+            remember_table(h, pte_address, v, pa, host)
         pte = load64(host)
         if pte_is_reserved(pte, config):
             return page_fault(h, va, access, v)
@@ -233,7 +284,10 @@ def permission_of(access, hlvx):
 
 @rule
 def translate(h, va, size, access, mode, hlvx):
-    """System physical address of `size` bytes at va, all in one page, for an effective mode (prv | V << 2)."""
+    """System physical address of `size` bytes at va, all in one page, for an effective mode (prv | V << 2).
+
+    h.page_is_whole then says whether PMP has one answer for all of that page.
+    """
     prv = mode & 3
     v = mode >> 2
     h.leaf_bits = 63
@@ -247,7 +301,10 @@ def translate(h, va, size, access, mode, hlvx):
             if h.fault:
                 return 0
     need = permission_of(access, hlvx)
-    if (pmp_permissions(h, pa, size, prv) & need) != need:
-        return access_fault(h, va, access, v)
+    allowed = pmp_permissions(h, pa & ~0xFFF, 4096, prv)
+    h.page_is_whole = 0 if allowed & MIXED else 1
+    if (allowed & need) != need:
+        if (pmp_permissions(h, pa, size, prv) & need) != need:
+            return access_fault(h, va, access, v)
     return pa
 

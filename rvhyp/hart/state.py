@@ -27,6 +27,8 @@ TLB_ENTRIES = 1 << TLB_BITS
 MIXED_ENTRIES = 64
 KEPT_WAYS, KEPT_SPANS = 32, (1, 2, 4, 8, 0)                     # of kept pages: as many for each size of accesses, 0 for others
 KEPT = KEPT_WAYS * len(KEPT_SPANS)
+TABLE_PAGES = 256               # pages of page tables that are remembered
+SECOND_ENTRIES = 1 << 15         # of the second-level TLB, 16 bytes each, in a mapping of its own: touched as it is used
 CONTEXTS = 256                  # slots of the context table, a hash of the key
 RAM_REGIONS = 32
 
@@ -51,7 +53,9 @@ _FIELDS = [
     ("page", 1), ("bias", 1),
     # Translation contexts: tag bits of the TLBs, and the slots of the context table they come from.
     ("fetch_context", 1), ("data_context", 1), ("fetch_slot", 1), ("data_slot", 1), ("next_context", 1),
-    ("leaf_bits", 1), ("addend", 1),        # addend: of the entry last filled
+    ("leaf_bits", 1), ("page_is_whole", 1), # of the last translation: its first-stage page; whether PMP splits its page
+    ("addend", 1),                          # of the entry last filled
+    ("second_tlb", 1), ("generation", 1),   # where it is, 0: nothing is kept of walks; what makes its entries count
     # Not 0 where a floating-point instruction may not simply run: see FP_* below.
     ("fp_gate", 1), ("fflags_before", 1),
     # Not 0 while the engine runs: the host's floating-point unit is the hart's.
@@ -101,6 +105,7 @@ _FIELDS += [
     # Pages that translated code found last (rvhyp.engine.translator.groups): bytes from its start at which an access there may
     # begin, 0 where nothing is kept; address; addend.
     ("kept_limit", KEPT), ("kept_page", KEPT), ("kept_addend", KEPT),
+    ("table_pages", TABLE_PAGES * 4),       # pages of page tables: (guest) physical page, hgatp, host address
 ]
 
 OFFSET: dict[str, int] = {}     # field -> byte offset in the record
@@ -182,6 +187,8 @@ class Hart:
             if count > 1:
                 start = OFFSET[name] // 8
                 setattr(self, name, Words(self.words[start:start + count]))
+        self._second = mmap.mmap(-1, 16 * SECOND_ENTRIES, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+        self.second_tlb = ctypes.addressof(ctypes.c_char.from_buffer(self._second))
         self.next_hart = self.next_peer = self.address
         RECORDS[self.address] = self
         self.reset(mhartid)

@@ -4,9 +4,9 @@ A TLB entry maps one 4 KiB page of virtual addresses straight to host memory (bo
 is the page's address with a *context id* in the low bits.  A context is everything a translation depends on
 besides the page tables: privilege, V, SUM, MXR, the modes, ASID and VMID.  Changing any of these is a change of id: nothing
 is flushed.  A fence makes contexts forget their id, so that old entries can no longer match: its cost does not
-depend on how many entries there are.
+depend on how many entries there are.  Behind the small tables is a large one (rvhyp.hart.second), with the same tags.
 """
-from rvhyp.hart.state import CONTEXTS, MIXED_ENTRIES, OFFSET, TLB_ENTRIES
+from rvhyp.hart.state import CONTEXTS, MIXED_ENTRIES, OFFSET, SECOND_ENTRIES, TLB_ENTRIES
 from rvhyp.isa.cause import M
 from rvhyp.isa.csr import (
     ATP_MODE,
@@ -25,6 +25,7 @@ MIXED_TLB = OFFSET["mixed_tlb"]
 CONTEXT_TABLE = OFFSET["contexts"]
 INVALID = (1 << 64) - 1
 PAGE = 0xFFF
+KINDS, GENERATION, NEXT_GENERATION = 0xF, 0xFF0, 0x10           # low bits of an entry of the second level
 SLOT, WAYS = 32, 4              # bytes of a slot; slots of one set
 LAST_CONTEXT = 508              # ids fill bits 3..11 of a tag; the last few are reserve for one update
 
@@ -184,6 +185,23 @@ def flush_table(h, table):
 
 
 @rule
+def second_entry(h, va):
+    """Host address of the entry of the second level where a page's translation would be."""
+    return h.second_tlb + (((va >> 12) & (SECOND_ENTRIES - 1)) << 4)
+
+
+@rule
+def flush_second(h):
+    """Ids begin again: no entry of the second level counts any more.  The table is emptied when generations begin again too."""
+    h.generation = (h.generation + NEXT_GENERATION) & GENERATION
+    if (h.generation == 0) & (h.second_tlb != 0):
+        index = 0
+        while index < SECOND_ENTRIES:
+            store64(h.second_tlb + (index << 4), 0)
+            index += 1
+
+
+@rule
 def drop_contexts(h):
     """Make every context forget its id: no entry can match any more."""
     index = 0
@@ -199,6 +217,7 @@ def flush_tlbs(h):
     flush_table(h, READ_TLB)
     flush_table(h, WRITE_TLB)
     flush_mixed(h)
+    flush_second(h)
     drop_contexts(h)
     h.next_context = 0
 
@@ -247,4 +266,7 @@ def fence(h, v, by_va, va, by_asid, asid, by_vmid, vmid):
         drop_page(h, WRITE_TLB, va)
         if (load64(mixed_entry(h, va)) ^ va) <= PAGE:
             store64(mixed_entry(h, va), INVALID)
+        if h.second_tlb:
+            if (load64(second_entry(h, va)) ^ va) <= PAGE:
+                store64(second_entry(h, va), 0)
     h.resync = 1

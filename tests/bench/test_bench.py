@@ -96,7 +96,7 @@ def test_the_cost_of_an_iteration_is_without_the_start(engines, monkeypatch):
 def test_loads_do_what_they_count(load, engine):
     """Per unit at least one instruction, and a store for each eight bytes that are copied; either way the same work."""
     def instructions(stages, iterations):
-        elf = programs.with_words(load.program, iterations=iterations, stages=stages, working_set=load.working_set)
+        elf = programs.with_words(load.program, iterations=iterations, stages=stages, **load.words)
         return programs.run_here(elf, load.program, engine)[1]
     one, two = (instructions(stages, 3) - instructions(stages, 2) for stages in (1, 2))
     assert one == two and (1 if load.program == "memory-chase" else 16) <= one / load.units < 20

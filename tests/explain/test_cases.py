@@ -2,10 +2,11 @@
 import pytest
 
 from rvhyp.explain.manual import HCOUNTEREN, HSTATUS, PAGING_PROTECTION, VIRTUALIZATION
+from rvhyp.explain.step import Watched
 from rvhyp.explain.text import lines
 from rvhyp.isa.cause import STI, VSTI
 from tests.engine.paging import FULL, GPA_OFFSET, PAGE, A, Allocator, D, PageTable, U, V, W
-from tests.engine.support import BASE
+from tests.engine.support import BASE, Bench
 from tests.explain.support import hold_explained
 
 RAM = 1 << 19
@@ -246,3 +247,22 @@ def test_a_pointer_with_a_reserved_bit_and_a_misaligned_superpage():
     found = hold_explained(prepare(SUPERVISOR, 1), 1, size=RAM)[0]
     assert found.decided[-1].says.startswith("the superpage is misaligned") and found.decided[-1].manual.endswith("step 5")
     assert "still a pointer" in hold_explained(prepare(V, 0), 1, size=RAM)[0].decided[0].says
+
+
+def test_a_walk_is_shown_though_the_hart_remembers_parts_of_it():
+    """The hart has been where the page tables are: an explanation starts anew."""
+    bench, allocate = Bench(size=RAM), Allocator()
+    first = PageTable(bench.memory, 8, allocate, offset=GPA_OFFSET)
+    first.map(VA_CODE, CODE - GPA_OFFSET, SUPERVISOR)
+    first.map(VA_DATA, DATA - GPA_OFFSET, SUPERVISOR & ~W)
+    second = PageTable(bench.memory, 8, allocate, is_wide=True)
+    for page in (*first.tables, CODE, DATA):
+        second.map(page - GPA_OFFSET, page, FULL)
+    bench.put("ld a0, (x4)\nsd a0, (x4)\n", CODE)
+    bench.set(stvec=HANDLER, vsatp=first.atp, hgatp=second.atp, prv=1, v=1, pc=VA_CODE, x4=VA_DATA)
+    bench.run(1)
+    watched = Watched(bench.hart)
+    bench.hart.quantum_end = bench.instret + 1
+    watched.run()
+    entries = watched.explanation.access.stages[0].entries
+    assert [entry.pmp is not None and len(entry.nested.entries) for entry in entries] == [3, 3, 3]

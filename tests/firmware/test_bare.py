@@ -57,6 +57,11 @@ def test_memory(elf, name):
     assert on_spike(elf(name, iterations=2, stages=1), "--isa=rv64gc").status == 0
 
 
+def test_memory_with_fences(elf):
+    for stages in (1, 2):
+        assert on_spike(elf("memory-chase", iterations=3, stages=stages, fences=1), "--isa=rv64gch").status == 0
+
+
 @pytest.mark.parametrize("name", BENCHMARKS)
 def test_benchmarks(elf, name):
     run = on_spike(elf(name, iterations=2), "--isa=rv64gc", timeout=60)

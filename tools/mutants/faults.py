@@ -26,7 +26,7 @@ AREAS = {                               # what each area consists of, in the pac
     "accesses": ("hart/access.py", "hart/blocks.py"),
     "memory": ("hart/memory.py", "hart/peers.py"),
     "paging": ("hart/paging.py",),
-    "TLB": ("hart/tlb.py",),
+    "TLB": ("hart/tlb.py", "hart/second.py"),
     "fences": ("hart/fences.py",),
     "traps": ("hart/trap.py",),
     "PMP": ("hart/pmp.py",),

@@ -1,5 +1,6 @@
 """satp, vsatp, hgatp, the environment configurations, PMP: what address translation depends on."""
 from rvhyp.hart.csrs.rows import ROW_BITS, reads, write_stored, writes
+from rvhyp.hart.paging import forget_tables
 from rvhyp.hart.pmp import A_NA4, CFG_A, pmp_config, pmp_write_address, pmp_write_config
 from rvhyp.hart.tlb import drop_contexts
 from rvhyp.isa.choices import (
@@ -142,6 +143,7 @@ def write_tvec(h, number, value):
 @writes(*(f"pmpcfg{n}" for n in range(0, PMP_ENTRIES // 4, 2)))
 def write_pmpcfg(h, number, value):
     pmp_write_config(h, (number & 15) >> 1, value)
+    forget_tables(h)
     drop_contexts(h)
     h.resync = 1
 
@@ -159,5 +161,6 @@ def read_pmpaddr(h, number):
 @writes(*PMP_ADDRESSES)
 def write_pmpaddr(h, number, value):
     pmp_write_address(h, number - 0x3B0, value)
+    forget_tables(h)
     drop_contexts(h)
     h.resync = 1
