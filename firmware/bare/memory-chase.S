@@ -1,7 +1,7 @@
 # Follows pointers from page to page of the working set, in an order that looks random.
 #
-# One iteration visits each page once: in S-mode with Sv39 or in VS-mode with Sv39 under Sv39x4, as `stages` says.  Before each
-# there is an SFENCE.VMA if `fences` is not 0: then each load must walk.
+# One iteration visits each page once: in S-mode with Sv39 or in VS-mode with Sv39 under Sv39x4, as `stages` says.
+# Before each there is an SFENCE.VMA if `fences` is not 0: then each load must walk.
 # Status 0; 1 if it did not end where it began; 2 without the H extension; 3 after any other trap.
 
     .include "paged.S"

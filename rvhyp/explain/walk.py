@@ -128,6 +128,7 @@ def access_of(call: Call, hart: Before) -> Access:
             access.stages.append(stage_of(child, hart))
         elif child.name == "pmp_permissions":
             access.pmp = Pmp.of(child, hart)
+            access.pmp.pa, access.pmp.size = int(v["pa"]), int(v["size"])           # it may ask for the whole page at once
     if failed(call) is None:
         access.pa = call.result
     return access

@@ -363,7 +363,7 @@ def store_conditional(h, va, size, value):
     atomic_target(h, va, size, STORE)
     if h.fault:
         return 0
-    reserved = h.reservation == h.amo_spa + 1
+    reserved = 1 if h.reservation == h.amo_spa + 1 else 0
     h.reservation = 0
     if reserved == 0:
         return 1

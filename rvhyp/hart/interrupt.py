@@ -3,7 +3,7 @@ from rvhyp.hart.counters import restart_counters
 from rvhyp.hart.fp import LAST_HOST_MODE, update_fp_gate
 from rvhyp.hart.memory import forget_stale
 from rvhyp.hart.peers import see_epoch
-from rvhyp.hart.state import REASON_BUDGET, REASON_HS_TRAP, REASON_WFI
+from rvhyp.hart.state import NOT_IN_STUB, REASON_BUDGET, REASON_HS_TRAP, REASON_WFI
 from rvhyp.hart.tlb import update_contexts
 from rvhyp.hart.trap import enter_trap, illegal, leave_stub, sret, virtual
 from rvhyp.isa.cause import M, U
@@ -19,6 +19,7 @@ SGEIP = 1 << 12
 LCOFIP = 1 << 13
 FAR = 1 << 40                   # ticks: an event further away ends no slice
 TICK = 100                      # nanoseconds
+STUB_LENGTH = 64                # instructions that it executes at most
 LOOK_PERIOD = 20_000            # instructions between two looks at the host's clock, and at what other harts have done
 
 
@@ -161,11 +162,13 @@ def reschedule(h):
         ready = interrupt_to_take(h, ready)
         if ready:
             leave = enter_trap(h, first_of(ready) | 1 << 63, 0, 0, 0, 0)
-    if h.quantum_end <= instret:
+    left = STUB_LENGTH                  # the monitor's stub always comes to its end
+    if h.quantum_end > instret:
+        left = h.quantum_end - instret
+    elif h.stub_instret == NOT_IN_STUB:
         if leave == 0:
             h.reason = REASON_BUDGET
         return 1
-    left = h.quantum_end - instret
     cycles = LOOK_PERIOD if h.host_clock else (now + next_event(h, now)) * h.cycles_per_tick - h.skipped_cycles - instret
     if cycles < left:
         left = cycles

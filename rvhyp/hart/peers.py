@@ -42,8 +42,9 @@ def next_peer_of(h):
 @rule
 def lock_list(h):
     """From now on no other thread changes the hart's list of stale pages."""
+    tries = 0
     while compare_and_set64(h + STALE_LOCK, 0, 1) == 0:
-        pass
+        tries += 1
 
 
 @rule

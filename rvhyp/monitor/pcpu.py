@@ -29,7 +29,7 @@ from rvhyp.machine.turns import retired
 from rvhyp.monitor import sbi
 from rvhyp.monitor.exits import Exits
 from rvhyp.monitor.pmu import GUEST_COUNTERS
-from rvhyp.monitor.stub import EXTENSION, FUNCTION, IS_OPEN, LENGTH, NO_CALL, NUMBER, SERVED, SharedPage
+from rvhyp.monitor.stub import EXTENSION, FUNCTION, IS_OPEN, NO_CALL, NUMBER, SERVED, SharedPage
 
 if TYPE_CHECKING:
     from rvhyp.monitor.hypervisor import Hypervisor
@@ -104,9 +104,7 @@ class Pcpu:
                                     words[PC])
                     return True
                 assert reason in (REASON_BUDGET, REASON_TRAP), reason
-                if not words[V]:                        # the quantum ended in the stub, which is short
-                    words[QUANTUM_END] = retired(hart) + LENGTH
-                elif not look():
+                if not look():
                     return False
                 reason = run()
         finally:

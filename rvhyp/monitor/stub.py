@@ -17,7 +17,6 @@ from rvhyp.monitor.sbi import ipi, legacy_calls, time
 # Doublewords of the shared page.
 SAVED, IS_OPEN, NUMBER, SERVED, EXTENSION, FUNCTION = range(6)
 NO_CALL = (1 << 64) - 1                 # in EXTENSION: it has served none since Python did
-LENGTH = 64                             # instructions that it executes at most
 
 SOURCE = f"""
 stub:   csrrw t0, sscratch, t0

@@ -83,7 +83,9 @@ def made(calls, *, stub, on="interpreter", steps=None, cpus=1) -> tuple:
     vm.memory.write(CALLS, table)
     outcome = hypervisor.run(steps or 1_000_000)
     while steps and outcome.ended is Ended.INSTRUCTIONS:
+        before = hypervisor.machine.instret
         outcome = hypervisor.run(steps)
+        assert hypervisor.machine.instret == before + steps or outcome.ended is not Ended.INSTRUCTIONS
     trace = vm.memory.read(TRACE, 296 * len(calls))
     return (outcome, trace, hypervisor.machine.instret, hypervisor.machine.now(), vm.exits, vm.report, output), vm.served
 
