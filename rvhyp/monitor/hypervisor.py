@@ -30,6 +30,7 @@ from rvhyp.monitor.stub import EXTENSION, NO_CALL, SharedPage
 from rvhyp.monitor.stub import code as stub_code
 from rvhyp.monitor.threads import Threads
 from rvhyp.monitor.vcpu import ASLEEP, State, Vcpu
+from rvhyp.monitor.vcpu import NEVER as NO_TIMER
 from rvhyp.monitor.vm import MINIMUM_MEMORY, Vm, VmConfig
 
 TABLES_BASE, TABLES_SIZE = 0x8000_0000, 64 << 20
@@ -41,7 +42,6 @@ SEPC, MSTATUS, STIMECMP = (OFFSET[name] // 8 for name in ("sepc", "mstatus", "st
 SCAUSE = OFFSET["scause"] // 8
 A0, A1, A6, A7 = 10, 11, 16, 17
 SKIPPED_CYCLES = OFFSET["skipped_cycles"] // 8
-NO_TIMER = (1 << 64) - 1
 WFI, WRS_NTO = 0x1050_0073, 0x00D0_0073
 
 Hook = Callable[[Vcpu, Exit], bool]

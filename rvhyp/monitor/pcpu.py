@@ -14,7 +14,7 @@ from rvhyp.hart.state import (
     REASON_TRAP_LOOP,
     Hart,
 )
-from rvhyp.isa.cause import ECALL_VS, cause_name
+from rvhyp.isa.cause import ECALL_VS, S, cause_name
 from rvhyp.isa.csr import (
     CSR_NUMBERS,
     HEDELEG_WRITABLE,
@@ -35,7 +35,6 @@ if TYPE_CHECKING:
     from rvhyp.monitor.hypervisor import Hypervisor
     from rvhyp.monitor.vcpu import Vcpu
 
-S_MODE = 1
 ECALL = cause_name(ECALL_VS)
 V, PC, QUANTUM_END = (OFFSET[name] // 8 for name in ("v", "pc", "quantum_end"))
 EXITS = 256                             # between two looks at the host: a guest that only polls retires hardly anything
@@ -67,13 +66,13 @@ class Pcpu:
                             ("hcounteren", GUEST_COUNTERS)):
             rules.csr_write(hart.address, CSR_NUMBERS[name], int(value))
         hart.stvec, hart.sscratch = stub, self.page.spa
-        hart.monitor, hart.prv, hart.v = MONITOR_PYTHON, S_MODE, 0
+        hart.monitor, hart.prv, hart.v = MONITOR_PYTHON, S, 0
 
-    def run_vcpu(self, vcpu: Vcpu, begin: Callable[[], object], look: Callable[[], bool]) -> bool:
+    def run_vcpu(self, vcpu: Vcpu, begin: Callable[[], object], look: Callable[[], bool]) -> None:
         """Run a vcpu until its slice is over, it waits, or it stops.
 
         `begin` sets the slice once the vcpu is loaded.  `look` is called between two quanta and sets the end of the next; if it
-        gives False, the vcpu stops where it is, and the result is False.
+        gives False, the vcpu stops where it is.
         """
         hart, words, hypervisor = self.hart, self.hart.words, self._hypervisor
         handle, (run, return_to_guest) = hypervisor.handle, self._entries()
@@ -87,13 +86,13 @@ class Pcpu:
         begin()
         try:
             if not look():
-                return False
+                return
             reason = return_to_guest()
             while True:
                 exits = EXITS
                 while reason == REASON_HS_TRAP:
                     if not handle(vcpu):
-                        return True
+                        return
                     exits -= 1
                     if not exits:
                         words[QUANTUM_END] = 0          # the engine returns at once
@@ -102,10 +101,10 @@ class Pcpu:
                     self.leave_guest()
                     hypervisor.stop(vcpu, "trap loop: it takes the same traps for ever without executing an instruction",
                                     words[PC])
-                    return True
+                    return
                 assert reason in (REASON_BUDGET, REASON_TRAP), reason
                 if not look():
-                    return False
+                    return
                 reason = run()
         finally:
             self.leave_guest()
@@ -148,4 +147,4 @@ class Pcpu:
             hart.mstatus = MSTATUS_SPP.put(hart.mstatus, hart.prv)
             hart.hstatus = hart.hstatus | HSTATUS_SPV.mask
             hart.sepc = hart.pc
-            hart.prv, hart.v = S_MODE, 0
+            hart.prv, hart.v = S, 0

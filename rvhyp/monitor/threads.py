@@ -21,7 +21,7 @@ from rvhyp.machine.console import Input, Link, wait_for_input
 from rvhyp.machine.machine import Outcome, Watch
 from rvhyp.machine.turns import retired
 from rvhyp.monitor.pcpu import QUANTUM_END, Pcpu, Run
-from rvhyp.monitor.vcpu import ASLEEP, State, Vcpu
+from rvhyp.monitor.vcpu import ASLEEP, NEVER, State, Vcpu
 
 if TYPE_CHECKING:
     from rvhyp.monitor.hypervisor import Hypervisor
@@ -30,7 +30,6 @@ QUANTUM = 200_000               # instructions between two looks at what a hart 
 BUSY_SLEEP = 0.005              # seconds between two looks at the host while a guest runs
 PATIENCE = 1                    # seconds to wait for harts to stand still when the process is to end
 STIMECMP, RUNNING = (OFFSET[name] // 8 for name in ("stimecmp", "running"))
-NO_TIMER = (1 << 64) - 1
 
 
 class VcpuThread:
@@ -97,7 +96,7 @@ class VcpuThread:
                 threads.is_over = threads.is_over or threads.failure is not None
 
     def _begin(self) -> None:
-        self.pcpu.hart.words[STIMECMP] = NO_TIMER           # nobody else wants the hart
+        self.pcpu.hart.words[STIMECMP] = NEVER           # nobody else wants the hart
 
     def _look(self) -> bool:
         """Between two quanta: whether to go on."""
