@@ -280,8 +280,8 @@ PLACE_BITS, SIZE_BITS = 16, 16          # of what the next gets in one word: pla
 
 
 def keep_text(name: str, table: str, fill: str) -> str:
-    """What translated code calls where an access is not in the page that is kept at a place: as `fill`, but what the TLB has is
-    kept there from now on, with a limit."""
+    """What translated code calls where an access is not in what is kept at a place: as `fill`, but the page that the TLB has is
+    kept there from now on, with a limit; and with it those beside it that the TLB has too, if on the host they are beside it."""
     t = HandlerText(name)
     va, what = Symbol(t, "%va"), Symbol(t, "%what")
     place, size = what & (1 << PLACE_BITS) - 1, what >> PLACE_BITS & (1 << SIZE_BITS) - 1
@@ -293,7 +293,9 @@ def keep_text(name: str, table: str, fill: str) -> str:
     t.branch(Symbol(t, t.load("i64", entry, "hart")) == page + t.get("data_context"), found, slow)
     t.label(found)
     addend = Symbol(t, t.load("i64", t.at(entry, 8), "hart"))
-    for field, value in (("kept_limit", what >> PLACE_BITS + SIZE_BITS), ("kept_page", page), ("kept_addend", addend)):
+    before, after = (_is_continued(t, table, page + away, addend).select(4096, 0) for away in (-4096, 4096))
+    limit = (what >> PLACE_BITS + SIZE_BITS) + before + after
+    for field, value in (("kept_limit", limit), ("kept_page", page - before), ("kept_addend", addend)):
         t.store("i64", value.name, t.at(t.at("%hart", OFFSET[field]), place << 3), "hart")
     t.line(f"ret i64 {(va + addend).name}")
     t.label(slow)
@@ -301,6 +303,13 @@ def keep_text(name: str, table: str, fill: str) -> str:
     t.line(f"ret i64 {result}")
     body = "\n".join(t.lines)
     return f"define preserve_allcc i64 @{name}(ptr %hart, i64 %va, i64 %what) #0 {{\nentry:\n{body}\n}}\n"
+
+
+def _is_continued(t: HandlerText, table: str, page: Symbol, addend: Symbol) -> Symbol:
+    """Whether a TLB has a page of the same context with the same addend."""
+    entry = t.at(t.at("%hart", OFFSET[table]), ((page >> 12) & TLB_ENTRIES - 1) << 4)
+    tag, other = (Symbol(t, t.load("i64", t.at(entry, offset), "hart")) for offset in (0, 8))
+    return ((tag ^ page + t.get("data_context")) | (other ^ addend)) == 0
 
 
 def clear_text() -> str:

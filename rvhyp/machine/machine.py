@@ -34,8 +34,8 @@ from rvhyp.machine.fdt import isa_extensions
 from rvhyp.machine.ram import MAP_NORESERVE, PAGE, Memory, Ram
 from rvhyp.machine.turns import Turns, retired
 
-QUANTUM_MIN, QUANTUM_MAX = 10, 2_000_000        # instructions between two looks at the host ...
-INPUT_PERIOD = 1_000_000                # instructions: 1 ms of virtual time, less of the host's
+QUANTUM_MIN, QUANTUM_MAX = 10, 5_000_000        # instructions between two looks at the host ...
+INPUT_PERIOD = 5_000_000                # instructions: 5 ms of virtual time, less of the host's
 QUANTUM_SECONDS = 0.001                         # ... which should take this long
 FAR = 1 << 40                   # ticks: what the rule next_event gives when no timer is set
 NEVER = (1 << 63) - 1

@@ -4,13 +4,14 @@ import pytest
 from rvhyp.engine.translator.blocks import discover
 from rvhyp.engine.translator.flow import Flow
 from rvhyp.engine.translator.strides import strides
+from rvhyp.hart.state import KEPT
 from rvhyp.isa.text import assemble
 from tests.engine.paging import FRAMES, PAGE, TABLES, A, D, PageTable, R, V, W, X
 from tests.engine.support import BASE, Bench, difference, hold_translated
 
 DATA = 0x4000_0000                      # a virtual address
 KERNEL = V | R | W | X | A | D
-SLICES = [997, 1003, 4000]
+SLICES = [997, 1003, 4000, 9000]
 
 
 def near(code: str) -> set[str]:
@@ -45,8 +46,10 @@ def test_what_moves_little_in_a_loop_is_near_and_what_memory_leads_to_is_not():
     """) == {"inner", "fixed", "element", "indexed", "spilled", "through"}
 
 
-def prepare_paging(bench: Bench, code: str, spaces: int) -> None:
-    """In S-mode: code and page tables where they are, in each address space; s2, s3 are PTEs of two frames for DATA."""
+def prepare_paging(bench: Bench, code: str, spaces: int, beside: int = 0) -> None:
+    """In S-mode: code and page tables where they are, in each address space; s2, s3 are PTEs of two frames for DATA, whose own
+    PTE is at s1.  `beside` is the number of the frame of the page behind DATA; behind that is the first again.
+    """
     bench.put(code)
     memory, free = bench.memory, [TABLES]
 
@@ -58,7 +61,8 @@ def prepare_paging(bench: Bench, code: str, spaces: int) -> None:
         for at in range(BASE, BASE + 0x30000, PAGE):
             table.map(at, at, KERNEL)
         pte = table.map(DATA, FRAMES + PAGE * number, KERNEL)
-        table.map(DATA + PAGE, FRAMES, KERNEL)
+        table.map(DATA + PAGE, FRAMES + PAGE * beside, KERNEL)
+        table.map(DATA + 2 * PAGE, FRAMES, KERNEL)
     for number in range(2):
         memory.set_word(FRAMES + PAGE * number, 3 + 10 * number)
         memory.set_word(FRAMES + PAGE * number + PAGE - 64, 7 + 10 * number)
@@ -112,8 +116,8 @@ WRITTEN = """
         la      s1, made
         li      s2, 0x00150513          # addi a0, a0, 1
         li      s3, 0x00100000          # ... 2, 3, 4
-outer:  li      t1, 4
-        mv      t2, s1
+outer:  li      t1, COUNT
+        addi    t2, s1, -BEFORE
 inner:  sw      s2, 0(t2)
         addi    t2, t2, 4
         addi    t1, t1, -1
@@ -123,16 +127,19 @@ inner:  sw      s2, 0(t2)
         add     s2, s2, s3
         j       outer
         .balign 4096
+        .zero   4096
 made:   .zero   16
         ret
 """
 
 
-def test_stores_to_a_page_with_code_since_then_are_noticed():
-    """Only the code that stores is translated before it runs: the page it stores to is not known to have code."""
+@pytest.mark.parametrize("before", [0, 64])
+def test_stores_to_a_page_with_code_since_then_are_noticed(before):
+    """Only the code that stores is translated before it runs: the page it stores to is not known to have code, and is kept with
+    the one before it where the stores begin there."""
     learning, plain, bench = (Bench("translator") for _ in range(3))
     for each in (learning, plain, bench):
-        each.put(WRITTEN)
+        each.put(WRITTEN.replace("COUNT", str(4 + before // 4)).replace("BEFORE", str(before)))
     learning.run(SLICES[0])
     engine = bench.machine.engine
     assert engine.translate(bench.hart, BASE, engine.decoded(learning.hart)[BASE], 40)
@@ -145,7 +152,7 @@ ACROSS = """
         li      s1, 0x40001000
 outer:  li      t1, 32
         addi    a0, s1, -64
-inner:  ld      a1, 0(a0)               # a group of 32 bytes; pages that follow each other do not in memory
+inner:  ld      a1, 0(a0)               # a group of 32 bytes
         ld      a2, 8(a0)
         add     a3, a1, a2
         sd      a3, 16(a0)
@@ -157,5 +164,38 @@ inner:  ld      a1, 0(a0)               # a group of 32 bytes; pages that follow
 """
 
 
+def longest(bench: Bench) -> int:
+    """Of what is kept, the most bytes in which an access may begin."""
+    return max(int(bench.hart.kept_limit[place]) for place in range(KEPT))
+
+
 def test_groups_that_run_over_the_end_of_a_page():
-    assert hold_translated(lambda bench: prepare_paging(bench, ACROSS, 1), SLICES).translated
+    bench = hold_translated(lambda bench: prepare_paging(bench, ACROSS, 1), SLICES)
+    assert bench.translated and 0 < longest(bench) <= PAGE
+
+
+def test_pages_that_are_beside_each_other_in_memory_too_are_kept_together():
+    bench = hold_translated(lambda bench: prepare_paging(bench, ACROSS, 1, beside=1), SLICES)
+    assert bench.translated and PAGE < longest(bench) <= 2 * PAGE
+
+
+SECOND = """
+outer:  li      t1, 1200
+        li      a0, 0x40000000
+inner:  ld      a1, 0(a0)
+        add     a2, a2, a1
+        addi    a0, a0, 8
+        addi    t1, t1, -1
+        bnez    t1, inner
+        sd      s3, 8(s1)               # the page behind DATA is the first frame now, then the second again
+        mv      t2, s2
+        mv      s2, s3
+        mv      s3, t2
+        li      a3, 0x40001000
+        sfence.vma a3, zero
+        j       outer
+"""
+
+
+def test_a_page_is_not_kept_with_the_one_before_it_behind_its_fence():
+    assert hold_translated(lambda bench: prepare_paging(bench, SECOND, 1, beside=1), SLICES).translated

@@ -65,49 +65,51 @@ class Group:
 
 
 class KeptGroup(Group):
-    """One that first looks at the page that is kept at a place: see `keep_text`."""
+    """One that first looks at what is kept at a place: see `keep_text`."""
 
     waits = False
 
     def __init__(self, insns: list[Insn], place: int):
         super().__init__(insns)
         self._place = place
-        self._room = PAGE + 1 - (self.high - self.low)              # how many bytes into a page it may begin
-        self._limit = PAGE + 1 - (KEPT_SPANS[place // KEPT_WAYS] or 1)          # how many others with that place may
-        self._into: Symbol | None = None            # bytes into that page; not less than `room` if it was not that page
+        span = KEPT_SPANS[place // KEPT_WAYS] or 1
+        self._limit = PAGE + 1 - span                               # how many bytes into a page those with that place may begin
+        self._more = self.high - self.low - span                    # by how many this one is longer
+        self._is_joined = False
         self._elsewhere: tuple[Symbol, Symbol] | None = None
 
     def look(self, t: RegionText, miss: str) -> None:
-        self._into, self.addend = self._first(t) - self._kept(t, "page"), self._kept(t, "addend")
-        if self._room < self._limit:
+        into, self.addend = self._first(t) - self._kept(t, "page"), self._kept(t, "addend")
+        self._hit = into < self._kept(t, "limit")
+        if self._more:
             on = t.new_label("on")
-            t.branch(self._into < self._room, on, miss, LIKELY)
+            t.branch(self._hit, on, miss, LIKELY)
             t.label(on)
-        self._hit = self._into < self._kept(t, "limit")
+            self._hit = into + self._more < self._kept(t, "limit")
         self.is_looked = True
 
     def _kept(self, t: RegionText, what: str) -> Symbol:
         return Symbol(t, t.load("i64", t.at("%hart", OFFSET[f"kept_{what}"] + 8 * self._place), "hart"))
 
-    def is_hit(self, t: RegionText) -> Symbol:
-        return self._into < self._room if self._hit is None else self._hit
-
     def miss(self, t: RegionText, va: Symbol, size: int, is_write: bool) -> Symbol:
-        if self._hit is None:
+        if self._is_joined:
             return super().miss(t, va, size, is_write)
         keep = "keep_write" if is_write else "keep_either" if self.is_write else "keep_read"
         keep = t.load("ptr", t.at("%hart", OFFSET[keep]), "hart")
         what = self._place | size << PLACE_BITS | self._limit << PLACE_BITS + SIZE_BITS
         host = t.word(f"call preserve_allcc i64 {keep}(ptr %hart, i64 {va.name}, i64 {what})")
-        into = (self._kept(t, "limit") == 0).select(-1, self._first(t) - self._kept(t, "page"))
-        self._elsewhere = into, self._kept(t, "addend")
+        into, limit = self._first(t) - self._kept(t, "page"), self._kept(t, "limit")
+        hit = into < limit
+        if self._more:
+            hit &= into + self._more < limit
+        self._elsewhere = hit, self._kept(t, "addend")
         return host
 
     def join(self, t: RegionText, found: str, missed: str) -> None:
-        into, addend = self._elsewhere
-        self._into = t.word(f"phi i64 [{self._into.name}, %{found}], [{into.name}, %{missed}]")
+        hit, addend = self._elsewhere
+        self._hit = t.bit(f"phi i1 [true, %{found}], [{hit.name}, %{missed}]")
         self.addend = t.word(f"phi i64 [{self.addend.name}, %{found}], [{addend.name}, %{missed}]")
-        self._hit = None
+        self._is_joined = True
 
 
 class Places:
