@@ -5,6 +5,8 @@ instruction again.  So nothing an instruction does in a rare case is written twi
 """
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from rvhyp.engine.fpu import CANONICAL_NAN, HostFpu
 from rvhyp.engine.handlers import callables
 from rvhyp.engine.handlertext import CONVENTION, HandlerText
@@ -209,26 +211,40 @@ class RegionText(HandlerText):
         self.line(f"br label %exit{list(self.exits).index(key)}")
 
     def write_exits(self) -> None:
-        """The blocks that exits lead to: each stores its registers; then all go on alike, but for those to an entry of this
-        region, where the interpreter's own handler must run."""
+        """The blocks that exits lead to: each stores its registers, but for those that it shares with all other exits of its
+        block of the program; then all go on alike, but for those to an entry of this region, where the interpreter's own
+        handler must run."""
+        alike: dict[tuple[int | None, str], list[tuple[str, set, list]]] = {}
+        for number, ((entry, left, registers), ways) in enumerate(self.exits.items()):
+            alike.setdefault((entry, left), []).append((f"exit{number}", set(registers), ways))
         ends: dict[int | None, list[tuple[str, str, str]]] = {}
-        for number, (key, ways) in enumerate(self.exits.items()):
-            self.label(f"exit{number}")
-            slot, passed = str(ways[0][1]), str(ways[0][2])
-            if len(ways) > 1:
-                slot = self.value("phi i64 " + ", ".join(f"[{slot}, %{block}]" for block, slot, _ in ways))
-                passed = self.value("phi i64 " + ", ".join(f"[{n}, %{block}]" for block, _, n in ways))
-            entry, left, registers = key
-            for register, value in registers:
-                self.store_register(register, FloatSymbol(self, value) if is_float(register) else Symbol(self, value))
-            left = self.value(f"sub i64 {left}, {passed}")
-            ends.setdefault(entry, []).append((self.block, slot, left))
+        for (entry, left), exits in alike.items():
+            shared, rest, joined = set.intersection(*(registers for _, registers, _ in exits)), self.new_label("rest"), []
+            for label, registers, ways in exits:
+                self.label(label)
+                slot, passed = self._joined(ways)
+                self._store_all(registers - shared)
+                joined.append((self.block, slot, passed))
+                self.line(f"br label %{rest}")
+            self.label(rest)
+            slot, passed = self._joined(joined)
+            self._store_all(shared)
+            ends.setdefault(entry, []).append((self.block, slot, self.value(f"sub i64 {left}, {passed}")))
             self.line(f"br label %end{'' if entry is None else entry}")
         for entry, ways in ends.items():
             self.label(f"end{'' if entry is None else entry}")
-            slot = self.word("phi i64 " + ", ".join(f"[{slot}, %{block}]" for block, slot, _ in ways))
-            left = self.word("phi i64 " + ", ".join(f"[{left}, %{block}]" for block, _, left in ways))
-            self.go_to_slot(slot, left, None if entry is None else self.entries[entry])
+            slot, left = self._joined(ways)
+            self.go_to_slot(Symbol(self, slot), Symbol(self, left), None if entry is None else self.entries[entry])
+
+    def _joined(self, ways: list[tuple]) -> Iterator[str]:
+        """Two words of ways that come together here, each (label it comes from, the words)."""
+        for n in (1, 2):
+            first = str(ways[0][n])
+            yield first if len(ways) == 1 else self.value("phi i64 " + ", ".join(f"[{way[n]}, %{way[0]}]" for way in ways))
+
+    def _store_all(self, registers: set[tuple[int, str]]) -> None:
+        for register, value in sorted(registers):
+            self.store_register(register, FloatSymbol(self, value) if is_float(register) else Symbol(self, value))
 
     def go_to_slot(self, slot: Symbol, left: Symbol, original: int | None) -> None:
         """Go on at a slot of this page; with the interpreter's own handler of a number, if one is given."""
