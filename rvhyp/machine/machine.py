@@ -37,6 +37,8 @@ from rvhyp.machine.turns import Turns, retired
 QUANTUM_MIN, QUANTUM_MAX = 10, 5_000_000        # instructions between two looks at the host ...
 INPUT_PERIOD = 5_000_000                # instructions: 5 ms of virtual time, less of the host's
 QUANTUM_SECONDS = 0.001                         # ... which should take this long
+ACCESSES = 100                  # to devices between two looks at the host, at most
+ADDRESS, BYTES, IS_WRITE, VALUE, DONE = (OFFSET[f"mmio_{name}"] // 8 for name in ("address", "size", "is_write", "value", "done"))
 FAR = 1 << 40                   # ticks: what the rule next_event gives when no timer is set
 NEVER = (1 << 63) - 1
 EPOCH_COUNT = OFFSET["epoch_count"]     # of concurrent harts, that of the first counts for all
@@ -262,8 +264,16 @@ class Machine:
             if self.turns:
                 quantum_end = self.turns.limit(quantum_end)
             self.hart.quantum_end = quantum_end - self.elsewhere
-            self.serve(self.run_hart())
+            self._run_quantum()
         return self.outcome
+
+    def _run_quantum(self) -> None:
+        """Run until it is time to look at the host, which accesses to devices do not make it, unless there are many."""
+        for _ in range(ACCESSES):
+            reason = self.run_hart()
+            self.serve(reason)
+            if reason != REASON_MMIO or self.outcome is not None:
+                return
 
     def look(self, watch: Watch, end: int) -> int:
         """Look at the host's clock and, if it is time, at its input; the instret up to which to run then."""
@@ -302,17 +312,17 @@ class Machine:
             raise AssertionError(f"the engine returned for reason {reason}")
 
     def _device_access(self) -> None:
-        hart = self.hart
-        pa, size = int(hart.mmio_address), int(hart.mmio_size)
+        words = self.hart.words
+        pa, size = words[ADDRESS], words[BYTES]
         self.take_input()
         try:
-            if hart.mmio_is_write:
-                self.bus.write(pa, size, int(hart.mmio_value))
+            if words[IS_WRITE]:
+                self.bus.write(pa, size, words[VALUE])
             else:
-                hart.mmio_value = self.bus.read(pa, size)
-            hart.mmio_done = MMIO_OK
+                words[VALUE] = self.bus.read(pa, size)
+            words[DONE] = MMIO_OK
         except BusError:
-            hart.mmio_done = MMIO_REFUSED
+            words[DONE] = MMIO_REFUSED
 
     def _wait_for_interrupt(self) -> None:
         """A hart that waits may wait for input; else time jumps to the next timer event, or only the host can wake it."""

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rvhyp.hart.state import Hart
+from rvhyp.hart.state import OFFSET, Hart
 from rvhyp.isa.csr import CSR_NUMBERS
 
 if TYPE_CHECKING:
     from rvhyp.machine.machine import Machine
 
 MIP = CSR_NUMBERS["mip"]
+SLICE_END, BUDGET = (OFFSET[name] // 8 for name in ("slice_end", "budget"))
 TURN = 100_000                          # instructions: a tenth of a millisecond
 
 
@@ -76,4 +77,4 @@ class Turns:
 
 def retired(hart: Hart) -> int:
     """Instructions that a hart has retired since reset."""
-    return int(hart.slice_end) - int(hart.budget)
+    return hart.words[SLICE_END] - hart.words[BUDGET]
