@@ -6,9 +6,9 @@ import click
 from rvhyp.cli.common import guarded, plain_table, say, start_engine, write_file, write_json
 from rvhyp.machine.errors import BadInput
 
-PARTS = ("programs", "paging", "traps", "start", "memory", "linux", "idle")
+PARTS = ("programs", "paging", "traps", "start", "memory", "linux", "idle", "kvm")
 PEERS = ("spike", "qemu")
-DEFAULT_PARTS = PARTS[:-2]              # the last two want a guest that must be prepared
+DEFAULT_PARTS = PARTS[:-3]              # the last want guests that must be prepared
 MIB = 1 << 20
 
 
@@ -110,11 +110,7 @@ def measure_linux(rounds, engines):
                Figure("boot to userland, wall", OURS, COLD_CACHE, first.cost.wall, "s"),
                figure("boot to userland, CPU", OURS, cpu, "s"),
                figure("boot to userland, wall", OURS, median(each.cost.wall for each in boots), "s")]
-    if None not in others:
-        theirs = median(each.cpu for each in others)
-        figures += [figure("boot in S-mode, CPU", "QEMU", theirs, "s"), figure("QEMU's CPU time / ours", OURS, theirs / cpu, "")]
-    else:
-        say("qemu-system-riscv64 is not installed: no comparison with QEMU")
+    figures += beside_qemu("boot in S-mode, CPU", cpu, others)
     figures += [figure("instructions", OURS, said["instructions"], "")]
     figures += [figure(f"exits: {cause}", OURS, count, "") for cause, count in said["guests"][0]["exits"].items()]
     say("time of exits ...")
@@ -137,19 +133,50 @@ def measure_idle(rounds, engine):
             figure("idle guest with --realtime, of a core", OURS, 100 * share, "%")]
 
 
+def measure_kvm(rounds, lkvm):
+    """A guest of a guest."""
+    from statistics import median
+
+    from rvhyp.bench import kvm
+    from rvhyp.bench.programs import OURS
+    from rvhyp.bench.report import figure
+    say("Linux with KVM boots Linux ...")
+    runs, others = kvm.measure(lkvm, rounds)
+    cpu = median(run.cost.cpu for run in runs)
+    figures = [figure("KVM boots a guest, CPU", OURS, cpu, "s"),
+               figure("KVM boots a guest, wall", OURS, median(run.cost.wall for run in runs), "s"),
+               figure("instructions", OURS, runs[0].said["instructions"], "")]
+    return figures + beside_qemu("KVM boots a guest, CPU", cpu, others)
+
+
+def beside_qemu(what, cpu, others):
+    """QEMU's time for the same, if it is installed, and how much longer that is than ours."""
+    from statistics import median
+
+    from rvhyp.bench.programs import OURS
+    from rvhyp.bench.report import figure
+    if None in others:
+        say("qemu-system-riscv64 is not installed: no comparison with QEMU")
+        return []
+    theirs = median(each.cpu for each in others)
+    return [figure(what, "QEMU", theirs, "s"), figure("QEMU's CPU time / ours", OURS, theirs / cpu, "")]
+
+
 @click.command()
 @click.argument("programs", nargs=-1, metavar="[PROGRAM...]")
 @click.option("--part", "parts", multiple=True, type=click.Choice(PARTS), metavar="PART",
-              help=f"Only this: {', '.join(PARTS)}; may be repeated.  [default: all but linux and idle; with PROGRAM: programs]")
+              help=f"Only this: {', '.join(PARTS)}; may be repeated.  [default: all but the last three; with PROGRAM: programs]")
 @click.option("--instructions", type=click.IntRange(1_000_000), default=1_000_000_000, show_default=True, metavar="N",
               help="About how many instructions each program runs.")
 @click.option("--rounds", type=click.IntRange(1, 100), default=3, show_default=True, metavar="N", help="Runs; medians are shown.")
 @click.option("--peer", "wanted", multiple=True, type=click.Choice(PEERS), metavar="NAME",
               help=f"Compare with this only: {', '.join(PEERS)}; may be repeated.  [default: all that are installed]")
+@click.option("--lkvm", metavar="FILE",
+              help="For the part kvm: kvmtool's lkvm for riscv64, linked statically.")
 @click.option("--json", "json_path", metavar="FILE", help="Write everything measured as JSON; - is stdout.")
 @click.option("--svg", "svg_path", metavar="FILE", help="Draw the speeds of the programs in steady state.")
 @guarded
-def bench(programs, parts, instructions, rounds, wanted, json_path, svg_path):
+def bench(programs, parts, instructions, rounds, wanted, lkvm, json_path, svg_path):
     """Measure our benchmark programs, each of which checks its own result; memory under page tables; traps; start; memory of
     the process; Linux guests.
 
@@ -165,6 +192,7 @@ def bench(programs, parts, instructions, rounds, wanted, json_path, svg_path):
     from rvhyp.bench.programs import Engines
     from rvhyp.bench.report import document, figure_table, speed_table, staged_table
     from rvhyp.engine.translator.engine import Translator
+    from rvhyp.machine.source import read_file
     known = [name for name in firmware.names() if firmware.find(name).is_benchmark]
     for name in programs:
         if name not in known:
@@ -172,6 +200,9 @@ def bench(programs, parts, instructions, rounds, wanted, json_path, svg_path):
     parts = parts or (("programs",) if programs else DEFAULT_PARTS)
     if svg_path and "programs" not in parts:
         raise BadInput("draws the part programs, which is not asked for", "--svg", "add --part programs")
+    if ("kvm" in parts) != (lkvm is not None):
+        raise BadInput("goes with the part kvm, and that with it", "--lkvm", "give --part kvm --lkvm FILE")
+    kvmtool = read_file(lkvm) if lkvm else b""
     engines = Engines(start_engine("translator"), start_engine("interpreter"), Translator(counted=True))
     peers = installed_peers(wanted)
     measurements, values = [], {}
@@ -191,7 +222,8 @@ def bench(programs, parts, instructions, rounds, wanted, json_path, svg_path):
                              ("start", figure_table, lambda: measure_start(rounds)),
                              ("memory", figure_table, measure_memory),
                              ("linux", figure_table, lambda: measure_linux(rounds, engines)),
-                             ("idle", figure_table, lambda: measure_idle(rounds, engines.translator))):
+                             ("idle", figure_table, lambda: measure_idle(rounds, engines.translator)),
+                             ("kvm", figure_table, lambda: measure_kvm(rounds, kvmtool))):
         if part in parts:
             values[part] = run()
             show(table(part, values[part]))

@@ -258,6 +258,12 @@ def test_what_idle_guests_cost_is_a_median(monkeypatch):
     assert abs(alone - 100) < 0.2 and [round(part, 2) for part in lost] == [0.01, 0.02]
 
 
+@pytest.mark.parametrize("arguments", [["--part", "kvm"], ["--lkvm", "/dev/null"]])
+def test_kvm_wants_its_program_and_nothing_else_does(arguments):
+    result = rvhyp("bench", *arguments)
+    assert result.returncode == 2 and b"--part kvm --lkvm FILE" in result.stderr
+
+
 def test_a_linux_guest_that_is_not_prepared_is_one_message(tmp_path, monkeypatch):
     monkeypatch.setattr(store, "folder", lambda: tmp_path)
     with pytest.raises(BadInput, match="rvhyp guests prepare debian"):

@@ -11,48 +11,20 @@ from pathlib import Path
 
 import pytest
 
-from rvhyp.guests.cpio import Archive
-from rvhyp.guests.store import find
+from rvhyp.bench import kvm
 from tests.cli.terminal import rvhyp
 
 pytestmark = pytest.mark.long
 SUITES = Path(os.environ.get("RVHYP_SUITES", "/nonexistent"))
-
-HOST_INIT = """#!/bin/busybox sh
-/bin/busybox mkdir -p /proc /sys /dev /tmp /root
-/bin/busybox --install -s /bin
-export PATH=/bin HOME=/root
-mount -t proc proc /proc
-mount -t sysfs sysfs /sys
-mount -t devtmpfs devtmpfs /dev
-modprobe kvm
-lkvm run -k /Image -i /initrd -m 192 -c $(nproc) --console serial -p "earlycon=sbi console=ttyS0 cryptomgr.notests rdinit=/inside"
-echo "the guest ended with $?"
-poweroff -f
-"""
-GUEST_INIT = """#!/bin/busybox sh
-/bin/busybox mkdir -p /proc
-/bin/busybox mount -t proc proc /proc
-/bin/busybox echo "inside: $(/bin/busybox cat /proc/sys/kernel/osrelease) on $(/bin/busybox nproc)"
-/bin/busybox poweroff -f
-"""
 
 
 @pytest.mark.parametrize("cpus", ["1", "2"])
 @pytest.mark.skipif(not (SUITES / "kvmtool/lkvm-static").is_file(), reason="no kvmtool/lkvm-static in RVHYP_SUITES")
 def test_kvm_boots_a_linux_guest(prepared, tmp_path, cpus):
     """With as many vcpus as the board has harts."""
-    folder, debian = find(prepared("debian"))
-    image, initrd = (folder / debian.kernel).read_bytes(), (folder / debian.initrd).read_bytes()
-    inside, more = Archive(), Archive()
-    inside.file("inside", GUEST_INIT.encode(), 0o755)
-    more.file("host", HOST_INIT.encode(), 0o755)
-    more.file("bin/lkvm", (SUITES / "kvmtool/lkvm-static").read_bytes(), 0o755)
-    more.file("Image", image)
-    more.file("initrd", initrd + inside.to_bytes())
-    (tmp_path / "initrd").write_bytes(initrd + more.to_bytes())     # Linux unpacks one archive after the other
-    done = rvhyp("bare", prepared("opensbi"), "--kernel", "debian", "--memory", "1G", "--initrd", str(tmp_path / "initrd"),
-                 "--cpus", cpus, "--append", "console=ttyS0 cryptomgr.notests rdinit=/host", timeout=900)
+    prepared("debian"), prepared("opensbi")
+    (tmp_path / "initrd").write_bytes(kvm.initrd((SUITES / "kvmtool/lkvm-static").read_bytes()))
+    done = rvhyp(*kvm.command(tmp_path / "initrd", "--cpus", cpus), timeout=900)
     assert b"hypervisor extension available" in done.stdout
     assert re.search(rb"\ninside: 6\.\S+ on %b\r" % cpus.encode(), done.stdout)
     assert b"the guest ended with 0" in done.stdout and done.returncode == 0
