@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from statistics import median
 
-from rvhyp.bench.linux import GUEST, prepared
+from rvhyp.bench.linux import GUEST, PROMPT, prepared
 from rvhyp.machine.errors import BadInput
 from rvhyp.machine.loader import load
 from rvhyp.machine.machine import Ended
@@ -20,7 +20,6 @@ from rvhyp.monitor.vm import VmConfig
 
 IDLE = "console=ttyS0 cryptomgr.notests"                        # to a shell, which waits at its prompt
 BUSY = IDLE + ' rdinit=/bin/busybox -- sh -c "while :; do i=$((i+1)); done"'
-PROMPT = b":~# "
 MEMORY = 512 << 20
 BOOT, STEP = 20_000_000_000, 100_000_000                        # instructions: the most that all boots take; between two looks
 SETTLE, WINDOW = 30_000_000, 150_000_000                        # instructions: after a change; measured

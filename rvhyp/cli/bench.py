@@ -115,6 +115,9 @@ def measure_linux(rounds, engines):
     figures += [figure(f"exits: {cause}", OURS, count, "") for cause, count in said["guests"][0]["exits"].items()]
     say("time of exits ...")
     figures += [figure("Python's part of the time of a boot", OURS, 100 * linux.share_of_exits(engines.translator), "%")]
+    say("memory ...")
+    added = round(linux.memory_of_translator() / MIB)
+    figures += [Figure("memory of the translator, its process included", OURS, COLD_CACHE, added, "MiB")]
     say("a disk ...")
     return [*figures, figure("sequential read of a virtio disk", OURS, linux.disk_speed(rounds), "MB/s")]
 
