@@ -222,12 +222,13 @@ EXPORTS = ("prepare_scratch", "notice_write", "csr_read", "csr_write", "load", "
 
 # What translated code goes on in or calls, by its place behind the handlers in the core's table.
 EXITS = ("resume_slow", "step", "slice_end")
+CALLED = ("fp_rounding", "is_plain_atomic", "load_reserved", "store_conditional")         # and all of floating point
 
 
 def callables() -> list[str]:
-    """Symbols that translated code reaches: functions like handlers, rules of floating point."""
+    """Symbols that translated code reaches: functions like handlers, rules."""
     import rvhyp.isa.fpu  # noqa: F401
-    return [*EXITS, "rule.fp_rounding", *(f"rule.{name}" for name in sorted(RULES) if name.startswith("f_"))]
+    return [*EXITS, *(f"rule.{name}" for name in CALLED), *(f"rule.{name}" for name in sorted(RULES) if name.startswith("f_"))]
 
 
 def fill_text(name: str, is_write: bool) -> str:

@@ -7,6 +7,7 @@ from rvhyp.engine.trace import LIKELY, Symbol, operand
 from rvhyp.engine.uop import UOP_RS2
 from rvhyp.hart.access import HLV, HLVX, PLAIN
 from rvhyp.hart.state import FP_OFF, MIXED_ENTRIES, OFFSET
+from rvhyp.hart.trap import LOAD, STORE
 
 FLAVOUR = {"": PLAIN, "hlv": HLV, "hlvx": HLVX}
 
@@ -86,24 +87,31 @@ class StoreShell(Shell):
         t.label(rule)
 
 
-class LoadReservedShell(Shell):
+class ReservationShell(Shell):
+    """LR and SC are made by rule."""
+
     def hot(self, t):
         t.sync()
-        value = t.call("load_reserved", address(t, self.i), self.i.size)
+        result = self.made(t)
         check_fault(t)
-        t.set_rd(apply(t, self.i, value=value))
+        t.set_rd(result)
         t.tail(f"next.{self.length}")
         return False
 
 
-class StoreConditionalShell(Shell):
-    def hot(self, t):
-        t.sync()
-        failed = t.call("store_conditional", address(t, self.i), self.i.size, t.register(UOP_RS2))
-        check_fault(t)
-        t.set_rd(failed)
-        t.tail(f"next.{self.length}")
-        return False
+class LoadReservedShell(ReservationShell):
+    access = LOAD
+
+    def made(self, t):
+        """What goes to rd."""
+        return apply(t, self.i, value=t.call("load_reserved", address(t, self.i), self.i.size))
+
+
+class StoreConditionalShell(ReservationShell):
+    access = STORE
+
+    def made(self, t):
+        return t.call("store_conditional", address(t, self.i), self.i.size, t.register(UOP_RS2))
 
 
 class AmoShell(Shell):

@@ -338,6 +338,24 @@ def amocas_q(h, va, source, rd):
 
 
 @rule
+def is_plain_atomic(h, va, size, access):
+    """Whether an LR (its access is LOAD) or SC (STORE) neither traps nor is to be noticed: translated code goes on behind it."""
+    if va & (size - 1):
+        return 0
+    pa = find(h, va, size, access, effective_mode(h), h.data_slot, 0)
+    if h.fault:
+        h.fault = 0
+        return 0
+    if ram_host(h, pa, size) == 0:
+        return 0
+    if h.resync | h.watch_hit:
+        return 0
+    if access == STORE:
+        return 1 if noticed_blocks(h, pa) == 0 else 0
+    return 1
+
+
+@rule
 def load_reserved(h, va, size):
     """LR: load, and reserve."""
     host = atomic_target(h, va, size, LOAD)

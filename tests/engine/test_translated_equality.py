@@ -12,7 +12,7 @@ from tests.engine import (
     test_equality_memory,
     test_self_modifying,
 )
-from tests.engine.programs import PROGRAM, install
+from tests.engine.programs import DATA, PROGRAM, install
 from tests.engine.support import BASE, SIZE, hold_translated
 
 FS_DIRTY = 3 << 13
@@ -48,10 +48,56 @@ def test_accesses_beside_ram_trap_and_touch_nothing(edge):
         fld f1, 16(s0)
         fsd f1, -24(s0)
         amoadd.w a3, s1, (s0)
+        lr.w a4, (s0)
+        sc.w a5, s1, (s0)
         addi s0, s0, 1
         addi s1, s1, -1
         bne s1, zero, loop
         j .
     """, PROGRAM).sections[0].data)
-    bench = hold_translated(lambda each: install(each, code, mstatus=FS_DIRTY), [700, 1, 5000, 3])
+    bench = hold_translated(lambda each: install(each, code, mstatus=FS_DIRTY), [700, 1, 7000, 3])
     assert bench.translated and (edge == BASE or bench.hart.x[9] == 0)          # handlers lie at the start of RAM
+
+
+# LR and SC in translated code: one after the other counts; off addresses that are aligned or not; to code of the very region.
+COUNTED = """
+loop:   lr.d    a0, (s0)
+        addi    a0, a0, 1
+        sc.d    a1, a0, (s0)
+        add     a2, a2, a1
+        sc.w    a3, a0, (s0)            # without a reservation
+        add     a2, a2, a3
+        addi    s1, s1, -1
+        bnez    s1, loop
+        j       .
+"""
+MISALIGNED = """
+loop:   lr.w    a0, (s0)
+        sc.w    a1, s1, (s0)
+        add     a2, a2, a1
+        addi    s0, s0, 1
+        addi    s1, s1, -1
+        bnez    s1, loop
+        j       .
+"""
+PATCHED = """
+        la      s0, patched
+        lw      s2, 0(s0)               # addi a3, a3, 1
+        li      s3, 0x00768693          # addi a3, a3, 7
+loop:   lr.w    a0, (s0)
+        sc.w    a1, s3, (s0)
+        mv      t0, s2
+        mv      s2, s3
+patched: addi   a3, a3, 1
+        mv      s3, t0
+        addi    s1, s1, -1
+        bnez    s1, loop
+        j       .
+"""
+
+
+@pytest.mark.parametrize("text", [COUNTED, MISALIGNED, PATCHED], ids=["counted", "misaligned", "patched"])
+def test_reservations(text):
+    code = bytes(assemble(text, PROGRAM).sections[0].data)
+    bench = hold_translated(lambda each: install(each, code, x8=DATA, x9=200), [700, 1, 5000, 3])
+    assert bench.translated and bench.hart.x[9] == 0

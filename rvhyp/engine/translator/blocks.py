@@ -15,7 +15,8 @@ from rvhyp.hart.state import F0, SINK
 from rvhyp.isa.decode import Decoded, decode, is_compressed
 from rvhyp.isa.instruction import Kind
 
-TRANSLATED = {Kind.ALU, Kind.BRANCH, Kind.JAL, Kind.JALR, Kind.LOAD, Kind.STORE, Kind.AMO, Kind.FENCE, Kind.FP}
+TRANSLATED = {Kind.ALU, Kind.BRANCH, Kind.JAL, Kind.JALR, Kind.LOAD, Kind.STORE, Kind.LOAD_RESERVED,
+              Kind.STORE_CONDITIONAL, Kind.AMO, Kind.FENCE, Kind.FP}
 LINKS = (1, 5)                  # registers that hold return addresses (Unprivileged ISA, "JALR")
 
 

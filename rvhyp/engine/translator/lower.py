@@ -5,7 +5,8 @@ from rvhyp.engine.fpu import DYNAMIC as HOST_DYNAMIC
 from rvhyp.engine.fpu import RTZ
 from rvhyp.engine.handlertext import METADATA, continue_at
 from rvhyp.engine.lines import DEPTH
-from rvhyp.engine.shell import Shell, apply, gate_mask
+from rvhyp.engine.memoryshells import ReservationShell
+from rvhyp.engine.shell import Shell, address, apply, gate_mask
 from rvhyp.engine.shells import FpShell, shell
 from rvhyp.engine.tables import TRUNCATING, Part
 from rvhyp.engine.trace import DECLARATIONS, LIKELY, UNLIKELY, Symbol
@@ -156,6 +157,10 @@ class Lowering:
             self.t.declarations |= unit.declarations
         elif insn.kind in (Kind.LOAD, Kind.STORE):
             self._write_access(insn, one)
+        elif isinstance(one, ReservationShell):
+            va = address(self.t, insn.record)
+            self.t.leave_if(self.t.call("is_plain_atomic", va, insn.record.size, one.access) == 0)
+            self.t.set_rd(one.made(self.t))
         else:
             one.hot(self.t)
 
