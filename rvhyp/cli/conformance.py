@@ -116,7 +116,8 @@ def show_table(header: list[str], rows: list[list[str]]) -> None:
 @click.option("--deselect", multiple=True, metavar="GLOB", help="Leave out tests with such a name; may be repeated.")
 @click.option("--jobs", type=click.IntRange(1, 1024), metavar="N", help="Tests at the same time.  [default: processors]")
 @click.option("--engine", type=click.Choice(["auto", *ENGINES]), default="auto", show_default=True,
-              help="What executes instructions.")
+              help="What executes instructions. On the translator tests run with all their code translated before, which takes "
+              "half a second each.")
 @click.option("--max-instructions", type=click.IntRange(1), metavar="N",
               help="Limit of each test, whatever the rules say.  [default: 10 million]")
 @click.option("--timeout", type=click.FloatRange(0, min_open=True), metavar="S",

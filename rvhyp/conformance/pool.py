@@ -13,6 +13,7 @@ from rvhyp.engine.children import Child, available_cores
 from rvhyp.machine.errors import BadInput
 
 GRACE = 2.0                             # seconds a worker has beyond a test's limit before it is killed
+TRANSLATED = 4                          # times as long: it runs twice, and all of it is translated between
 LONGEST_WAIT = 3600.0                   # seconds; the host's own limit is lower than that of a float
 
 
@@ -69,7 +70,7 @@ class Worker:
     def give(self, job: Job) -> None:
         """Begin a test."""
         self.job = job
-        self.deadline = time.monotonic() + job.seconds + GRACE
+        self.deadline = time.monotonic() + job.seconds * (TRANSLATED if self._engine == "translator" else 1) + GRACE
         try:
             self.connection.send(job)
         except OSError:                 # it died: `take` will find out

@@ -9,12 +9,14 @@ from __future__ import annotations
 import time
 import traceback
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from rvhyp.conformance.checks import Checks
 from rvhyp.conformance.discover import Test
 from rvhyp.conformance.result import Result, Status
 from rvhyp.engine import make_engine
+from rvhyp.engine.decoded import decoded
 from rvhyp.isa import config
 from rvhyp.isa.cause import ECALL_M, ECALL_S, ECALL_U, cause_name, mode_name
 from rvhyp.isa.configuration import Configuration
@@ -98,7 +100,7 @@ class Run:
         wanted = job.config
         self.config, self.output, self.name = wanted, output, job.test.name
         self.checks = Checks(wanted.check, wanted.end, output) if wanted.check else None
-        self.board = Board(wanted.memory, wanted.isa, make_engine(engine), self.checks or output, choices=wanted.choices)
+        self.board = Board(wanted.memory, wanted.isa, _engine(engine), self.checks or output, choices=wanted.choices)
         self.last_word = 0              # of tohost, when the run ended by a store to it
         self.program = load_elf(job.test.path)
         if self.program.tohost is None:
@@ -118,6 +120,13 @@ class Run:
         self._handle_store()
         if self.board.machine.outcome is not None:
             self.last_word = word
+
+    def translate(self, job: Job) -> None:
+        """Have translated what another run of the test decodes: this one is too short for much of it to be found hot."""
+        first = Run(job, "interpreter", Tail())
+        first.board.run(self.config.max_instructions, self.config.timeout)
+        machine = self.board.machine
+        machine.engine.translate_all(machine.hart, decoded(first.board.machine.hart))
 
     def judge(self) -> dict:
         """Run; fields of the result."""
@@ -183,14 +192,30 @@ class Run:
         return f"{va:#x} <{symbol}>" if symbol else f"{va:#x}"
 
 
+def _engine(name: str):
+    """An engine; translators share the process that compiles, which takes longer to start than a test."""
+    if name != "translator":
+        return make_engine(name)
+    from rvhyp.engine.translator.engine import Translator
+    return Translator(compiler=_compiler())
+
+
+@cache
+def _compiler():
+    from rvhyp.engine.translator.process import Compiler
+    return Compiler()
+
+
 def run_test(job: Job, engine: str = "auto") -> Result:
-    """Run a test in this process.  Whatever goes wrong is its result."""
+    """Run a test in this process; on the translator with all of it translated.  Whatever goes wrong is its result."""
     if job.skip:
         return job.result(Status.SKIP, detail=job.skip)
     start = time.perf_counter()
     output, run = Tail(), None
     try:
         run = Run(job, engine, output)
+        if engine == "translator":
+            run.translate(job)
         judged = run.judge()
         run.write_signature()
     except BadInput as error:

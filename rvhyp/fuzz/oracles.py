@@ -61,7 +61,6 @@ class Oracle:
 
 
 ORACLES: dict[str, Oracle] = {}
-LIMITS = 40, 3, 12, 1, 80               # instructions of the regions of a page, by turns
 SECONDS = 60.0                          # a batch that takes longer hangs
 SPIKE_COUNTS = 8                        # times as many instructions as there are, at most: 5,000 for each trap
 
@@ -123,12 +122,12 @@ class Translated(Engine):
         super().__init__("translator", isa)
 
     def run(self, image: Assembly, region: Region, instructions: int, coverage: Map | None = None) -> bytes:
+        from rvhyp.engine.decoded import decoded
         if coverage is not None:
             return super().run(image, region, instructions, coverage)
         first, second = self.board(image), self.board(image)
         self.left_by(first, region, instructions)
-        for number, (pa, slots) in enumerate(self.engine.decoded(first.machine.hart).items()):
-            self.engine.translate(second.machine.hart, pa, slots, LIMITS[number % len(LIMITS)])
+        self.engine.translate_all(second.machine.hart, decoded(first.machine.hart))
         return self.left_by(second, region, instructions)
 
 

@@ -149,6 +149,16 @@ def test_our_own_exception_is_a_crash(judge, monkeypatch):
     assert result.detail.startswith("Traceback") and result.detail.endswith("KeyError: 'missing'\n")
 
 
+def test_on_the_translator_all_is_translated_before(tmp_path):
+    path = tmp_path / "program"
+    path.write_bytes(programs.store(1, "li t1, 1000\n1:      addi t1, t1, -1\n        bnez t1, 1b"))
+    job = Job(Test("program", str(path)))
+    run = runner.Run(job, "translator", runner.Tail())
+    run.translate(job)
+    assert run.board.machine.engine.regions >= 2 and run.judge()["status"] is Status.PASS
+    assert run_test(job, "translator").instructions == run_test(job, "interpreter").instructions > 2000
+
+
 def test_reference_engine(tmp_path):
     path = tmp_path / "a"
     path.write_bytes(programs.FAIL_3)

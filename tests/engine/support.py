@@ -7,6 +7,7 @@ from functools import cache
 import pytest
 from hypothesis import HealthCheck, settings
 
+from rvhyp.engine.decoded import decoded
 from rvhyp.engine.interpreter import Interpreter
 from rvhyp.engine.reference import Reference
 from rvhyp.engine.translator.engine import Translator
@@ -209,9 +210,7 @@ def hold_translated(prepare, slices: list[int], limits=(40, 5, 12, 1), **options
         prepare(each)
     for count in slices:
         learning.run(count)
-    pages = bench.machine.engine.decoded(learning.hart)
-    bench.translated = sum(bench.machine.engine.translate(bench.hart, pa, slots, limits[number % len(limits)])
-                           for number, (pa, slots) in enumerate(pages.items()))
+    bench.translated = bench.machine.engine.translate_all(bench.hart, decoded(learning.hart), limits)
     for number, count in enumerate(slices):
         returns = [each.run(count) for each in (plain, bench)]
         states = [each.state() for each in (plain, bench)]

@@ -1,6 +1,7 @@
 """What a look at the TLB found is kept for the accesses that follow, as long as it holds (rvhyp.engine.translator.groups)."""
 import pytest
 
+from rvhyp.engine.decoded import decoded
 from rvhyp.engine.translator.blocks import discover
 from rvhyp.engine.translator.flow import Flow
 from rvhyp.engine.translator.strides import strides
@@ -142,7 +143,7 @@ def test_stores_to_a_page_with_code_since_then_are_noticed(before):
         each.put(WRITTEN.replace("COUNT", str(4 + before // 4)).replace("BEFORE", str(before)))
     learning.run(SLICES[0])
     engine = bench.machine.engine
-    assert engine.translate(bench.hart, BASE, engine.decoded(learning.hart)[BASE], 40)
+    assert engine.translate(bench.hart, BASE, decoded(learning.hart)[BASE], 40)
     for count in SLICES:
         assert plain.run(count) == bench.run(count)
         assert not difference(plain.state(), bench.state())

@@ -6,6 +6,7 @@ from collections import Counter
 
 import pytest
 
+from rvhyp.engine.decoded import decoded, word
 from rvhyp.engine.translator import engine as translating
 from rvhyp.engine.translator.arena import Arena
 from rvhyp.engine.translator.compiler import compile_text
@@ -65,7 +66,7 @@ def is_translated(made: Machine, symbol: str = "loop") -> bool:
     engine, address = made.engine, assemble(LOOP, BASE).symbols[symbol]
     page = engine._page(made.hart, engine.rules.code_page(made.hart.address, address & ~0xFFF))
     arena = made.hart.code_arena
-    return arena.low <= translating._word(page.address + 16 * ((address & 0xFFF) >> 1)) < arena.high
+    return arena.low <= word(page.address + 16 * ((address & 0xFFF) >> 1)) < arena.high
 
 
 def test_a_hot_loop_is_translated_and_counts_the_same(engine):
@@ -94,7 +95,7 @@ def test_translated_code_counts_what_it_retires_if_it_is_asked_to():
     """All but the two instructions that only the interpreter runs."""
     learning, made, plain = (machine(each, COUNTED) for each in (Translator(), Translator(counted=True), Translator()))
     learning.run()
-    slots = learning.engine.decoded(learning.hart)[BASE]
+    slots = decoded(learning.hart)[BASE]
     for each in (made, plain):
         assert each.engine.translate(each.hart, BASE, slots, 150)
         each.hart.quantum_end = 10_000              # one slice: the end of one is the interpreter's

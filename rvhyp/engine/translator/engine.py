@@ -9,20 +9,25 @@ import ctypes
 import weakref
 import zlib
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
+from itertools import cycle
 
 from rvhyp.engine.core import Progress
+from rvhyp.engine.decoded import slots, word
 from rvhyp.engine.interpreter import POOL_BYTES, Interpreter
 from rvhyp.engine.translator.arena import Arena
 from rvhyp.engine.translator.hot import HotPages
 from rvhyp.engine.translator.process import Compiler
 from rvhyp.engine.translator.store import Store
 from rvhyp.engine.translator.worker import Demands, Product, Request
-from rvhyp.hart.memory import HEADER_HOST, HEADER_PA, HEADER_UNDECODED, PAGE_BYTES, SLOTS, UOP_BYTES
+from rvhyp.hart.memory import HEADER_HOST, HEADER_PA, UOP_BYTES
 from rvhyp.hart.state import OFFSET, TLB_ENTRIES, Hart
 from rvhyp.isa.choices import MISALIGNED_TRAPS
 
 PAGE = 4096
+LIMITS = 40, 3, 12, 1, 80       # instructions of regions that are made ahead of time, by turns: they are to be of all sorts
 PERIOD = 20_000                 # instructions between two looks, at least
 WORTHWHILE = 25                 # looks that find the interpreter at work before anything is compiled
 SEEN = 2                        # ... that find it in one page before that page is
@@ -74,12 +79,6 @@ class Page:
         """Slots at which its regions are entered."""
         return frozenset(entry for each in self.translations for entry in each.product.entries)
 
-    def decoded(self) -> list[int]:
-        """Slots that are decoded."""
-        undecoded = _word(self.address + HEADER_UNDECODED)
-        uops = memoryview(ctypes.string_at(self.address, UOP_BYTES * SLOTS)).cast("Q")[::2].tolist()
-        return [slot for slot, handler in enumerate(uops) if handler != undecoded]
-
 
 @dataclass(eq=False)
 class Asked:
@@ -94,16 +93,19 @@ class Translator(Interpreter):
 
     name = "translator"
 
-    def __init__(self, pool_bytes: int = POOL_BYTES, progress: Progress | None = None, counted: bool = False):
-        """`counted`: translated code counts what it retires, in `translated_retired` of its hart, and is slower for it."""
+    def __init__(self, pool_bytes: int = POOL_BYTES, progress: Progress | None = None, counted: bool = False,
+                 compiler: Compiler | None = None):
+        """`counted`: translated code counts what it retires, in `translated_retired` of its hart, and is slower for it.  A given
+        `compiler` is that of several engines, of which one at a time has something translated.
+        """
         super().__init__(pool_bytes, progress)
         self._counted = counted
-        self.store, self.compiler = Store(), Compiler()
+        self.store, self.compiler = Store(), compiler or Compiler()
         self._pages: weakref.WeakKeyDictionary[Hart, dict[int, Page]] = weakref.WeakKeyDictionary()     # by address
         self._asked: Asked | None = None
         self.looks = self.translated_looks = self.regions = self.made = 0
         self._hot = HotPages()
-        weakref.finalize(self, _end, self.compiler, self._hot)
+        weakref.finalize(self, _end, None if compiler else self.compiler, self._hot)
 
     def attach(self, hart: Hart, beside: Hart | None = None) -> None:
         super().attach(hart, beside)
@@ -149,7 +151,7 @@ class Translator(Interpreter):
                 self._install(hart, page)
             page.heat[slot] += 1
             if not self._counted:
-                self._hot.note(data, slot, self._demands(hart), page.decoded)
+                self._hot.note(data, slot, self._demands(hart), partial(slots, page.address))
             self._ask(hart, page)
 
     def _search(self, hart: Hart, page: Page, data: bytes) -> bool:
@@ -189,7 +191,7 @@ class Translator(Interpreter):
 
     def _page(self, hart: Hart, address: int) -> Page:
         """The page at an address in the pool, which may have been another one when it was last looked at."""
-        pages, pa, host = self._pages[hart], _word(address + HEADER_PA), _word(address + HEADER_HOST)
+        pages, pa, host = self._pages[hart], word(address + HEADER_PA), word(address + HEADER_HOST)
         page = pages.get(address)
         if page is None or page.pa != pa or page.host != host:
             page = pages[address] = Page(address, pa, host)
@@ -200,7 +202,7 @@ class Translator(Interpreter):
         arena, data = hart.code_arena, b""
         for each in page.translations:
             entries = each.product.entries
-            if arena.low <= _word(page.address + UOP_BYTES * entries[0]) < arena.high:
+            if arena.low <= word(page.address + UOP_BYTES * entries[0]) < arena.high:
                 continue
             data = data or page.bytes()
             if not each.product.fits(data):
@@ -237,7 +239,7 @@ class Translator(Interpreter):
             return
         slot, *others = (slot for slot, _ in page.heat.most_common())
         page.heat.clear()
-        request = Request(page.bytes(), slot, page.decoded(), page.entries(), self._demands(hart), others=tuple(others))
+        request = Request(page.bytes(), slot, slots(page.address), page.entries(), self._demands(hart), others=tuple(others))
         self._asked = Asked(page, request)
         self.compiler.ask(request)
 
@@ -265,22 +267,18 @@ class Translator(Interpreter):
 
     # Ahead of time.
 
-    def decoded(self, hart: Hart) -> dict[int, list[int]]:
-        """Slots that are decoded, by the system physical address of their page."""
-        from rvhyp.engine.codepages import POOL_FIRST, POOL_NEXT
-        pool = int(hart.pool)
-        pages = [self._page(hart, at) for at in range(_word(pool + POOL_FIRST), _word(pool + POOL_NEXT), PAGE_BYTES)]
-        return {page.pa: page.decoded() for page in pages}
-
     def translate(self, hart: Hart, pa: int, slots: list[int], limit: int) -> int:
         """Translate all of some slots of a page of RAM, now and before they run; gives the number of regions.
 
         Each slot that control can come to is an entry of a region of at most `limit` instructions.
         """
         from rvhyp.engine.translator.blocks import leaders
-        while self.compiler.is_busy:                # with what was hot
+        while self.compiler.is_busy:                # with what was hot, or what another engine asked that is gone
             self.compiler.wait(1)
-            self._take(hart)
+            if self._asked:
+                self._take(hart)
+            else:
+                self.compiler.answer()
         page = self._page(hart, self.rules.code_page(hart.address, pa))
         data, demands, made = page.bytes(), self._demands(hart), 0
         for slot in sorted(set(leaders(data, slots, demands.extensions).values())):
@@ -295,12 +293,15 @@ class Translator(Interpreter):
         self._install(hart, page)
         return made
 
+    def translate_all(self, hart: Hart, pages: Mapping[int, list[int]], limits: Sequence[int] = LIMITS) -> int:
+        """The same for all of some pages, as `decoded` gives them, with limits by turns."""
+        turns = zip(pages.items(), cycle(limits), strict=False)
+        return sum(self.translate(hart, pa, slots, limit) for (pa, slots), limit in turns)
 
-def _end(compiler: Compiler, hot: HotPages) -> None:
+
+def _end(compiler: Compiler | None, hot: HotPages) -> None:
     """The engine is not wanted any more, or the process ends."""
-    compiler.close()
+    if compiler:
+        compiler.close()
     hot.save()
 
-
-def _word(address: int) -> int:
-    return ctypes.c_uint64.from_address(address).value
