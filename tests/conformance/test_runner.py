@@ -155,7 +155,7 @@ def test_on_the_translator_all_is_translated_before(tmp_path):
     job = Job(Test("program", str(path)))
     run = runner.Run(job, "translator", runner.Tail())
     run.translate(job)
-    assert run.board.machine.engine.regions >= 2 and run.judge()["status"] is Status.PASS
+    assert run.board.machine.engine.regions >= 1 and run.judge()["status"] is Status.PASS
     assert run_test(job, "translator").instructions == run_test(job, "interpreter").instructions > 2000
 
 

@@ -143,16 +143,8 @@ class Bench:
     # Observation.
 
     def state(self) -> dict[str, object]:
-        """Registers, CSRs, modes, the number of retired instructions, a digest of memory."""
-        hart = self.hart
-        state: dict[str, object] = {name: int(getattr(hart, name)) for name in HIDDEN}
-        state["instret"] = self.instret
-        state |= {f"x{n}": int(hart.x[n]) for n in range(32)} | {f"f{n}": int(hart.f[n]) for n in range(32)}
-        for name in STORED:
-            words = getattr(hart, name)
-            state[name] = list(map(int, words)) if COUNT[name] > 1 else int(words)
-        state["memory"] = zlib.crc32(self.memory.regions[0].view)
-        return state
+        """That of the machine."""
+        return state_of(self.machine)
 
     def csrs(self) -> dict[str, int]:
         """Every CSR as M-mode reads it."""
@@ -160,6 +152,19 @@ class Bench:
 
     def word(self, pa: int) -> int:
         return self.memory.word(pa)
+
+
+def state_of(machine: Machine) -> dict[str, object]:
+    """Registers, CSRs, modes, the number of retired instructions, a digest of memory."""
+    hart = machine.hart
+    state: dict[str, object] = {name: int(getattr(hart, name)) for name in HIDDEN}
+    state["instret"] = machine.instret
+    state |= {f"x{n}": int(hart.x[n]) for n in range(32)} | {f"f{n}": int(hart.f[n]) for n in range(32)}
+    for name in STORED:
+        words = getattr(hart, name)
+        state[name] = list(map(int, words)) if COUNT[name] > 1 else int(words)
+    state["memory"] = [zlib.crc32(region.view) for region in machine.memory.regions]
+    return state
 
 
 def difference(a: dict, b: dict) -> dict:
