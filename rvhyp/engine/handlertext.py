@@ -212,16 +212,16 @@ def enter_line(t: HandlerText, target: Symbol, page: Symbol, code: Symbol, left:
     offset = target & 0xFFE
     raw = t.load("i16", t.at(t.value(f"inttoptr i64 {(code + offset).name} to ptr"), DEPTH), "uop")
     k = left - t.word(f"zext i16 {raw} to i64")
+    uop = t.value(f"inttoptr i64 {(code + (offset << 3)).name} to ptr")
     short, go = t.new_label("short"), t.new_label("go")
     t.branch(k.lt_s(0), short, go, UNLIKELY)
     t.label(short)
     t.put("pc", target)
     t.put("budget", left)
-    t.tail("step")
+    t.tail("step", uop)
     t.label(go)
     t.put("page", code)
     t.put("bias", page - (code >> 3))
-    uop = t.value(f"inttoptr i64 {(code + (offset << 3)).name} to ptr")
     t.dispatch(uop, k)
 
 

@@ -127,6 +127,36 @@ def test_code_that_is_translated_but_entered_elsewhere_is_translated_from_there(
     assert int(made.hart.x[12]) == int(plain.hart.x[12])
 
 
+AWAY = """
+_start:
+    la      t0, away
+loop:
+    li      t1, 5
+inner:
+    addi    t1, t1, -1
+    bnez    t1, inner
+    LEAVE
+    .balign ALIGNMENT
+away:
+    .rept   20
+    nop
+    .endr
+    j       loop
+"""
+
+
+@pytest.mark.parametrize("leave, alignment", [("j away", "4"), ("jr t0", "4"), ("jr t0", "4096"), ("j away", "4096")])
+def test_where_a_slice_ends_behind_an_exit_translated_code_is_not_what_would_run(leave, alignment):
+    code = AWAY.replace("LEAVE", leave).replace("ALIGNMENT", alignment)
+    made, loop = machine(Translator(), code), assemble(code, BASE).symbols["loop"] - BASE >> 1
+    assert made.engine.translate(made.hart, BASE, [loop], 4) == 1
+    for count, expected in ((2 + 33 * 100 + 20, 0), (2 + 33 * 200 + 6, 1), (2 + 33 * 300 + 32, 0)):
+        made.hart.in_region, made.hart.quantum_end = 0, count
+        made.run_hart()
+        assert made.instret == count and int(made.hart.in_region) == expected
+    made.engine.compiler.close()
+
+
 def test_a_region_is_entered_at_the_heads_of_its_loops():
     """Where a slice ends there, the next one begins there."""
     nested = "outer: li a1, 9\ninner: addi a1, a1, -1\nbnez a1, inner\naddi a0, a0, -1\nbnez a0, outer\n"

@@ -262,9 +262,14 @@ class RegionText(HandlerText):
         else:
             self.tail_to(self.function_at(original), uop, k)
 
+    def _is_entry(self, uop: str) -> Symbol:
+        """Whether a region would have been entered at a uop: 0 or 1."""
+        handler = Symbol(self, self.load("i64", uop, "uop"))
+        return (handler - self.get("translated_low") < self.get("translated_high") - self.get("translated_low")).select(1, 0)
+
     def tail(self, function: str, uop: str | None = None, k="%K") -> None:
         if function in SLICE_ENDS:
-            self.put("in_region", 1)
+            self.put("in_region", self._is_entry(uop))
         self.tail_to(self.function(function), uop or "%uop", k)
 
     def tail_to(self, pointer: str, uop: str, k) -> None:
