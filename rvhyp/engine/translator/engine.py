@@ -29,7 +29,8 @@ from rvhyp.isa.choices import MISALIGNED_TRAPS
 PAGE = 4096
 LIMITS = 40, 3, 12, 1, 80       # instructions of regions that are made ahead of time, by turns: they are to be of all sorts
 PERIOD = 20_000                 # instructions between two looks, at least
-WORTHWHILE = 25                 # looks that find the interpreter at work before anything is compiled
+WORTHWHILE = 25                 # looks that find the interpreter at work before a process is started that compiles ...
+LITTLE, MUCH = 8, 200           # ... and if they are less than one of so many of all, then so many
 SEEN = 2                        # ... that find it in one page before that page is
 CROWD = 64                      # regions of a page
 DOUBTFUL = 4                    # looks that find translated code interpreted, less those that find it running as it should
@@ -235,13 +236,18 @@ class Translator(Interpreter):
     def _ask(self, hart: Hart, page: Page) -> None:
         if self.compiler.is_busy or self.compiler.is_dead:
             return
-        if self.looks - self.translated_looks < WORTHWHILE or page.heat.total() < SEEN:
+        if page.heat.total() < SEEN or not (self.compiler.is_running or self._is_worth_a_process()):
             return
         slot, *others = (slot for slot, _ in page.heat.most_common())
         page.heat.clear()
         request = Request(page.bytes(), slot, slots(page.address), page.entries(), self._demands(hart), others=tuple(others))
         self._asked = Asked(page, request)
         self.compiler.ask(request)
+
+    def _is_worth_a_process(self) -> bool:
+        """Whether so much is interpreted that it pays to start one, which takes a tenth of a second."""
+        found = self.looks - self.translated_looks
+        return found >= WORTHWHILE and (found >= MUCH or found * LITTLE >= self.looks)
 
     def _take(self, hart: Hart) -> None:
         """Use what has been compiled, if the answer has come."""

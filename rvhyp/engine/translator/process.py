@@ -29,6 +29,10 @@ class Compiler:
         self.is_busy = False
 
     @property
+    def is_running(self) -> bool:
+        return self._process is not None
+
+    @property
     def is_dead(self) -> bool:
         return self._deaths >= DEATHS
 
