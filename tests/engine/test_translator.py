@@ -157,6 +157,14 @@ def test_where_a_slice_ends_behind_an_exit_translated_code_is_not_what_would_run
     made.engine.compiler.close()
 
 
+@pytest.mark.parametrize("looks, interpreted, expected", [(24, 24, False), (25, 25, True), (1000, 30, False), (200, 30, True),
+                                                          (1_000_000, 200, True)])
+def test_no_process_is_started_for_little(looks, interpreted, expected):
+    engine = Translator()
+    engine.looks, engine.translated_looks = looks, looks - interpreted
+    assert engine._is_worth_a_process() is expected
+
+
 def test_a_region_is_entered_at_the_heads_of_its_loops():
     """Where a slice ends there, the next one begins there."""
     nested = "outer: li a1, 9\ninner: addi a1, a1, -1\nbnez a1, inner\naddi a0, a0, -1\nbnez a0, outer\n"
