@@ -304,5 +304,10 @@ class RegionFpu(HostFpu):
     def _result(self, width, name) -> Symbol:
         if width != 64:
             return super()._result(width, name)
-        return FloatSymbol(self.text, self.text.value(f"select i1 {self._is_nan(name).name}, double 0x7FF8000000000000, "
-                                                      f"double {name}, !prof {UNLIKELY}"))
+        t = self.text
+        found, nan, on = t.block, t.new_label("nan"), t.new_label("on")
+        t.branch(self._is_nan(name), nan, on, UNLIKELY)
+        t.label(nan)
+        t.line(f"br label %{on}")
+        t.label(on)
+        return FloatSymbol(t, t.value(f"phi double [{name}, %{found}], [0x7FF8000000000000, %{nan}]"))
