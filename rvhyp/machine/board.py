@@ -17,6 +17,7 @@ from rvhyp.machine.devices.htif import Htif
 from rvhyp.machine.devices.plic import Context, Plic
 from rvhyp.machine.devices.rtc import Rtc
 from rvhyp.machine.devices.uart import Uart
+from rvhyp.machine.errors import BadInput
 from rvhyp.machine.loader import Program, place
 from rvhyp.machine.machine import Ended, Machine, Outcome
 from rvhyp.machine.ram import Ram
@@ -76,6 +77,8 @@ class Board:
     def load(self, program: Program) -> None:
         """Place a program and point the harts at its entry: a0 = hart id, a1 = device tree.  BadInput if it does not fit."""
         machine = self.machine
+        if program.tohost is not None and program.tohost + 8 >= 1 << 64:
+            raise BadInput(f"its tohost, at {program.tohost:#x}, is at the end of the address space", do="link it lower")
         place(program, machine.memory)
         self.program = program
         for number, hart in enumerate(machine.harts):

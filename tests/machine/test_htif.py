@@ -1,11 +1,16 @@
 """HTIF: commands as riscv-tests, newlib programs and boot loaders give them."""
 import struct
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rvhyp.isa.text import assemble
+from rvhyp.machine import board as boards
 from rvhyp.machine.devices.htif import CHUNK, MAX_WRITE, Htif
+from rvhyp.machine.errors import BadInput
+from rvhyp.machine.loader import load
 from rvhyp.machine.ram import Memory, Ram
 
 BASE, SIZE = 0x8000_0000, 0x4000
@@ -172,3 +177,10 @@ def test_no_program_can_raise(block, commands, data):
     for command in [BLOCK, *commands]:
         board.htif.handle(command)
     assert all(isinstance(item, bytes | int) for item in board.told)
+
+
+@pytest.mark.parametrize("tohost", [(1 << 64) - 8, (1 << 64) - 1])
+def test_a_tohost_at_the_end_of_the_address_space_is_refused(tohost):
+    program = replace(load(assemble("_start: j .", BASE).to_elf(), "program"), symbols={"tohost": tohost})
+    with pytest.raises(BadInput, match="tohost"):
+        boards.Board(engine="interpreter").load(program)
