@@ -115,9 +115,12 @@ def _memory_at_prompt(engine: str, environment: dict[str, str]) -> int:
             if not more:
                 raise BadInput("does not come to its prompt", GUEST, "prepare it again")
             said += more
-        used = sum(_proportional(pid) for pid in [run.pid, *_children(run.pid)])
-        run.communicate(b"poweroff -f\n")
-    return used
+        try:
+            return sum(_proportional(pid) for pid in [run.pid, *_children(run.pid)])
+        except OSError as error:
+            raise BadInput(f"does not tell the memory of a process ({error.strerror}: {error.filename})", "this host") from error
+        finally:
+            run.communicate(b"poweroff -f\n")
 
 
 def _proportional(pid: int) -> int:

@@ -67,10 +67,14 @@ class Worker:
             raise BadInput(f"cannot start a worker process ({error.strerror})", do="give a smaller --jobs") from error
         self.connection = self._child.connection
 
+    def _allowed(self, job: Job) -> float:
+        """Seconds until a test is overdue."""
+        return job.seconds * (TRANSLATED if self._engine == "translator" else 1) + GRACE
+
     def give(self, job: Job) -> None:
         """Begin a test."""
         self.job = job
-        self.deadline = time.monotonic() + job.seconds * (TRANSLATED if self._engine == "translator" else 1) + GRACE
+        self.deadline = time.monotonic() + self._allowed(job)
         try:
             self.connection.send(job)
         except OSError:                 # it died: `take` will find out
@@ -90,7 +94,7 @@ class Worker:
         """Kill the worker, which does not answer."""
         job, self.job = self.job, None
         self._restart()
-        return job.result(Status.TIMEOUT, seconds=job.seconds + GRACE,
+        return job.result(Status.TIMEOUT, seconds=self._allowed(job),
                           detail=f"limit of {job.config.timeout:g} seconds; it did not heed it and was killed")
 
     def _restart(self) -> None:

@@ -11,10 +11,11 @@ def decoded(hart: Hart) -> dict[int, list[int]]:
     """Slots that are decoded, by the system physical address of their page."""
     from rvhyp.engine.codepages import POOL_FIRST, POOL_NEXT
     pool = int(hart.pool)
-    return {word(page + HEADER_PA): slots(page) for page in range(word(pool + POOL_FIRST), word(pool + POOL_NEXT), PAGE_BYTES)}
+    pages = range(word(pool + POOL_FIRST), word(pool + POOL_NEXT), PAGE_BYTES)
+    return {word(page + HEADER_PA): decoded_slots(page) for page in pages}
 
 
-def slots(page: int) -> list[int]:
+def decoded_slots(page: int) -> list[int]:
     """The slots of a page, by its host address."""
     undecoded = word(page + HEADER_UNDECODED)
     uops = memoryview(ctypes.string_at(page, UOP_BYTES * SLOTS)).cast("Q")[::2].tolist()

@@ -15,7 +15,7 @@ from functools import partial
 from itertools import cycle
 
 from rvhyp.engine.core import Progress
-from rvhyp.engine.decoded import slots, word
+from rvhyp.engine.decoded import decoded_slots, word
 from rvhyp.engine.interpreter import POOL_BYTES, Interpreter
 from rvhyp.engine.translator.arena import Arena
 from rvhyp.engine.translator.hot import HotPages
@@ -152,7 +152,7 @@ class Translator(Interpreter):
                 self._install(hart, page)
             page.heat[slot] += 1
             if not self._counted:
-                self._hot.note(data, slot, self._demands(hart), partial(slots, page.address))
+                self._hot.note(data, slot, self._demands(hart), partial(decoded_slots, page.address))
             self._ask(hart, page)
 
     def _search(self, hart: Hart, page: Page, data: bytes) -> bool:
@@ -240,7 +240,8 @@ class Translator(Interpreter):
             return
         slot, *others = (slot for slot, _ in page.heat.most_common())
         page.heat.clear()
-        request = Request(page.bytes(), slot, slots(page.address), page.entries(), self._demands(hart), others=tuple(others))
+        request = Request(page.bytes(), slot, decoded_slots(page.address), page.entries(), self._demands(hart),
+                          others=tuple(others))
         self._asked = Asked(page, request)
         self.compiler.ask(request)
 
@@ -310,4 +311,3 @@ def _end(compiler: Compiler | None, hot: HotPages) -> None:
     if compiler:
         compiler.close()
     hot.save()
-
